@@ -1,0 +1,51 @@
+"""What can be rented: one offer of one provider, in our units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HOURS_PER_MONTH = 720
+"""Vast.ai bills storage per month of 720 hours; other providers are converted to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A priced configuration that its provider says can be rented now.
+
+    `price_microusd_per_hour` is the whole offer: all GPUs, CPU, RAM and `default_disk_gb` of
+    disk. Unknown numbers are None, never 0. `max_duration_hours` 0 means unlimited.
+    `base_confidence` is 0 to 1, before age and failures are taken into account.
+    """
+
+    id: str
+    provider: str
+    provider_id: str
+    gpu_type: str
+    gpu_name_raw: str
+    gpu_count: int
+    vram_gb: int | None
+    price_microusd_per_hour: int
+    default_disk_gb: int
+    storage_microusd_per_gb_month: int
+    location: str
+    country: str | None
+    reliability: float | None
+    max_duration_hours: int
+    base_confidence: float
+    cuda_version: float | None = None
+    driver_version: str | None = None
+    machine_id: str | None = None
+    host_id: str | None = None
+    verified: bool | None = None
+    disk_gb_available: int | None = None
+    inet_up_mbps: int | None = None
+    inet_down_mbps: int | None = None
+    inet_up_microusd_per_gb: int | None = None
+    inet_down_microusd_per_gb: int | None = None
+
+    def price_with_disk(self, disk_gb: int) -> int:
+        """Micro-dollars per hour of the whole offer with `disk_gb` instead of the default disk."""
+        extra_gb = disk_gb - self.default_disk_gb
+        return self.price_microusd_per_hour + round(
+            self.storage_microusd_per_gb_month * extra_gb / HOURS_PER_MONTH
+        )

@@ -1,0 +1,38 @@
+"""The five methods that make a provider, and what each of them promises."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from gpu_shopper.core.instances import Instance, Launched, LaunchRequest
+from gpu_shopper.core.offers import Offer
+
+
+class Provider(Protocol):
+    """A company whose API rents GPUs. Methods raise `ProviderError` and its children only."""
+
+    name: str
+
+    def list_offers(self) -> list[Offer]:
+        """Everything rentable now, unfiltered; raises rather than return a part."""
+        ...
+
+    def launch(self, request: LaunchRequest) -> Launched:
+        """Rent once and label the machine; never repeated inside.
+
+        Raises: OfferGone, NoCapacity, LaunchRejected, ProviderAuth, RateLimited (surely nothing
+        rented), RentedDespiteError (an instance exists), LaunchUncertain (look first).
+        """
+        ...
+
+    def find(self, instance_id: str) -> Instance | None:
+        """The instance, or None only when the provider says that it does not exist."""
+        ...
+
+    def list_instances(self) -> list[Instance]:
+        """All instances of the account, every page; raises rather than return a part."""
+        ...
+
+    def terminate(self, instance_id: str) -> None:
+        """Ask the provider to end the instance; silent when it is gone already. No proof."""
+        ...
