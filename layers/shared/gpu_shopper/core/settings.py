@@ -41,6 +41,7 @@ class Settings:
     deadline_grace_s: int = 60
 
     # Launching.
+    launch_call_max_s: int = 90
     launch_throttled_tries: int = 3
     launch_throttled_wait_s: int = 5
     launch_lookup_wait_s: int = 5

@@ -1,0 +1,110 @@
+"""When a session must be looked at next, and what the lifecycle sweep does with it then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gpu_shopper.core.session import Attempt, Session
+from gpu_shopper.core.settings import Settings
+from gpu_shopper.core.states import EndReason, Event, State
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Move the session towards its end with this event."""
+
+    event: Event
+    reason: EndReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Start the fitting state machine again: its execution has died."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteDelay:
+    """The end is not proven for too long: alarm, and keep the teardown alive."""
+
+
+Due = End | Restart | NoteDelay
+
+
+def attempt_deadline(session: Session, attempt: Attempt) -> datetime:
+    """Until when this attempt may become ready: its SSH time-out from the accepted launch."""
+    start = attempt.launched_at or attempt.started_at
+    return start + timedelta(minutes=session.wish.ssh_timeout_min)
+
+
+def launch_unknown_until(attempt: Attempt, settings: Settings) -> datetime:
+    """Until when an attempt may stay without an instance id."""
+    return attempt.started_at + timedelta(seconds=settings.launch_unknown_deadline_s)
+
+
+def due_at(session: Session, settings: Settings) -> datetime | None:
+    """The next instant at which the sweep must look at `session`; None once it is terminal."""
+    if not session.is_live:
+        return None
+    return min(at for at, _ in _agenda(session, settings))
+
+
+def due_action(session: Session, now: datetime, settings: Settings) -> Due | None:
+    """What the sweep has to do with `session` at `now`; the first entry that is due wins."""
+    if not session.is_live:
+        return None
+    return next((act for at, act in _agenda(session, settings) if now >= at), None)
+
+
+def _agenda(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:
+    """Instants and actions of this state, most final first."""
+    match session.state:
+        case State.PENDING:
+            return _pending(session, settings)
+        case State.PROVISIONING:
+            return _provisioning(session, settings)
+        case State.RUNNING:
+            return [
+                (session.hard_max_at, End(Event.HARD_MAX)),
+                (session.expires_at, End(Event.EXPIRE)),
+            ]
+        case _:
+            return _stopping(session, settings)
+
+
+def _pending(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:
+    entered = session.state_entered_at
+    give_up = min(entered + timedelta(seconds=settings.pending_deadline_s), session.expires_at)
+    return [
+        (give_up, End(Event.REFUSE_LAUNCH, EndReason.PROVISION_TIMEOUT)),
+        (_overdue(session, entered, settings.pending_restart_s), Restart()),
+    ]
+
+
+def _provisioning(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:
+    attempt = session.attempt
+    grace = timedelta(seconds=settings.deadline_grace_s)
+    timeout = End(Event.FAIL_PROVISIONING, EndReason.PROVISION_TIMEOUT)
+    agenda: list[tuple[datetime, Due]] = [(session.expires_at, timeout)]
+    if attempt.instance_id is None:
+        agenda.append((launch_unknown_until(attempt, settings) + grace, timeout))
+    else:
+        end = End(Event.FAIL_PROVISIONING, EndReason.SSH_TIMEOUT)
+        agenda.append((attempt_deadline(session, attempt) + grace, end))
+    agenda.append((_overdue(session, session.updated_at, settings.step_overdue_s), Restart()))
+    return agenda
+
+
+def _stopping(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:
+    agenda: list[tuple[datetime, Due]] = []
+    if not session.stop_delay_noted:
+        since = session.stopping_at or session.state_entered_at
+        agenda.append((since + timedelta(seconds=settings.stopping_alarm_s), NoteDelay()))
+    agenda.append((_overdue(session, session.updated_at, settings.step_overdue_s), Restart()))
+    return agenda
+
+
+def _overdue(session: Session, since: datetime, overdue_s: int) -> datetime:
+    """When a step that should have come is so late that its execution must have died."""
+    expected = max(since, session.next_step_at or since)
+    return expected + timedelta(seconds=overdue_s)

@@ -1,0 +1,183 @@
+"""What happens to a session: the only functions that make its next version."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from gpu_shopper.core.evidence import Absence, Proof
+from gpu_shopper.core.session import Attempt, Outcome, Session
+from gpu_shopper.core.states import (
+    TERMINAL,
+    Actor,
+    EndReason,
+    Event,
+    Row,
+    State,
+    api_events,
+    row_for,
+)
+from gpu_shopper.errors import IllegalTransition
+
+
+def evolve(session: Session, now: datetime, **changes: Any) -> Session:
+    """The next version of `session`; to be saved over the one it was derived from."""
+    return replace(session, version=session.version + 1, updated_at=now, **changes)
+
+
+def evolve_attempt(session: Session, now: datetime, **changes: Any) -> Session:
+    """The next version of `session` with its current attempt changed."""
+    attempts = (*session.attempts[:-1], replace(session.attempt, **changes))
+    return evolve(session, now, attempts=attempts)
+
+
+def apply(
+    session: Session,
+    event: Event,
+    actor: Actor,
+    now: datetime,
+    *,
+    reason: EndReason | None = None,
+    error: str | None = None,
+) -> Session:
+    """What becomes of `session` when `event` happens; refuses ends, which need `conclude`.
+
+    Raises: IllegalTransition when the table has no such row.
+    """
+    row = _allowed(session, event, actor)
+    (target,) = row.targets
+    if target in TERMINAL:
+        raise TypeError(f"{event} ends a session: conclude() with evidence")
+    if target is State.STOPPING:
+        return _begin_end(session, event, row, now, reason, error)
+    if target is session.state:
+        return evolve(session, now)
+    return evolve(session, now, state=target, state_entered_at=now, restarts=0)
+
+
+def conclude(
+    session: Session,
+    event: Event,
+    actor: Actor,
+    now: datetime,
+    absence: Absence,
+    *,
+    reason: EndReason | None = None,
+    error: str | None = None,
+) -> Session:
+    """End `session` for good; `absence` proves that nothing of it costs money.
+
+    Secrets of the session are forgotten in the same write. Raises: IllegalTransition.
+    """
+    row = _allowed(session, event, actor)
+    return evolve(
+        session,
+        now,
+        state=_end_state(session, row),
+        state_entered_at=now,
+        stopped_at=now,
+        next_step_at=None,
+        end_reason=session.end_reason or _reason(row, reason),
+        error=session.error or error,
+        attempts=_ended_attempts(session, event, absence, reason),
+        probe_key_sealed=None,
+    )
+
+
+def extended(session: Session, hours: int, now: datetime) -> Session:
+    """`session` with `hours` more reserved; the caller has checked the limit.
+
+    Raises: IllegalTransition unless running and not yet expired.
+    """
+    longer = apply(session, Event.EXTEND, Actor.API, now)
+    if now >= session.expires_at:
+        raise _illegal(session)
+    return replace(
+        longer,
+        reservation_hours=session.reservation_hours + hours,
+        expires_at=session.expires_at + timedelta(hours=hours),
+    )
+
+
+def _allowed(session: Session, event: Event, actor: Actor) -> Row:
+    row = row_for(session.state, event)
+    if row is None or actor not in row.actors:
+        raise _illegal(session)
+    return row
+
+
+def _illegal(session: Session) -> IllegalTransition:
+    return IllegalTransition(
+        f"session is {session.state.value}",
+        session_id=session.id,
+        status=session.state.value,
+        allowed_events=api_events(session.state),
+    )
+
+
+def _begin_end(
+    session: Session,
+    event: Event,
+    row: Row,
+    now: datetime,
+    reason: EndReason | None,
+    error: str | None,
+) -> Session:
+    attempts = session.attempts
+    if attempts and session.attempt.ended_at is None:
+        attempts = (*attempts[:-1], _ending(session.attempt, event, reason))
+    return evolve(
+        session,
+        now,
+        state=State.STOPPING,
+        state_entered_at=now,
+        stopping_at=now,
+        restarts=0,
+        end_reason=_reason(row, reason),
+        fails_when_gone=event is Event.FAIL_PROVISIONING,
+        error=error,
+        attempts=attempts,
+    )
+
+
+def _ending(attempt: Attempt, event: Event, reason: EndReason | None) -> Attempt:
+    failed = event is Event.FAIL_PROVISIONING
+    return replace(
+        attempt,
+        outcome=Outcome.FAILED if failed else Outcome.ENDING,
+        reason=reason if failed else attempt.reason,
+    )
+
+
+def _reason(row: Row, reason: EndReason | None) -> EndReason:
+    """The one reason the row allows, or the one given when it allows several."""
+    if reason is None:
+        (reason,) = row.reasons
+    if reason not in row.reasons:
+        raise ValueError(f"{row.event} does not end a session with {reason}")
+    return reason
+
+
+def _end_state(session: Session, row: Row) -> State:
+    if len(row.targets) > 1:
+        return State.FAILED if session.fails_when_gone else State.STOPPED
+    (target,) = row.targets
+    return target
+
+
+def _ended_attempts(
+    session: Session, event: Event, absence: Absence, reason: EndReason | None
+) -> tuple[Attempt, ...]:
+    if not session.attempts or session.attempt.ended_at is not None:
+        return session.attempts
+    last = session.attempt
+    outcome, why = last.outcome, last.reason
+    if event is Event.REFUSE_LAUNCH:
+        outcome, why = Outcome.REFUSED, reason
+    elif event is Event.LOSE_INSTANCE:
+        outcome, why = Outcome.LOST, EndReason.GHOST
+    elif absence.proof is not Proof.GONE and outcome is Outcome.ENDING:
+        outcome = Outcome.REFUSED
+    ended = replace(last, outcome=outcome, reason=why, ended_at=absence.at, ssh=None, port_map={})
+    return (*session.attempts[:-1], ended)

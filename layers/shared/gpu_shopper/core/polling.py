@@ -1,0 +1,89 @@
+"""How often to try, how long to wait, and when SSH verification has its answer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from gpu_shopper.core.session import Verification
+from gpu_shopper.core.settings import Settings
+
+POLL_FACTOR = 1.5
+
+
+class SshResult(StrEnum):
+    """What one SSH try came to; told apart by the kind of failure, never by its wording."""
+
+    READY = "ready"
+    CONNECTION_REFUSED = "connection_refused"
+    TIMEOUT = "timeout"
+    NETWORK_UNREACHABLE = "network_unreachable"
+    DNS_FAILED = "dns_failed"
+    HOST_KEY_CHANGED = "host_key_changed"
+    AUTH_FAILED = "auth_failed"
+    KEY_PARSE_FAILED = "key_parse_failed"
+    CONNECTION_CLOSED = "connection_closed"
+    COMMAND_FAILED = "command_failed"
+    UNKNOWN = "unknown"
+
+
+_REACHED = frozenset({SshResult.READY, SshResult.AUTH_FAILED, SshResult.COMMAND_FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class SshTry:
+    """One try: its result and the host key the server showed, `type base64`, if any."""
+
+    result: SshResult
+    host_key: str | None = None
+
+
+def poll_wait_s(polls: int, settings: Settings) -> int:
+    """Seconds before the next poll after `polls` of them: 5, 7.5, 11.25, 15, 15 …, rounded up."""
+    return math.ceil(_grown(settings.ssh_poll_first_s, POLL_FACTOR, polls, settings.ssh_poll_cap_s))
+
+
+def lookup_wait_s(lookups: int, settings: Settings) -> int:
+    """Seconds before the next label lookup: 5 doubled each time, at most 60."""
+    first, cap = settings.launch_lookup_wait_s, settings.launch_lookup_wait_cap_s
+    return math.ceil(_grown(first, 2.0, lookups, cap))
+
+
+def throttled_wait_s(tries: int, retry_after_s: float | None, settings: Settings) -> int:
+    """Seconds before a launch that was refused by a rate limit is tried again."""
+    if retry_after_s is not None:
+        return max(1, math.ceil(min(retry_after_s, settings.launch_lookup_wait_cap_s)))
+    return settings.launch_throttled_wait_s << max(0, min(tries, 8) - 1)
+
+
+def teardown_wait_s(rounds: int, settings: Settings) -> int:
+    """Seconds between terminate and proof in round `rounds` (1, 2 …): 5 per round, at most 50."""
+    return min(settings.teardown_wait_step_s * max(1, rounds), settings.teardown_wait_cap_s)
+
+
+def _grown(first: float, factor: float, times: int, cap: float) -> float:
+    """`first × factor^times`, at most `cap`; the exponent is bounded, so it cannot overflow."""
+    return min(cap, first * factor ** min(times, 64))
+
+
+def after_try(seen: Verification, result: SshResult, now: datetime) -> Verification:
+    """`seen` with one more SSH try in it; any other result breaks a row of refusals."""
+    reached = seen.reached_at or (now if result in _REACHED else None)
+    counted = replace(seen, polls=seen.polls + 1, reached_at=reached, last_error=result.value)
+    if result is not SshResult.AUTH_FAILED:
+        return replace(counted, auth_refusals=0, first_auth_refusal_at=None)
+    return replace(
+        counted,
+        auth_refusals=seen.auth_refusals + 1,
+        first_auth_refusal_at=seen.first_auth_refusal_at or now,
+    )
+
+
+def login_is_refused(seen: Verification, settings: Settings) -> bool:
+    """True when refusals in a row began after the grace: keys need 10–15 s to spread."""
+    first, reached = seen.first_auth_refusal_at, seen.reached_at
+    if first is None or reached is None or seen.auth_refusals < settings.ssh_auth_failures:
+        return False
+    return first >= reached + timedelta(seconds=settings.ssh_auth_grace_s)

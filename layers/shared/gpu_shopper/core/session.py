@@ -1,0 +1,156 @@
+"""A session and its attempts, as values; `core.life` is what changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from gpu_shopper.core.instances import HostPort, SshAddress
+from gpu_shopper.core.states import TERMINAL, EndReason, State
+
+
+class Outcome(StrEnum):
+    """How an attempt stands; the words shown to callers."""
+
+    ACTIVE = "active"
+    ENDING = "ending"
+    READY = "ready"
+    REFUSED = "refused"
+    FAILED = "failed"
+    LOST = "lost"
+
+
+class LaunchState(StrEnum):
+    """What is known of an attempt's one launch call."""
+
+    CALLED = "called"
+    THROTTLED = "throttled"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """Progress of the SSH verification of one attempt; carried in the item, not in a function.
+
+    `polls` counts since the address last changed. `auth_refusals` counts refusals in a row.
+    """
+
+    polls: int = 0
+    failed_polls: int = 0
+    reached_at: datetime | None = None
+    auth_refusals: int = 0
+    first_auth_refusal_at: datetime | None = None
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try at one offer: the machine it may have rented, and what became of it."""
+
+    number: int
+    label: str
+    offer_id: str
+    provider: str
+    provider_offer_id: str
+    gpu_type: str
+    gpu_count: int
+    vram_gb: int | None
+    location: str
+    price_microusd_per_hour: int
+    started_at: datetime
+    machine_id: str | None = None
+    price_source: str = "offer"
+    launch: LaunchState = LaunchState.CALLED
+    launch_tries: int = 1
+    call_ended_at: datetime | None = None
+    lookups: int = 0
+    unlisted_at: datetime | None = None
+    instance_id: str | None = None
+    launched_at: datetime | None = None
+    ready_at: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: Outcome = Outcome.ACTIVE
+    reason: EndReason | None = None
+    ssh: SshAddress | None = None
+    port_map: Mapping[int, HostPort] = field(default_factory=dict)
+    host_key: str | None = None
+    host_key_changed: bool = False
+    verification: Verification = Verification()
+    missing_since: datetime | None = None
+    failed_since: datetime | None = None
+
+    @property
+    def maybe_rented(self) -> bool:
+        """True unless the provider refused this attempt's launch for certain."""
+        return self.launch in (LaunchState.CALLED, LaunchState.ACCEPTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the caller asked for, defaults filled in; never changes."""
+
+    workload_type: str
+    offer_id: str
+    disk_gb: int
+    ssh_timeout_min: int
+    ssh_public_key: str
+    ssh_key_source: str
+    max_price_microusd_per_hour: int | None = None
+    docker_image: str | None = None
+    on_start_cmd: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something the caller should know and that ended nothing."""
+
+    code: str
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One rental request. `version` counts the writes of the item."""
+
+    id: str
+    consumer_id: str
+    deployment_id: str
+    state: State
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    state_entered_at: datetime
+    expires_at: datetime
+    hard_max_at: datetime
+    reservation_hours: int
+    hard_max_hours: int
+    wish: Wish
+    attempts: tuple[Attempt, ...]
+    end_reason: EndReason | None = None
+    fails_when_gone: bool = False
+    error: str | None = None
+    ready_at: datetime | None = None
+    stopping_at: datetime | None = None
+    stopped_at: datetime | None = None
+    next_step_at: datetime | None = None
+    restarts: int = 0
+    teardown_rounds: int = 0
+    terminate_asked_at: datetime | None = None
+    stop_delay_noted: bool = False
+    probe_public_key: str | None = None
+    probe_key_sealed: str | None = field(default=None, repr=False)
+    warnings: tuple[Notice, ...] = ()
+
+    @property
+    def attempt(self) -> Attempt:
+        """The current, that is the last, attempt."""
+        return self.attempts[-1]
+
+    @property
+    def is_live(self) -> bool:
+        """True until the end is proven."""
+        return self.state not in TERMINAL
