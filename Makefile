@@ -1,0 +1,140 @@
+# Everything runs from here: `make help` lists it. Needs Python 3.12 and make; installs the rest
+# below .local/, from requirements/ with hashes.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VENVS := .local/venvs
+UV := .local/uv/bin/uv
+DEV := $(VENVS)/dev/bin
+PY := $(DEV)/python
+CODE := layers/shared/gpu_shopper $(wildcard functions simulator local tests bench)
+
+# The first Python 3.12 found; looked for only when something has to be installed.
+PYTHON ?= $(shell for each in python3.12 python3 python; do \
+	"$$each" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null && echo $$each && break; \
+	done)
+
+export UV_PYTHON_DOWNLOADS := never
+export SAM_CLI_TELEMETRY := 0
+
+PORT ?= 8888
+OFFERS ?= 60
+SEED ?= 1
+VASTAI_KEY ?=
+TENSORDOCK_TOKEN ?=
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- tools -------------------------------------------------------------------------------------
+
+.PHONY: setup
+setup: $(UV) ## install the three environments (dev, emulator, sam); costs nothing when done
+	@$(MAKE) --silent -j3 $(foreach each,dev emulator sam,$(VENVS)/$(each)/.installed)
+
+$(UV): requirements/uv.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.12 is needed and was not found (see .python-version)" >&2; exit 1; }
+	@echo "installing uv"
+	@$(PYTHON) -m venv --clear .local/uv
+	@.local/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENVS)/%/.installed: requirements/%.txt $(UV)
+	@echo "installing the environment $*"
+	@test -x $(VENVS)/$*/bin/python || $(UV) venv --quiet --python .local/uv/bin/python3.12 $(VENVS)/$*
+	@$(UV) pip sync --quiet --require-hashes --python $(VENVS)/$* $<
+	@if [ $* = dev ]; then \
+		$(UV) pip install --quiet --no-deps --no-build-isolation --python $(VENVS)/dev --editable .; fi
+	@touch $@
+
+.PHONY: lock
+lock: $(UV) ## resolve requirements/*.txt anew from pyproject.toml
+	@compile() { $(UV) pip compile --quiet --python-version 3.12 --generate-hashes --no-annotate --no-header "$$@"; }; \
+	compile pyproject.toml --group dev -o requirements/dev.txt; \
+	compile --group pyproject.toml:emulator -o requirements/emulator.txt; \
+	compile --group pyproject.toml:sam -o requirements/sam.txt
+
+# ---- code --------------------------------------------------------------------------------------
+
+.PHONY: format
+format: setup ## format the code and repair what ruff can
+	@$(DEV)/ruff check --quiet --fix $(CODE) || true
+	@$(DEV)/ruff format $(CODE)
+
+.PHONY: check
+check: setup lint types floors ## format, lint, types, floors
+
+.PHONY: lint
+lint: setup
+	@$(DEV)/ruff format --check $(CODE)
+	@$(DEV)/ruff check $(CODE)
+
+.PHONY: types
+types: setup
+	@$(DEV)/mypy $(CODE)
+
+.PHONY: floors
+floors: setup
+	@$(DEV)/lint-imports
+
+# ---- tests -------------------------------------------------------------------------------------
+
+.PHONY: test
+test: check validate unit e2e ## all that CI runs
+
+.PHONY: validate
+validate: setup ## lint template.yaml as SAM and CloudFormation, and scan it for unsafe settings
+	@AWS_DEFAULT_REGION=us-east-1 $(VENVS)/sam/bin/sam validate --lint --template template.yaml
+	@$(DEV)/checkov --quiet --compact --skip-download --framework cloudformation --file template.yaml
+
+.PHONY: unit
+unit: setup ## the tests that need no emulator
+	@$(DEV)/pytest -n 2 --ignore tests/e2e tests
+
+.PHONY: e2e
+e2e: setup build ## deploy into a fresh emulator and drive it over HTTP and SSH
+	@$(DEV)/pytest tests/e2e
+
+.PHONY: acceptance
+acceptance: setup ## list the acceptance ids that tests name
+	@$(PY) -m tests.acceptance
+
+# ---- running -----------------------------------------------------------------------------------
+
+.PHONY: build
+build: setup ## build template.yaml into .local/build; nothing to do when nothing changed
+	@$(PY) -m local build
+
+.PHONY: run
+run: setup ## start everything, play the main job, stay up until Ctrl-C
+	@exec $(PY) -m local run
+
+.PHONY: demo
+demo: setup ## the same, and exit at its end
+	@exec $(PY) -m local demo
+
+.PHONY: up
+up: setup ## start everything and return when it is ready; see .local/endpoints.json
+	@$(PY) -m local up
+
+.PHONY: down
+down: setup ## end what `make up` started
+	@$(PY) -m local down
+
+.PHONY: simulator
+simulator: setup ## run the provider simulator alone (PORT= OFFERS= SEED= VASTAI_KEY= TENSORDOCK_TOKEN=)
+	@exec $(PY) -m simulator --port $(PORT) --offers $(OFFERS) --seed $(SEED) \
+		$(if $(VASTAI_KEY),--vastai-key $(VASTAI_KEY)) \
+		$(if $(TENSORDOCK_TOKEN),--tensordock-token $(TENSORDOCK_TOKEN))
+
+.PHONY: openapi
+openapi: setup ## write docs/openapi.json from the models
+	@$(PY) -m gpu_shopper.edge.openapi > docs/openapi.json
+
+.PHONY: clean
+clean: ## remove builds, logs and caches; the environments stay
+	@test ! -x $(PY) || $(PY) -m local down
+	@rm -rf .local/build .local/emulator .local/logs .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
