@@ -1,0 +1,1 @@
+"""The local runner: emulator, simulator, build, deploy, keys and the demo, on this machine only."""

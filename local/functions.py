@@ -1,0 +1,53 @@
+"""Calls the deployed functions directly, the way a schedule or a state machine does."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from local import aws
+
+PROVIDER = {"provider": "vastai"}
+NO_SESSION = {"session_id": "00000000-0000-4000-8000-000000000000", "attempt": 1}
+
+# Once right after a deploy, so that nobody waits a minute for the schedules to come round.
+FIRST_SWEEPS: dict[str, dict[str, Any]] = {
+    "ExpireSessionsFunction": {},
+    "ReconcileFunction": PROVIDER,
+    "RefreshInventoryFunction": PROVIDER,
+}
+# Steps of a session that does not exist: they find nothing to do, and their worker is warm.
+WARMING: dict[str, dict[str, Any]] = {
+    "ProvisionStepFunction": {"step": "look", **NO_SESSION},
+    "VerifySshFunction": {"step": "verify", **NO_SESSION},
+    "TeardownStepFunction": {"step": "prove", **NO_SESSION},
+}
+
+
+class FunctionFailed(Exception):
+    """A function ended with an error instead of an answer."""
+
+
+class Functions:
+    """The functions of one deployed stack, by their logical ids."""
+
+    def __init__(self, emulator_url: str, physical_ids: dict[str, str]) -> None:
+        self._client = aws.client("lambda", emulator_url)
+        self._physical_ids = physical_ids
+
+    def invoke(self, logical_id: str, event: dict[str, Any]) -> Any:
+        """The function's answer to `event`. Raises FunctionFailed."""
+        answer = self._client.invoke(
+            FunctionName=self._physical_ids[logical_id], Payload=json.dumps(event)
+        )
+        payload = json.loads(answer["Payload"].read() or b"null")
+        if "FunctionError" in answer:
+            raise FunctionFailed(f"{logical_id}: {json.dumps(payload)[:2000]}")
+        return payload
+
+    def invoke_all(self, events: dict[str, dict[str, Any]]) -> None:
+        """Invoke each function once, at the same time. Raises FunctionFailed for the first."""
+        with ThreadPoolExecutor(len(events)) as pool:
+            for call in [pool.submit(self.invoke, name, event) for name, event in events.items()]:
+                call.result()

@@ -1,0 +1,130 @@
+"""One world: emulator, simulator and the deployed stack, with keys to use it.
+
+`make up`, `make run` and the end-to-end tests start the same one.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from local import aws, paths, stack
+from local.api import Api
+from local.build import build
+from local.emulator import Emulator
+from local.endpoints import Endpoints
+from local.functions import FIRST_SWEEPS, WARMING, Functions
+from local.network import wait_until
+from local.parameters import local_stage
+from local.simulator import Simulator
+
+_READY_WITHIN_S = 30.0
+
+
+class NotReady(Exception):
+    """The API did not become ready; the message is what it waits for."""
+
+
+class World:
+    """Everything below `workdir`; start it once, stop it from anywhere."""
+
+    def __init__(self, workdir: Path, say: Callable[[str], None] = lambda _: None) -> None:
+        self.emulator = Emulator(workdir / "emulator")
+        self.simulator = Simulator(workdir / "simulator")
+        self._say = say
+
+    def start(self, deployment_id: str, overrides: Mapping[str, str] | None = None) -> Endpoints:
+        """Start, deploy and wait until the API is ready; `overrides` are template parameters."""
+        vastai_key = f"local-{secrets.token_hex(16)}"
+        self._start_processes(vastai_key)
+        self._say("deploying template.yaml")
+        self.deploy(deployment_id, overrides)
+        self._say("filling the secret, first sweeps, keys")
+        self._fill_secret(vastai_key)
+        return self._make_ready(deployment_id, vastai_key)
+
+    def deploy(self, deployment_id: str, overrides: Mapping[str, str] | None = None) -> None:
+        """Build what changed and create or update the stack. Raises BuildFailed, StackFailed."""
+        parameters = local_stage(paths.SAMCONFIG) | {
+            "DeploymentId": deployment_id,
+            "VastaiBaseUrl": self.simulator.url,
+        }
+        stack.deploy(self.emulator.url, build(), parameters | dict(overrides or {}))
+
+    def stop(self) -> None:
+        """End both processes and all their children. Silent if nothing runs."""
+        self.emulator.stop()
+        self.simulator.stop()
+
+    def is_running(self) -> bool:
+        """Whether both processes are alive."""
+        return self.emulator.is_running() and self.simulator.is_running()
+
+    def functions(self) -> Functions:
+        """The deployed functions, to be invoked directly."""
+        return Functions(self.emulator.url, stack.physical_ids(self.emulator.url))
+
+    def api_url(self) -> str:
+        """Where the API's stage answers."""
+        api, stage = stack.api_and_stage(self.emulator.url)
+        return f"{self.emulator.url}/_aws/execute-api/{api}/{stage}"
+
+    def _start_processes(self, vastai_key: str) -> None:
+        self._say("building template.yaml, starting the emulator and the simulator")
+        with ThreadPoolExecutor(3) as pool:
+            building = pool.submit(build)
+            emulating = pool.submit(self.emulator.start)
+            simulating = pool.submit(self.simulator.start, vastai_key=vastai_key)
+            emulating.result()
+            simulating.result()
+            building.result()
+
+    def _fill_secret(self, vastai_key: str) -> None:
+        physical_id = stack.physical_ids(self.emulator.url)["VastaiSecret"]
+        value = json.dumps({"api_key": vastai_key})
+        manager = aws.client("secretsmanager", self.emulator.url)
+        manager.put_secret_value(SecretId=physical_id, SecretString=value)
+
+    def _make_ready(self, deployment_id: str, vastai_key: str) -> Endpoints:
+        operator_key = self._operator_key()
+        functions = self.functions()
+        with ThreadPoolExecutor(3) as pool:
+            warming = pool.submit(functions.invoke_all, WARMING)
+            making = pool.submit(self._make_consumer_key, operator_key)
+            functions.invoke_all(FIRST_SWEEPS)
+            self._wait_until_ready()
+            warming.result()
+            consumer_key = making.result()
+        return Endpoints(
+            api_url=self.api_url(),
+            operator_key=operator_key,
+            consumer_key=consumer_key,
+            simulator_url=self.simulator.url,
+            vastai_url=self.simulator.url,
+            vastai_key=vastai_key,
+            tensordock_url=f"{self.simulator.url}/tensordock",
+            tensordock_token="",
+            emulator_url=self.emulator.url,
+            deployment_id=deployment_id,
+        )
+
+    def _operator_key(self) -> str:
+        physical_id = stack.physical_ids(self.emulator.url)["OperatorKeySecret"]
+        manager = aws.client("secretsmanager", self.emulator.url)
+        generated = json.loads(manager.get_secret_value(SecretId=physical_id)["SecretString"])
+        return f"gsk_{generated['key_id']}_{generated['secret']}"
+
+    def _make_consumer_key(self, operator_key: str) -> str:
+        operator = Api(self.api_url(), operator_key)
+        made = operator.post("/api/v1/keys", {"role": "consumer", "consumer_id": "demo"})
+        operator.get("/api/v1/sessions")  # the sessions function is warm from here on
+        api_key: str = made["api_key"]
+        return api_key
+
+    def _wait_until_ready(self) -> None:
+        api = Api(self.api_url())
+        if not wait_until(lambda: api.send("GET", "/ready").status_code == 200, _READY_WITHIN_S):
+            raise NotReady(f"the API is not ready: {api.send('GET', '/ready').text}")
