@@ -53,7 +53,7 @@ def apply(
         return _begin_end(session, event, row, now, reason, error)
     if target is session.state:
         return evolve(session, now)
-    return evolve(session, now, state=target, state_entered_at=now, restarts=0)
+    return evolve(session, now, state=target, state_entered_at=now)
 
 
 def conclude(
@@ -125,7 +125,7 @@ def _begin_end(
     error: str | None,
 ) -> Session:
     attempts = session.attempts
-    if attempts and session.attempt.ended_at is None:
+    if session.attempt.ended_at is None:
         attempts = (*attempts[:-1], _ending(session.attempt, event, reason))
     return evolve(
         session,
@@ -133,7 +133,6 @@ def _begin_end(
         state=State.STOPPING,
         state_entered_at=now,
         stopping_at=now,
-        restarts=0,
         end_reason=_reason(row, reason),
         fails_when_gone=event is Event.FAIL_PROVISIONING,
         error=error,
@@ -169,7 +168,7 @@ def _end_state(session: Session, row: Row) -> State:
 def _ended_attempts(
     session: Session, event: Event, absence: Absence, reason: EndReason | None
 ) -> tuple[Attempt, ...]:
-    if not session.attempts or session.attempt.ended_at is not None:
+    if session.attempt.ended_at is not None:
         return session.attempts
     last = session.attempt
     outcome, why = last.outcome, last.reason

@@ -98,7 +98,7 @@ def _orphan_cause(session: Session | None, label: Label) -> Cause | None:
         return Cause.SESSION_UNKNOWN
     if not session.is_live:
         return Cause.SESSION_ENDED
-    if not session.attempts or session.attempt.number != label.attempt:
+    if session.attempt.number != label.attempt:
         return Cause.ATTEMPT_REPLACED
     return None
 

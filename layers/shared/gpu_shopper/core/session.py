@@ -25,6 +25,7 @@ class Outcome(StrEnum):
 class LaunchState(StrEnum):
     """What is known of an attempt's one launch call."""
 
+    PLANNED = "planned"
     CALLED = "called"
     THROTTLED = "throttled"
     ACCEPTED = "accepted"
@@ -63,8 +64,9 @@ class Attempt:
     started_at: datetime
     machine_id: str | None = None
     price_source: str = "offer"
-    launch: LaunchState = LaunchState.CALLED
-    launch_tries: int = 1
+    launch: LaunchState = LaunchState.PLANNED
+    launch_tries: int = 0
+    called_at: datetime | None = None
     call_ended_at: datetime | None = None
     lookups: int = 0
     unlisted_at: datetime | None = None
@@ -84,7 +86,7 @@ class Attempt:
 
     @property
     def maybe_rented(self) -> bool:
-        """True unless the provider refused this attempt's launch for certain."""
+        """True when a launch was sent and its refusal is not certain."""
         return self.launch in (LaunchState.CALLED, LaunchState.ACCEPTED)
 
 

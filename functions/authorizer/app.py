@@ -1,0 +1,43 @@
+"""Who is it: an API key to a caller, or the gateway's 401."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gpu_shopper.edge.wiring import bootstrap_secret, deps, logger
+from gpu_shopper.errors import Unauthorized
+from gpu_shopper.usecases.keys import authenticate
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Allow the whole API for a valid key, and tell the functions whose it is."""
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    try:
+        caller = authenticate(deps(), headers.get("authorization"), bootstrap_secret)
+    except Unauthorized as exc:
+        # The gateway turns exactly this text into its 401 answer.
+        raise Exception("Unauthorized") from exc
+    logger.info("key accepted", key_id=caller.key_id, role=caller.role.value)
+    context = {"key_id": caller.key_id, "role": caller.role.value}
+    if caller.consumer_id:
+        context["consumer_id"] = caller.consumer_id
+    return {
+        "principalId": caller.key_id,
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Action": "execute-api:Invoke",
+                    "Effect": "Allow",
+                    "Resource": _whole_api(event["methodArn"]),
+                }
+            ],
+        },
+        "context": context,
+    }
+
+
+def _whole_api(method_arn: str) -> str:
+    """The ARN of every method of this stage: the answer is cached for all of them."""
+    api, stage = method_arn.split("/")[:2]
+    return f"{api}/{stage}/*"

@@ -1,0 +1,82 @@
+"""GET /inventory, /health and /ready: everything that only reads; also unknown paths."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from gpu_shopper import __version__
+from gpu_shopper.core.instants import to_text
+from gpu_shopper.edge import http
+from gpu_shopper.edge.answers import HealthBody, InventoryBody, OfferBody, ReadyBody
+from gpu_shopper.edge.bodies import InventoryQuery, NoQuery
+from gpu_shopper.edge.callers import admit
+from gpu_shopper.edge.inventory import (
+    filters_of,
+    inventory_body,
+    offer_id_of,
+    providers_of,
+    sort_of,
+)
+from gpu_shopper.edge.wiring import deps, frame
+from gpu_shopper.usecases import health as health_cases
+from gpu_shopper.usecases import inventory
+
+PUBLIC = ("/health", "/ready")
+
+app = http.new_app()
+
+
+@app.get("/api/v1/inventory")
+def list_inventory(query: Annotated[InventoryQuery, Query()]) -> InventoryBody:
+    """Offers of all usable providers, filtered, sorted and paged."""
+    providers = providers_of(query, deps().enabled_providers)
+    menu = inventory.list_offers(
+        deps(), providers, filters_of(query), sort_of(query), query.limit, query.offset
+    )
+    return inventory_body(menu, query, deps().settings)
+
+
+@app.get("/api/v1/inventory/<offer_id>")
+def get_offer(offer_id: str, query: Annotated[NoQuery, Query()]) -> OfferBody:  # noqa: ARG001
+    """One offer, exactly as the list shows it."""
+    provider, canonical = offer_id_of(offer_id, deps().enabled_providers)
+    return OfferBody.of(inventory.get_offer(deps(), provider, canonical))
+
+
+@app.get("/health")
+def health(query: Annotated[NoQuery, Query()]) -> Response[HealthBody]:  # noqa: ARG001
+    """How the deployment is doing; 503 when its store cannot be read."""
+    found = health_cases.checked(deps())
+    body = HealthBody(
+        status="ok" if found.ok else "unavailable",
+        timestamp=to_text(found.at),
+        version=__version__,
+        services=found.services,
+    )
+    return Response(200 if found.ok else 503, http.JSON, body)
+
+
+@app.get("/ready")
+def ready(query: Annotated[NoQuery, Query()]) -> Response[ReadyBody]:  # noqa: ARG001
+    """Whether this release may be used yet, and what it waits for."""
+    waiting_for = health_cases.waiting_for(deps())
+    body = ReadyBody(
+        ready=not waiting_for,
+        timestamp=to_text(deps().now()),
+        waiting_for=waiting_for or None,
+    )
+    return Response(503 if waiting_for else 200, http.JSON, body)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """One request."""
+    return http.serve(app, event, context, frame(), _admit)
+
+
+def _admit(event: dict[str, Any]) -> None:
+    """Only routes behind the authorizer have a caller to count."""
+    if event["path"].startswith("/api/v1/inventory"):
+        admit(deps(), event)

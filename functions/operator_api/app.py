@@ -1,0 +1,56 @@
+"""The /keys routes, for operators only."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+
+from gpu_shopper.core.api_keys import Role
+from gpu_shopper.core.instants import to_text
+from gpu_shopper.edge import http
+from gpu_shopper.edge.answers import KeyBody, KeysBody, NewKeyBody, RevokedBody
+from gpu_shopper.edge.bodies import CreateKeyBody, KeysQuery, NoQuery
+from gpu_shopper.edge.callers import admit, operator_of
+from gpu_shopper.edge.keys import checked_new_key, listed_keys
+from gpu_shopper.edge.wiring import deps, frame
+from gpu_shopper.usecases import keys
+
+app = http.new_app()
+
+
+@app.post("/api/v1/keys")
+def create_key(
+    body: Annotated[CreateKeyBody, Body()],
+    query: Annotated[NoQuery, Query()],  # noqa: ARG001
+) -> Response[NewKeyBody]:
+    """Make a key; its text is shown this once."""
+    caller = operator_of(app.current_event.raw_event)
+    expires_at = checked_new_key(body)
+    made = keys.create_key(deps(), caller, Role(body.role), body.consumer_id, body.name, expires_at)
+    return Response(201, http.JSON, NewKeyBody(key=KeyBody.of(made.key), api_key=made.text))
+
+
+@app.get("/api/v1/keys")
+def list_keys(query: Annotated[KeysQuery, Query()]) -> KeysBody:
+    """Keys without their secrets."""
+    return listed_keys(deps(), operator_of(app.current_event.raw_event), query)
+
+
+@app.delete("/api/v1/keys/<key_id>")
+def revoke_key(key_id: str, query: Annotated[NoQuery, Query()]) -> RevokedBody:  # noqa: ARG001
+    """Revoke a key; its consumer's sessions go on."""
+    caller = operator_of(app.current_event.raw_event)
+    key = keys.revoke_key(deps(), caller, key_id)
+    return RevokedBody(key_id=key.id, revoked_at=to_text(key.revoked_at or deps().now()))
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """One request."""
+    return http.serve(app, event, context, frame(), _admit)
+
+
+def _admit(event: dict[str, Any]) -> None:
+    admit(deps(), event)
+    operator_of(event)

@@ -1,0 +1,20 @@
+"""Steps of the provision machine that talk to a provider."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gpu_shopper.edge.steps import StepEvent, told
+from gpu_shopper.edge.wiring import deps, logger
+from gpu_shopper.usecases.look import look
+from gpu_shopper.usecases.provision import launch
+
+STEPS = {"launch": launch, "look": look}
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """One step of one attempt."""
+    asked = StepEvent.model_validate(event)
+    result = STEPS[asked.step](deps(), asked.session_id, asked.attempt)
+    logger.info("step", **event, outcome=result.outcome, wait_s=result.wait_s)
+    return told(result)

@@ -1,0 +1,16 @@
+"""Every minute, for one provider: compare what we believe with what it shows."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from gpu_shopper.edge.steps import ProviderEvent
+from gpu_shopper.edge.wiring import deps
+from gpu_shopper.usecases.reconcile import reconcile
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """One pass."""
+    asked = ProviderEvent.model_validate(event)
+    return asdict(reconcile(deps(), asked.provider))

@@ -1,0 +1,108 @@
+"""The /sessions routes: check, write, answer. Launching and ending happen elsewhere."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+
+from gpu_shopper.core.instants import to_text
+from gpu_shopper.core.session import Session
+from gpu_shopper.core.states import TERMINAL
+from gpu_shopper.edge import http
+from gpu_shopper.edge.answers import (
+    CreatedBody,
+    ExtendedBody,
+    SessionBody,
+    SessionsBody,
+    StopBody,
+)
+from gpu_shopper.edge.bodies import CreateSessionBody, ExtendBody, NoBody, NoQuery, SessionsQuery
+from gpu_shopper.edge.callers import admit, caller_of
+from gpu_shopper.edge.sessions import listed_for, new_session_of, session_id_of
+from gpu_shopper.edge.wiring import deps, frame
+from gpu_shopper.usecases import sessions
+
+app = http.new_app()
+
+None_ = Annotated[NoQuery, Query()]
+
+
+@app.post("/api/v1/sessions")
+def create_session(
+    body: Annotated[CreateSessionBody, Body()],
+    query: None_,  # noqa: ARG001
+) -> Response[CreatedBody]:
+    """Record a session and start its provisioning."""
+    caller = caller_of(app.current_event.raw_event)
+    wanted = new_session_of(body, caller, deps().enabled_providers)
+    created = sessions.create(deps(), caller, wanted)
+    answer = CreatedBody(
+        session=SessionBody.of(created.session, deps().now()),
+        ssh_private_key=created.ssh_private_key,
+    )
+    location = f"/api/v1/sessions/{created.session.id}"
+    return Response(201, http.JSON, answer, headers={"Location": location})
+
+
+@app.get("/api/v1/sessions")
+def list_sessions(query: Annotated[SessionsQuery, Query()]) -> SessionsBody:
+    """Sessions of the caller, newest first; operators see all."""
+    return listed_for(deps(), caller_of(app.current_event.raw_event), query)
+
+
+@app.get("/api/v1/sessions/<session_id>")
+def get_session(session_id: str, query: None_) -> SessionBody:  # noqa: ARG001
+    """One session as it is now."""
+    caller = caller_of(app.current_event.raw_event)
+    session = sessions.get(deps(), caller, session_id_of(session_id))
+    return SessionBody.of(session, deps().now())
+
+
+@app.post("/api/v1/sessions/<session_id>/done")
+def signal_done(
+    session_id: str,
+    query: None_,  # noqa: ARG001
+    body: Annotated[NoBody | None, Body()] = None,  # noqa: ARG001
+) -> Response[StopBody]:
+    """The caller is done: begin the end."""
+    caller = caller_of(app.current_event.raw_event)
+    session = sessions.request_stop(deps(), caller, session_id_of(session_id))
+    return _stopping(session, "session shutdown initiated")
+
+
+@app.delete("/api/v1/sessions/<session_id>")
+def delete_session(session_id: str, query: None_) -> Response[StopBody]:  # noqa: ARG001
+    """End the session at once; one that has ended is simply shown."""
+    caller = caller_of(app.current_event.raw_event)
+    session = sessions.destroy(deps(), caller, session_id_of(session_id))
+    ended = session.state in TERMINAL
+    return _stopping(session, "session destroyed" if ended else "session destruction initiated")
+
+
+@app.post("/api/v1/sessions/<session_id>/extend")
+def extend_session(
+    session_id: str,
+    body: Annotated[ExtendBody, Body()],
+    query: None_,  # noqa: ARG001
+) -> ExtendedBody:
+    """Reserve more hours, within the hard maximum."""
+    caller = caller_of(app.current_event.raw_event)
+    hours = body.additional_hours
+    session = sessions.extend(deps(), caller, session_id_of(session_id), hours)
+    return ExtendedBody(
+        session_id=session.id,
+        new_expires_at=to_text(session.expires_at),
+        reservation_hours=session.reservation_hours,
+    )
+
+
+def _stopping(session: Session, message: str) -> Response[StopBody]:
+    body = StopBody(message=message, session_id=session.id, status=session.state.value)
+    return Response(200 if session.state in TERMINAL else 202, http.JSON, body)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """One request."""
+    return http.serve(app, event, context, frame(), lambda one: admit(deps(), one))

@@ -1,0 +1,1 @@
+"""HTTP and state-machine events in and out, errors to answers, settings, wiring."""

@@ -1,0 +1,103 @@
+"""The AWS services behind the ports: state machines, KMS, Secrets Manager."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gpu_shopper.errors import ProviderAuth
+from gpu_shopper.usecases.deps import Machine
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+EXISTS = "ExecutionAlreadyExists"
+
+
+class StepFunctions:
+    """Starts executions named after session, purpose, attempt and restart."""
+
+    def __init__(self, client: SFNClient, arns: Mapping[Machine, str], logger: Logger) -> None:
+        self._client = client
+        self._arns = arns
+        self._logger = logger
+
+    def start(self, machine: Machine, session_id: str, attempt: int, restarts: int) -> None:
+        """Start once; the same name again is success.
+
+        A start that fails is logged and not raised: the session is written, and the sweep
+        starts what is missing.
+        """
+        name = f"{session_id}-{machine.value}-{attempt}" + (f"-r{restarts}" if restarts else "")
+        try:
+            self._client.start_execution(
+                stateMachineArn=self._arns[machine],
+                name=name,
+                input=json.dumps({"session_id": session_id, "attempt": attempt}),
+            )
+        except (ClientError, BotoCoreError) as exc:
+            if EXISTS not in str(getattr(exc, "response", {})):
+                self._logger.exception("could not start an execution", execution=name)
+
+
+class KmsCipher:
+    """Encrypts probe keys; KMS refuses to decrypt one under another session's id."""
+
+    def __init__(self, client: KMSClient, key_arn: str) -> None:
+        self._client = client
+        self._key_arn = key_arn
+
+    def seal(self, session_id: str, plaintext: str) -> str:
+        """The ciphertext, base64."""
+        answer = self._client.encrypt(
+            KeyId=self._key_arn,
+            Plaintext=plaintext.encode(),
+            EncryptionContext={"session_id": session_id},
+        )
+        return base64.b64encode(answer["CiphertextBlob"]).decode()
+
+    def open(self, session_id: str, sealed: str) -> str:
+        """The plaintext. Raises botocore's ClientError for another session's ciphertext."""
+        answer = self._client.decrypt(
+            KeyId=self._key_arn,
+            CiphertextBlob=base64.b64decode(sealed),
+            EncryptionContext={"session_id": session_id},
+        )
+        return answer["Plaintext"].decode()
+
+
+class Secrets:
+    """Secrets as JSON objects, read once per function instance and again when asked to."""
+
+    def __init__(self, client: SecretsManagerClient) -> None:
+        self._client = client
+        self._known: dict[str, dict[str, Any]] = {}
+
+    def field(self, secret_id: str, name: str, *, fresh: bool = False) -> str:
+        """One field of a secret. Raises ProviderAuth when the secret is not complete."""
+        if fresh or secret_id not in self._known:
+            self._known[secret_id] = self._read(secret_id)
+        value = self._known[secret_id].get(name)
+        if not isinstance(value, str) or not value:
+            self._known.pop(secret_id, None)
+            raise ProviderAuth(f"secret {secret_id} has no {name}")
+        return value
+
+    def _read(self, secret_id: str) -> dict[str, Any]:
+        try:
+            answer = self._client.get_secret_value(SecretId=secret_id)
+        except ClientError as exc:
+            raise ProviderAuth(f"secret {secret_id} cannot be read") from exc
+        text = answer.get("SecretString", "")
+        try:
+            parsed = json.loads(text)
+        except ValueError as exc:
+            raise ProviderAuth(f"secret {secret_id} is not JSON") from exc
+        return parsed if isinstance(parsed, dict) else {}

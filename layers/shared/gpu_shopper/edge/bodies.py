@@ -1,0 +1,199 @@
+"""Request bodies and queries: the one schema that validates, documents and explains."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_serializer,
+)
+
+from gpu_shopper.core.instants import from_text
+from gpu_shopper.core.ssh_keys import checked_public_key
+
+MAX_KEY_LIFE = timedelta(days=730)
+MAX_LISTED = 200
+
+_DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?")
+_WHOLE = re.compile(r"[+-]?\d{1,20}")
+
+
+def _decimal_text(value: Any) -> Any:
+    """Query numbers are text: only decimal notation, so `1_000`, ` 5` and `0x1` are refused."""
+    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
+        raise ValueError("must be a number")
+    return value
+
+
+def _whole_text(value: Any) -> Any:
+    if isinstance(value, str) and not _WHOLE.fullmatch(value):
+        raise ValueError("must be a whole number")
+    return value
+
+
+def _true_or_false(value: Any) -> Any:
+    if value not in ("true", "false", True, False):
+        raise ValueError("must be true or false")
+    return value
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must not contain control characters")
+    return value
+
+
+def _public_key(value: str) -> str:
+    return checked_public_key(value)
+
+
+def _future_instant(value: str) -> str:
+    try:
+        at = from_text(value)
+    except ValueError as exc:
+        raise ValueError("must be an RFC 3339 instant such as 2026-02-07T12:00:00Z") from exc
+    # The only clock in a schema: "in the future" means when the request is read.
+    now = datetime.now(UTC)  # noqa: TID251
+    if not now < at <= now + MAX_KEY_LIFE:
+        raise ValueError("must be in the future and at most 2 years away")
+    return value
+
+
+QueryInt = Annotated[int, BeforeValidator(_whole_text)]
+QueryNumber = Annotated[float, BeforeValidator(_decimal_text), Field(allow_inf_nan=False)]
+QueryBool = Annotated[bool, BeforeValidator(_true_or_false)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(_printable)]
+ConsumerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
+Limit = Annotated[QueryInt, Field(ge=1, le=MAX_LISTED)]
+PriceUsd = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+WorkloadType = Literal[
+    "llm",
+    "llm_vllm",
+    "llm_tgi",
+    "training",
+    "batch",
+    "interactive",
+    "inference",
+    "ssh",
+    "benchmark",
+]
+
+
+class Query(BaseModel):
+    """Query parameters: unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class RequestBody(BaseModel):
+    """A JSON body: unknown fields and values of another type are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Shown(BaseModel):
+    """An answer: fields without a value are left out, except those in `nullable`."""
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: Any) -> dict[str, Any]:
+        nullable: frozenset[str] = getattr(self, "NULLABLE", frozenset())
+        return {
+            name: value
+            for name, value in handler(self).items()
+            if value is not None or name in nullable
+        }
+
+
+class InventoryQuery(Query):
+    """What to list; see the API description for each meaning."""
+
+    provider: Text | None = None
+    gpu_type: Text | None = None
+    location: Text | None = None
+    min_vram: Annotated[QueryInt, Field(ge=0)] = 0
+    max_price: Annotated[QueryNumber, Field(gt=0)] | None = None
+    min_gpu_count: Annotated[QueryInt, Field(ge=0)] | None = None
+    gpu_count: Annotated[QueryInt, Field(ge=0)] | None = None
+    min_reliability: Annotated[QueryNumber, Field(ge=0, le=1)] = 0.0
+    min_availability_confidence: Annotated[QueryNumber, Field(ge=0, le=1)] = 0.0
+    min_cuda: Annotated[QueryNumber, Field(ge=0)] = 0.0
+    sort: Literal["price", "-price", "confidence", "reliability", "vram"] = "price"
+    limit: Annotated[QueryInt, Field(ge=1, le=1000)] = 100
+    offset: Annotated[QueryInt, Field(ge=0)] = 0
+
+
+class NoQuery(Query):
+    """A route without parameters."""
+
+
+class SessionsQuery(Query):
+    """Which sessions to list; `status` takes several words separated by commas."""
+
+    consumer_id: ConsumerId | None = None
+    status: Text | None = None
+    provider: Text | None = None
+    limit: Limit = 50
+    cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+
+
+class CreateSessionBody(RequestBody):
+    """What a caller may ask for when it rents."""
+
+    consumer_id: ConsumerId | None = None
+    offer_id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    workload_type: WorkloadType
+    reservation_hours: Annotated[int, Field(ge=1, le=12)]
+    ssh_public_key: Annotated[str, AfterValidator(_public_key)] | None = None
+    max_price: PriceUsd | None = None
+    disk_gb: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    ssh_timeout_minutes: Annotated[int, Field(ge=1, le=30)] | None = None
+    docker_image: (
+        Annotated[
+            str, StringConstraints(max_length=255, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$")
+        ]
+        | None
+    ) = None
+    on_start_cmd: Annotated[str, StringConstraints(min_length=1, max_length=4_000)] | None = None
+
+
+class ExtendBody(RequestBody):
+    """How many hours more."""
+
+    additional_hours: Annotated[int, Field(ge=1, le=12)]
+
+
+class NoBody(RequestBody):
+    """A route that needs no body takes an empty object too."""
+
+
+class CreateKeyBody(RequestBody):
+    """A new API key: for one consumer, or for an operator."""
+
+    role: Literal["consumer", "operator"]
+    consumer_id: ConsumerId | None = None
+    name: Annotated[Text, StringConstraints(max_length=128)] | None = None
+    expires_at: Annotated[str, AfterValidator(_future_instant)] | None = None
+
+
+class KeysQuery(Query):
+    """Which keys to list."""
+
+    consumer_id: ConsumerId | None = None
+    role: Literal["consumer", "operator"] | None = None
+    include_revoked: QueryBool = False
+    limit: Limit = 50
+    cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+
+
+def microusd(usd: float) -> int:
+    """Micro-dollars of a validated JSON number, through its decimal text."""
+    return int((Decimal(str(usd)) * 1_000_000).to_integral_value())

@@ -1,0 +1,75 @@
+"""Inventory queries in, menus out."""
+
+from __future__ import annotations
+
+from gpu_shopper.core import offer_ids
+from gpu_shopper.core.instants import to_text
+from gpu_shopper.core.inventory import Filters, ProviderView, Sort
+from gpu_shopper.core.settings import Settings
+from gpu_shopper.edge.answers import InventoryBody, OfferBody, ProviderBody
+from gpu_shopper.edge.bodies import InventoryQuery, microusd
+from gpu_shopper.edge.problems import reflected
+from gpu_shopper.errors import ValidationFailed
+from gpu_shopper.usecases.inventory import Menu
+
+
+def providers_of(query: InventoryQuery, enabled: tuple[str, ...]) -> tuple[str, ...]:
+    """The providers asked for. Raises ValidationFailed for one that is not enabled."""
+    return (checked_provider(query.provider, enabled),) if query.provider else enabled
+
+
+def checked_provider(name: str, enabled: tuple[str, ...]) -> str:
+    """`name`, if that provider is enabled. Raises ValidationFailed naming those that are."""
+    if name not in enabled:
+        text = f"provider {reflected(name)} is not one of {', '.join(enabled)}"
+        raise ValidationFailed([("provider", text)])
+    return name
+
+
+def filters_of(query: InventoryQuery) -> Filters:
+    """The query in our units; `gpu_count` is another name of `min_gpu_count`, which wins."""
+    counts = (query.min_gpu_count, query.gpu_count, 0)
+    return Filters(
+        gpu_type=query.gpu_type,
+        location=query.location,
+        min_vram_gb=query.min_vram,
+        max_price_microusd=None if query.max_price is None else microusd(query.max_price),
+        min_gpu_count=next(count for count in counts if count is not None),
+        min_reliability=query.min_reliability,
+        min_confidence=query.min_availability_confidence,
+        min_cuda=query.min_cuda,
+    )
+
+
+def sort_of(query: InventoryQuery) -> Sort:
+    """The order asked for."""
+    return Sort(query.sort)
+
+
+def offer_id_of(text: str, enabled: tuple[str, ...]) -> tuple[str, str]:
+    """Provider and canonical id. Raises ValidationFailed explaining the form."""
+    try:
+        provider, canonical = offer_ids.normalised(text)
+    except ValueError as exc:
+        raise ValidationFailed([("offer_id", f"offer_id {exc}")]) from exc
+    return checked_provider(provider, enabled), canonical
+
+
+def inventory_body(menu: Menu, query: InventoryQuery, settings: Settings) -> InventoryBody:
+    """One page with what is known of each provider."""
+    return InventoryBody(
+        offers=[OfferBody.of(one) for one in menu.page],
+        count=len(menu.page),
+        total=menu.total,
+        limit=query.limit,
+        offset=query.offset,
+        providers={view.provider: _provider(view, menu, settings) for view in menu.views},
+    )
+
+
+def _provider(view: ProviderView, menu: Menu, settings: Settings) -> ProviderBody:
+    return ProviderBody(
+        fetched_at=to_text(view.snapshot.fetched_at) if view.snapshot else None,
+        status=view.usability(menu.at, settings).value,
+        error=view.error,
+    )

@@ -1,0 +1,44 @@
+"""API key requests in, lists out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from gpu_shopper.core.api_keys import ApiKey, Caller
+from gpu_shopper.core.instants import from_text
+from gpu_shopper.edge import cursors
+from gpu_shopper.edge.answers import KeyBody, KeysBody
+from gpu_shopper.edge.bodies import CreateKeyBody, KeysQuery
+from gpu_shopper.errors import ValidationFailed
+from gpu_shopper.usecases import keys
+from gpu_shopper.usecases.deps import Deps
+
+
+def checked_new_key(body: CreateKeyBody) -> datetime | None:
+    """When the new key expires, if ever. Raises ValidationFailed when role and consumer clash."""
+    if body.role == "consumer" and body.consumer_id is None:
+        raise ValidationFailed([("consumer_id", "consumer_id is required")])
+    if body.role == "operator" and body.consumer_id is not None:
+        raise ValidationFailed([("consumer_id", "consumer_id must be absent")])
+    return from_text(body.expires_at) if body.expires_at else None
+
+
+def listed_keys(deps: Deps, caller: Caller, query: KeysQuery) -> KeysBody:
+    """One page of keys that `query` asks for."""
+
+    def wanted(key: ApiKey) -> bool:
+        return (
+            query.consumer_id in (None, key.consumer_id)
+            and query.role in (None, key.role.value)
+            and (query.include_revoked or key.revoked_at is None)
+        )
+
+    now = deps.now()
+    scope = f"keys {caller.key_id} {query.consumer_id} {query.role} {query.include_revoked}"
+    after = cursors.read(query.cursor, scope, deps.deployment_id, now)
+    page, next_id = keys.list_keys(deps, wanted, after, query.limit)
+    return KeysBody(
+        keys=[KeyBody.of(key) for key in page],
+        count=len(page),
+        next_cursor=cursors.issue(next_id, scope, deps.deployment_id, now),
+    )

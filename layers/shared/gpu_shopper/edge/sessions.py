@@ -1,0 +1,89 @@
+"""Session requests in, lists out."""
+
+from __future__ import annotations
+
+import uuid
+
+from gpu_shopper.core.api_keys import Caller, Role
+from gpu_shopper.core.session import Session
+from gpu_shopper.core.states import State
+from gpu_shopper.edge import cursors
+from gpu_shopper.edge.answers import SessionBody, SessionsBody
+from gpu_shopper.edge.bodies import CreateSessionBody, SessionsQuery, microusd
+from gpu_shopper.edge.inventory import checked_provider, offer_id_of
+from gpu_shopper.errors import Forbidden, SessionNotFound, ValidationFailed
+from gpu_shopper.usecases import sessions
+from gpu_shopper.usecases.deps import Deps
+from gpu_shopper.usecases.sessions import NewSession
+
+
+def session_id_of(text: str) -> str:
+    """A session id from a path. Raises SessionNotFound for anything but a canonical UUID."""
+    try:
+        canonical = str(uuid.UUID(text))
+    except ValueError as exc:
+        raise SessionNotFound("session not found") from exc
+    if canonical != text:
+        raise SessionNotFound("session not found")
+    return canonical
+
+
+def new_session_of(body: CreateSessionBody, caller: Caller, enabled: tuple[str, ...]) -> NewSession:
+    """The request in our units, for the consumer it is for.
+
+    Raises: Forbidden for another consumer, ValidationFailed.
+    """
+    provider, offer_id = offer_id_of(body.offer_id, enabled)
+    return NewSession(
+        consumer_id=_consumer(body.consumer_id, caller),
+        provider=provider,
+        offer_id=offer_id,
+        workload_type=body.workload_type,
+        reservation_hours=body.reservation_hours,
+        ssh_public_key=body.ssh_public_key,
+        max_price_microusd_per_hour=None if body.max_price is None else microusd(body.max_price),
+        disk_gb=body.disk_gb,
+        ssh_timeout_min=body.ssh_timeout_minutes,
+        docker_image=body.docker_image,
+        on_start_cmd=body.on_start_cmd,
+    )
+
+
+def _consumer(asked: str | None, caller: Caller) -> str:
+    """Consumers rent for themselves; operators must say for whom."""
+    if asked is not None and not caller.sees(asked):
+        raise Forbidden("this key rents for its own consumer only")
+    consumer = asked or caller.consumer_id
+    if consumer is None:
+        raise ValidationFailed([("consumer_id", "consumer_id is required")])
+    return consumer
+
+
+def listed_for(deps: Deps, caller: Caller, query: SessionsQuery) -> SessionsBody:
+    """One page of the sessions that `caller` may see and `query` asks for."""
+    if query.consumer_id and not caller.sees(query.consumer_id):
+        raise Forbidden("this key sees its own consumer's sessions only")
+    whose = query.consumer_id if caller.role is Role.OPERATOR else caller.consumer_id
+    states = _states(query.status)
+    provider = checked_provider(query.provider, deps.enabled_providers) if query.provider else None
+
+    def wanted(session: Session) -> bool:
+        return session.state in states and provider in (None, session.attempt.provider)
+
+    now = deps.now()
+    scope = f"sessions {caller.key_id} {whose} {sorted(states)} {provider}"
+    after = cursors.read(query.cursor, scope, deps.deployment_id, now)
+    page = sessions.list_sessions(deps, whose, wanted, after, query.limit)
+    return SessionsBody(
+        sessions=[SessionBody.of(one, now) for one in page.sessions],
+        count=len(page.sessions),
+        next_cursor=cursors.issue(page.next_position, scope, deps.deployment_id, now),
+    )
+
+
+def _states(words: str | None) -> frozenset[State]:
+    try:
+        return frozenset(State(word) for word in words.split(",")) if words else frozenset(State)
+    except ValueError as exc:
+        known = ", ".join(state.value for state in State)
+        raise ValidationFailed([("status", f"status must be one of {known}")]) from exc

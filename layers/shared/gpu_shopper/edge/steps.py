@@ -1,0 +1,28 @@
+"""State-machine tasks and schedules: events in, outcomes out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from gpu_shopper.usecases.deps import StepResult
+
+
+class StepEvent(BaseModel):
+    """What a state machine sends with each task; more fields may come with later versions."""
+
+    step: str
+    session_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{36}$")]
+    attempt: Annotated[int, Field(ge=1, le=99)]
+
+
+class ProviderEvent(BaseModel):
+    """What a schedule sends to a sweep that works on one provider."""
+
+    provider: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,32}$")]
+
+
+def told(result: StepResult) -> dict[str, Any]:
+    """What a step's state machine gets."""
+    return {"outcome": result.outcome, "wait_s": result.wait_s}

@@ -1,0 +1,175 @@
+"""The one place where the environment, clocks and randomness become values and ports."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import uuid
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from botocore.config import Config
+
+from gpu_shopper.core.settings import Settings
+from gpu_shopper.edge.aws import KmsCipher, Secrets, StepFunctions
+from gpu_shopper.edge.http import Frame
+from gpu_shopper.edge.settings import read_settings, required
+from gpu_shopper.edge.telemetry import Telemetry
+from gpu_shopper.ssh.keys import new_pair
+from gpu_shopper.store.inventory import SnapshotCache, Storage
+from gpu_shopper.usecases.deps import Deps, Machine
+
+if TYPE_CHECKING:
+    from gpu_shopper.providers.port import Provider
+
+AWS_CALLS = Config(connect_timeout=2, read_timeout=10, retries={"max_attempts": 3})
+"""Time-outs in seconds and tries of calls to AWS: short, so that a caller gets its answer."""
+
+logger = Logger()
+
+
+def now() -> datetime:
+    """The instant, in UTC, cut to milliseconds as it is stored."""
+    at = datetime.now(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def new_id() -> str:
+    """A fresh UUIDv4."""
+    return str(uuid.uuid4())
+
+
+def new_secret() -> str:
+    """32 random bytes as 43 characters of `[A-Za-z0-9_-]`."""
+    return secrets.token_urlsafe(32)
+
+
+@cache
+def settings() -> Settings:
+    """The settings table of this deployment."""
+    return read_settings(os.environ)
+
+
+@cache
+def deps() -> Deps:
+    """Everything outside, wired once per function instance.
+
+    A function that has no right to a service never calls it; making its client costs little.
+    """
+    deployment_id = required(os.environ, "DEPLOYMENT_ID")
+    namespace = required(os.environ, "POWERTOOLS_METRICS_NAMESPACE")
+    return Deps(
+        settings=settings(),
+        deployment_id=deployment_id,
+        release=required(os.environ, "RELEASE"),
+        enabled_providers=tuple(required(os.environ, "ENABLED_PROVIDERS").split(",")),
+        now=now,
+        new_id=new_id,
+        new_secret=new_secret,
+        new_pair=new_pair,
+        sessions=_table("SESSIONS_TABLE"),
+        access=_table("ACCESS_TABLE"),
+        operations=_table("OPERATIONS_TABLE"),
+        inventory=Storage(_table("INVENTORY_TABLE"), _bucket()),
+        snapshots=SnapshotCache(),
+        provider=provider,
+        machines=_LazyMachines(),
+        cipher=_LazyCipher(),
+        note=Telemetry(logger, deployment_id, namespace).note,
+    )
+
+
+@cache
+def provider(name: str) -> Provider:
+    """The adapter of `name`, with credentials from its secret. Raises ProviderAuth without."""
+    # Imported here because only functions that may call providers should pay for it.
+    from gpu_shopper.providers import registry
+
+    secret_id = required(os.environ, f"{name.upper()}_SECRET")
+
+    def credentials(fresh: bool) -> str:
+        return secret_values().field(secret_id, "api_key", fresh=fresh)
+
+    return registry.build(
+        name,
+        base_url=required(os.environ, f"{name.upper()}_BASE_URL"),
+        credentials=credentials,
+        settings=settings(),
+    )
+
+
+@cache
+def frame() -> Frame:
+    """What every HTTP answer needs."""
+    return Frame(logger, new_id, os.environ.get("ALLOWED_ORIGINS", ""))
+
+
+def bootstrap_secret() -> str:
+    """The secret of the first operator key, made at deploy."""
+    return secret_values().field(required(os.environ, "OPERATOR_KEY_SECRET"), "secret")
+
+
+@cache
+def secret_values() -> Secrets:
+    """Secrets Manager, with what was read kept."""
+    return Secrets(boto3.client("secretsmanager", config=AWS_CALLS))
+
+
+@cache
+def _dynamodb() -> Any:
+    return boto3.resource("dynamodb", config=AWS_CALLS)
+
+
+def _table(name: str) -> Any:
+    """The table that setting `name` names; a function without that setting never uses it."""
+    return _dynamodb().Table(os.environ.get(name, f"no-{name.lower()}"))
+
+
+@cache
+def _s3() -> Any:
+    return boto3.resource("s3", config=AWS_CALLS)
+
+
+class _LazyBucket:
+    """The snapshot bucket, its client made at first use: most requests find theirs in memory."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_s3().Bucket(required(os.environ, "SNAPSHOT_BUCKET")), name)
+
+
+def _bucket() -> Any:
+    return _LazyBucket()
+
+
+class _LazyMachines:
+    """State machines, their client made at first use."""
+
+    def start(self, machine: Machine, session_id: str, attempt: int, restarts: int) -> None:
+        _machines().start(machine, session_id, attempt, restarts)
+
+
+@cache
+def _machines() -> StepFunctions:
+    arns = {
+        machine: os.environ.get(f"{machine.value.upper()}_MACHINE_ARN", "") for machine in Machine
+    }
+    return StepFunctions(boto3.client("stepfunctions", config=AWS_CALLS), arns, logger)
+
+
+class _LazyCipher:
+    """KMS, its client made at first use."""
+
+    def seal(self, session_id: str, plaintext: str) -> str:
+        return _cipher().seal(session_id, plaintext)
+
+    def open(self, session_id: str, sealed: str) -> str:
+        return _cipher().open(session_id, sealed)
+
+
+@cache
+def _cipher() -> KmsCipher:
+    key_arn = required(os.environ, "PROBE_KEY_KMS_ARN")
+    return KmsCipher(boto3.client("kms", config=AWS_CALLS), key_arn)

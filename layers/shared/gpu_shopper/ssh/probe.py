@@ -1,0 +1,143 @@
+"""One SSH try: connect, compare the host key, log in with the probe key, run `echo ok`.
+
+Failures are told apart by the step and the kind of exception, never by its wording: a handshake
+that breaks is not a refused login.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import paramiko
+
+from gpu_shopper.core.instances import SshAddress
+from gpu_shopper.core.polling import SshResult, SshTry
+from gpu_shopper.core.settings import Settings
+from gpu_shopper.core.ssh_keys import bare_key
+
+COMMAND = "echo ok"
+EXPECTED = b"ok"
+MAX_OUTPUT_BYTES = 1024
+
+_UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
+
+
+class _Failed(Exception):
+    """A try that came to `result`."""
+
+    def __init__(self, result: SshResult) -> None:
+        super().__init__(result.value)
+        self.result = result
+
+
+def try_login(
+    address: SshAddress, private_pem: str, pinned_host_key: str | None, settings: Settings
+) -> SshTry:
+    """Try once to log in and run a command; `pinned_host_key` is `type base64` or None yet.
+
+    A server with another key than the pinned one gets no login.
+    """
+    host_key: str | None = None
+    try:
+        key = _loaded(private_pem)
+        with _connected(address, settings) as transport:
+            host_key = _shaken_hands(transport, settings)
+            if pinned_host_key is not None and host_key != bare_key(pinned_host_key):
+                return SshTry(SshResult.HOST_KEY_CHANGED, host_key)
+            _logged_in(transport, address.user, key, settings)
+            _ran(transport, settings)
+    except _Failed as failed:
+        return SshTry(failed.result, host_key)
+    return SshTry(SshResult.READY, host_key)
+
+
+def _loaded(private_pem: str) -> paramiko.PKey:
+    try:
+        return paramiko.Ed25519Key.from_private_key(io.StringIO(private_pem))
+    except (paramiko.SSHException, ValueError, IndexError) as exc:
+        raise _Failed(SshResult.KEY_PARSE_FAILED) from exc
+
+
+@contextmanager
+def _connected(address: SshAddress, settings: Settings) -> Iterator[paramiko.Transport]:
+    try:
+        sock = socket.create_connection(
+            (address.host, address.port), timeout=settings.ssh_connect_timeout_s
+        )
+    except OSError as exc:
+        raise _Failed(_connect_failure(exc)) from exc
+    transport = paramiko.Transport(sock)
+    try:
+        yield transport
+    finally:
+        transport.close()
+        sock.close()
+
+
+def _connect_failure(exc: OSError) -> SshResult:
+    if isinstance(exc, ConnectionRefusedError):
+        return SshResult.CONNECTION_REFUSED
+    if isinstance(exc, TimeoutError):
+        return SshResult.TIMEOUT
+    if isinstance(exc, socket.gaierror):
+        return SshResult.DNS_FAILED
+    if exc.errno in _UNREACHABLE:
+        return SshResult.NETWORK_UNREACHABLE
+    if isinstance(exc, ConnectionError):
+        return SshResult.CONNECTION_CLOSED
+    return SshResult.UNKNOWN
+
+
+def _shaken_hands(transport: paramiko.Transport, settings: Settings) -> str:
+    """Finish the key exchange; gives the server's host key as `type base64`."""
+    transport.banner_timeout = settings.ssh_login_timeout_s
+    done = threading.Event()
+    try:
+        transport.start_client(event=done)
+        if not done.wait(settings.ssh_login_timeout_s):
+            raise _Failed(SshResult.TIMEOUT)
+        if not transport.is_active():
+            raise _Failed(SshResult.CONNECTION_CLOSED)
+        key = transport.get_remote_server_key()
+    except (paramiko.SSHException, EOFError, OSError) as exc:
+        raise _Failed(SshResult.CONNECTION_CLOSED) from exc
+    return f"{key.get_name()} {key.get_base64()}"
+
+
+def _logged_in(
+    transport: paramiko.Transport, user: str, key: paramiko.PKey, settings: Settings
+) -> None:
+    """Authenticate. Only a server that answered, and is still there, has refused us."""
+    done = threading.Event()
+    try:
+        transport.auth_publickey(user, key, event=done)
+    except (paramiko.SSHException, EOFError, OSError) as exc:
+        raise _Failed(SshResult.CONNECTION_CLOSED) from exc
+    if not done.wait(settings.ssh_login_timeout_s):
+        raise _Failed(SshResult.TIMEOUT)
+    if transport.is_authenticated():
+        return
+    answered = transport.is_active()
+    raise _Failed(SshResult.AUTH_FAILED if answered else SshResult.CONNECTION_CLOSED)
+
+
+def _ran(transport: paramiko.Transport, settings: Settings) -> None:
+    try:
+        channel = transport.open_session(timeout=settings.ssh_command_timeout_s)
+        channel.settimeout(settings.ssh_command_timeout_s)
+        channel.exec_command(COMMAND)
+        output = channel.makefile("rb").read(MAX_OUTPUT_BYTES)
+        finished = channel.status_event.wait(settings.ssh_command_timeout_s)
+    except TimeoutError as exc:
+        raise _Failed(SshResult.TIMEOUT) from exc
+    except (paramiko.SSHException, EOFError, OSError) as exc:
+        raise _Failed(SshResult.COMMAND_FAILED) from exc
+    if not finished:
+        raise _Failed(SshResult.TIMEOUT)
+    if channel.recv_exit_status() != 0 or output.strip() != EXPECTED:
+        raise _Failed(SshResult.COMMAND_FAILED)

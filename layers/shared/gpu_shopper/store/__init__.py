@@ -1,0 +1,1 @@
+"""DynamoDB and S3: functions per item type; attribute names and keys are known here alone."""

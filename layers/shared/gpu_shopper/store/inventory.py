@@ -1,0 +1,174 @@
+"""Snapshots: a pointer per provider in the table, the offers themselves as one object each.
+
+    pk PROVIDER#<name>  sk POINTER              newest generation, its fetch time, the last error
+    pk PROVIDER#<name>  sk LEASE                one refresh at a time, and when the next may start
+    pk PROVIDER#<name>  sk WITHDRAWN#<offer>    hidden until a snapshot whose fetch began later
+    object <provider>/<generation>.json.gz      the offers of one complete fetch
+
+A generation becomes visible by one write of the pointer; objects are never changed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.conditions import Attr, Key
+
+from gpu_shopper.core.instants import from_text, to_text
+from gpu_shopper.core.inventory import ProviderView, Snapshot
+from gpu_shopper.core.offers import Offer
+from gpu_shopper.errors import Conflict
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_s3.service_resource import Bucket
+
+_WITHDRAWN = "WITHDRAWN#"
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where snapshots live: the table of pointers and the bucket of objects."""
+
+    table: Table
+    bucket: Bucket
+
+
+class SnapshotCache:
+    """The last snapshot read of each provider; a generation never changes, so it never lies."""
+
+    def __init__(self) -> None:
+        self._latest: dict[str, Snapshot] = {}
+
+    def get(self, storage: Storage, provider: str, pointer: dict[str, Any]) -> Snapshot:
+        """The snapshot that `pointer` names, read from the bucket once."""
+        known = self._latest.get(provider)
+        if known is None or known.generation != pointer["generation"]:
+            known = _read(storage, provider, pointer["generation"])
+            self._latest[provider] = known
+        return known
+
+
+def view(storage: Storage, cache: SnapshotCache, provider: str) -> ProviderView:
+    """What an answer may use of `provider` now, fixed by one strongly consistent query."""
+    rows = _rows(storage.table, provider)
+    pointer = rows.get("POINTER", {})
+    snapshot = cache.get(storage, provider, pointer) if "generation" in pointer else None
+    withdrawn = {
+        sk.removeprefix(_WITHDRAWN): from_text(row["withdrawn_at"])
+        for sk, row in rows.items()
+        if sk.startswith(_WITHDRAWN)
+    }
+    return ProviderView(
+        provider=provider, snapshot=snapshot, withdrawn=withdrawn, error=pointer.get("error")
+    )
+
+
+def publish(storage: Storage, snapshot: Snapshot) -> None:
+    """Store a complete fetch and make it the provider's newest generation in one write.
+
+    Raises: Conflict when a snapshot with a later fetch is already there.
+    """
+    storage.bucket.put_object(
+        Key=_object_key(snapshot.provider, snapshot.generation),
+        Body=_pack(snapshot),
+        ContentType="application/json",
+        ContentEncoding="gzip",
+    )
+    fetched_at = to_text(snapshot.fetched_at)
+    newer = Attr("fetched_at").not_exists() | Attr("fetched_at").lt(fetched_at)
+    try:
+        storage.table.update_item(
+            Key=_key(snapshot.provider, "POINTER"),
+            UpdateExpression="SET generation = :g, fetched_at = :f REMOVE #error, failures",
+            ConditionExpression=newer,
+            ExpressionAttributeNames={"#error": "error"},
+            ExpressionAttributeValues={":g": snapshot.generation, ":f": fetched_at},
+        )
+    except storage.table.meta.client.exceptions.ConditionalCheckFailedException as exc:
+        raise Conflict("a newer snapshot is there") from exc
+
+
+def note_failure(table: Table, provider: str, error: str) -> int:
+    """Keep the class word of a failed refresh; gives the number of failures in a row."""
+    answer: Any = table.update_item(
+        Key=_key(provider, "POINTER"),
+        UpdateExpression="SET #error = :e ADD failures :one",
+        ExpressionAttributeNames={"#error": "error"},
+        ExpressionAttributeValues={":e": error, ":one": 1},
+        ReturnValues="UPDATED_NEW",
+    )
+    return int(answer["Attributes"]["failures"])
+
+
+def take_lease(table: Table, provider: str, now: datetime, lease_s: int) -> bool:
+    """True when this run may refresh `provider`; nobody else may until the lease ends."""
+    try:
+        table.put_item(
+            Item=_key(provider, "LEASE") | {"until": to_text(now + timedelta(seconds=lease_s))},
+            ConditionExpression=Attr("until").not_exists() | Attr("until").lte(to_text(now)),
+        )
+    except table.meta.client.exceptions.ConditionalCheckFailedException:
+        return False
+    return True
+
+
+def release_lease(table: Table, provider: str, next_at: datetime) -> None:
+    """End the lease; the next refresh may start at `next_at`."""
+    table.put_item(Item=_key(provider, "LEASE") | {"until": to_text(next_at)})
+
+
+def withdraw(table: Table, provider: str, offer_id: str, now: datetime, keep_s: int) -> None:
+    """Hide an offer at once, until a snapshot whose fetch began after `now` shows it again."""
+    table.put_item(
+        Item=_key(provider, _WITHDRAWN + offer_id)
+        | {"withdrawn_at": to_text(now), "ttl": int(now.timestamp()) + keep_s}
+    )
+
+
+def _rows(table: Table, provider: str) -> dict[str, dict[str, Any]]:
+    query: dict[str, Any] = {
+        "KeyConditionExpression": Key("pk").eq(f"PROVIDER#{provider}"),
+        "ConsistentRead": True,
+    }
+    rows: dict[str, dict[str, Any]] = {}
+    while True:
+        answer: Any = table.query(**query)
+        rows |= {str(item["sk"]): item for item in answer["Items"]}
+        if "LastEvaluatedKey" not in answer:
+            return rows
+        query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def _key(provider: str, sk: str) -> dict[str, Any]:
+    return {"pk": f"PROVIDER#{provider}", "sk": sk}
+
+
+def _object_key(provider: str, generation: str) -> str:
+    return f"{provider}/{generation}.json.gz"
+
+
+def _pack(snapshot: Snapshot) -> bytes:
+    body = {
+        "fetched_at": to_text(snapshot.fetched_at),
+        "offers": [asdict(offer) for offer in snapshot.offers.values()],
+        "recently_seen": {one: to_text(at) for one, at in snapshot.recently_seen.items()},
+    }
+    return gzip.compress(json.dumps(body, separators=(",", ":")).encode(), compresslevel=3)
+
+
+def _read(storage: Storage, provider: str, generation: str) -> Snapshot:
+    answer = storage.bucket.Object(_object_key(provider, generation)).get()
+    body = json.loads(gzip.decompress(answer["Body"].read()))
+    offers = (Offer(**row) for row in body["offers"])
+    return Snapshot(
+        provider=provider,
+        generation=generation,
+        fetched_at=from_text(body["fetched_at"]),
+        offers={offer.id: offer for offer in offers},
+        recently_seen={one: from_text(at) for one, at in body["recently_seen"].items()},
+    )

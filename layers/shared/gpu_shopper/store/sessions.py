@@ -1,0 +1,202 @@
+"""Session items, the duplicate guard beside them, and the list that reads its own writes.
+
+pk SESSION#<id>              sk SESSION                 the session; in index by_due while live
+pk GUARD#<consumer>#<offer>  sk GUARD                   who holds this offer for this consumer
+pk LIST#<consumer> | LIST#*  sk <created_at>#<id>       newest-first lists, strongly consistent
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.conditions import Attr, Key
+
+from gpu_shopper.core.api_keys import Caller
+from gpu_shopper.core.instants import to_text
+from gpu_shopper.core.session import Session
+from gpu_shopper.core.states import State
+from gpu_shopper.errors import Conflict, DuplicateSession, SessionNotFound
+from gpu_shopper.store.codec import Item, from_item, to_item
+from gpu_shopper.store.transactions import Cancelled, Delete, Put, write_all
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+DUE_INDEX = "by_due"
+DUE_PARTITION = "live"
+EVERYBODY = "*"
+BATCH = 100
+
+_HOLDING = frozenset({State.PENDING, State.PROVISIONING, State.RUNNING})
+_ABSENT = Attr("pk").not_exists()
+
+
+def _session_key(session_id: str) -> Item:
+    return {"pk": f"SESSION#{session_id}", "sk": "SESSION"}
+
+
+def _guard_key(consumer_id: str, offer_id: str) -> Item:
+    return {"pk": f"GUARD#{consumer_id}#{offer_id}", "sk": "GUARD"}
+
+
+def _guard_of(session: Session) -> Item:
+    return _guard_key(session.consumer_id, session.wish.offer_id)
+
+
+def _list_rows(session: Session) -> list[Item]:
+    position = f"{to_text(session.created_at)}#{session.id}"
+    return [
+        {"pk": f"LIST#{whose}", "sk": position, "session_id": session.id}
+        for whose in (session.consumer_id, EVERYBODY)
+    ]
+
+
+def _to_item(session: Session, due_at: datetime | None) -> Item:
+    item = _session_key(session.id) | to_item(session)
+    if due_at is not None:
+        item |= {"due_partition": DUE_PARTITION, "due_at": to_text(due_at)}
+    return item
+
+
+def _from_item(item: Item) -> Session:
+    return from_item(Session, item)
+
+
+def create(table: Table, session: Session, due_at: datetime) -> None:
+    """Write a new session, its guard and its list rows in one transaction.
+
+    Raises: DuplicateSession naming the live one; Conflict when it ended in between.
+    """
+    guard = _guard_of(session) | {"session_id": session.id}
+    actions: list[Put | Delete] = [
+        Put(_to_item(session, due_at), _ABSENT),
+        Put(guard, _ABSENT),
+        *(Put(row) for row in _list_rows(session)),
+    ]
+    try:
+        write_all(table, actions)
+    except Cancelled as exc:
+        taken = holder(table, session.consumer_id, session.wish.offer_id)
+        raise taken or Conflict("lost a concurrent write", retry_suggested=True) from exc
+
+
+def holder(table: Table, consumer_id: str, offer_id: str) -> DuplicateSession | None:
+    """The refusal that names the session by which `consumer_id` holds this offer, if any."""
+    key = _guard_key(consumer_id, offer_id)
+    guard = table.get_item(Key=key, ConsistentRead=True).get("Item")
+    session = _maybe(table, str(guard["session_id"])) if guard else None
+    if session is None:
+        return None
+    return DuplicateSession(
+        f"consumer {consumer_id} already has a session on this offer",
+        consumer_id=consumer_id,
+        offer_id=offer_id,
+        session_id=session.id,
+        session_status=session.state.value,
+    )
+
+
+def save(table: Table, before: Session, after: Session, due_at: datetime | None) -> None:
+    """Write `after` over `before`, and over no other version; frees the guard with the state.
+
+    Raises: Conflict when somebody else wrote first.
+    """
+    unchanged = Attr("version").eq(before.version)
+    actions: list[Put | Delete] = [Put(_to_item(after, due_at), unchanged)]
+    if before.state in _HOLDING and after.state not in _HOLDING:
+        actions.append(Delete(_guard_of(after)))
+    try:
+        write_all(table, actions)
+    except Cancelled as exc:
+        raise Conflict(f"session {after.id} changed meanwhile", retry_suggested=True) from exc
+
+
+def get(table: Table, session_id: str) -> Session:
+    """The session as it is now. Raises SessionNotFound."""
+    session = _maybe(table, session_id)
+    if session is None:
+        raise SessionNotFound("session not found")
+    return session
+
+
+def get_for(table: Table, session_id: str, caller: Caller) -> Session:
+    """The session, if `caller` may know of it. Raises SessionNotFound, also for somebody else's."""
+    session = get(table, session_id)
+    if not caller.sees(session.consumer_id):
+        raise SessionNotFound("session not found")
+    return session
+
+
+def _maybe(table: Table, session_id: str) -> Session | None:
+    item = table.get_item(Key=_session_key(session_id), ConsistentRead=True).get("Item")
+    return _from_item(item) if item else None
+
+
+def get_many(table: Table, session_ids: Iterable[str]) -> dict[str, Session]:
+    """All of these sessions that exist, by id, strongly consistent."""
+    wanted = list(dict.fromkeys(session_ids))
+    found: dict[str, Session] = {}
+    for start in range(0, len(wanted), BATCH):
+        for item in _batch(table, wanted[start : start + BATCH]):
+            session = _from_item(item)
+            found[session.id] = session
+    return found
+
+
+def _batch(table: Table, session_ids: list[str]) -> Iterator[Item]:
+    """One batch, asked again for what DynamoDB left unprocessed."""
+    keys: Any = [_session_key(one) for one in session_ids]
+    while keys:
+        answer: Any = table.meta.client.batch_get_item(
+            RequestItems={table.name: {"Keys": keys, "ConsistentRead": True}}
+        )
+        yield from answer["Responses"].get(table.name, [])
+        keys = answer.get("UnprocessedKeys", {}).get(table.name, {}).get("Keys", [])
+
+
+def due(table: Table, now: datetime) -> Iterator[str]:
+    """Ids of live sessions whose `due_at` has passed; reads only what is due."""
+    return _due_ids(table, Key("due_partition").eq(DUE_PARTITION) & Key("due_at").lte(to_text(now)))
+
+
+def live(table: Table) -> Iterator[str]:
+    """Ids of all live sessions; the index may lag by a moment."""
+    return _due_ids(table, Key("due_partition").eq(DUE_PARTITION))
+
+
+def _due_ids(table: Table, condition: Any) -> Iterator[str]:
+    for page in _pages(table, IndexName=DUE_INDEX, KeyConditionExpression=condition):
+        for item in page:
+            yield str(item["pk"]).removeprefix("SESSION#")
+
+
+def positions(table: Table, whose: str, before: str | None, limit: int) -> list[tuple[str, str]]:
+    """Up to `limit` (position, session id) of one list, newest first, after position `before`."""
+    condition: Any = Key("pk").eq(f"LIST#{whose}")
+    if before is not None:
+        condition &= Key("sk").lt(before)
+    rows: list[tuple[str, str]] = []
+    pages = _pages(
+        table,
+        KeyConditionExpression=condition,
+        ConsistentRead=True,
+        ScanIndexForward=False,
+        Limit=limit,
+    )
+    for page in pages:
+        rows += [(str(item["sk"]), str(item["session_id"])) for item in page]
+        if len(rows) >= limit:
+            break
+    return rows[:limit]
+
+
+def _pages(table: Table, **query: Any) -> Iterator[list[Item]]:
+    """Every page of a query; an empty page is not the end, a missing LastEvaluatedKey is."""
+    while True:
+        answer: Any = table.query(**query)
+        yield answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return
+        query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

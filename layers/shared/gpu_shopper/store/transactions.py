@@ -1,0 +1,85 @@
+"""Items that change together: one all-or-nothing write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.conditions import ConditionBase, ConditionExpressionBuilder
+from botocore.exceptions import ClientError
+
+from gpu_shopper.store.codec import Item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write `item` if `condition` holds for what is there now."""
+
+    item: Item
+    condition: ConditionBase | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove the item under `key`; silent when there is none."""
+
+    key: Item
+
+
+class Cancelled(Exception):
+    """Nothing was written. `failed` holds the positions whose condition did not hold."""
+
+    def __init__(self, failed: frozenset[int]) -> None:
+        super().__init__(f"conditions failed at {sorted(failed)}")
+        self.failed = failed
+
+
+def write_all(table: Table, actions: list[Put | Delete]) -> None:
+    """Write all of `actions` on `table`, or nothing. Raises Cancelled.
+
+    A single put is sent as one: it costs half of what a transaction does.
+    """
+    if len(actions) == 1 and isinstance(actions[0], Put):
+        _put(table, actions[0])
+        return
+    requests: Any = [_request(table.name, action) for action in actions]
+    try:
+        table.meta.client.transact_write_items(TransactItems=requests)
+    except ClientError as exc:
+        if exc.response["Error"]["Code"] != "TransactionCanceledException":
+            raise
+        reasons: Any = exc.response.get("CancellationReasons", [])
+        failed = [at for at, one in enumerate(reasons) if one.get("Code") not in (None, "None")]
+        raise Cancelled(frozenset(failed)) from exc
+
+
+def _put(table: Table, put: Put) -> None:
+    condition: Any = {} if put.condition is None else {"ConditionExpression": put.condition}
+    try:
+        table.put_item(Item=put.item, **condition)
+    except table.meta.client.exceptions.ConditionalCheckFailedException as exc:
+        raise Cancelled(frozenset({0})) from exc
+
+
+def _request(table_name: str, action: Put | Delete) -> dict[str, Any]:
+    if isinstance(action, Delete):
+        return {"Delete": {"TableName": table_name, "Key": action.key}}
+    put: dict[str, Any] = {"TableName": table_name, "Item": action.item}
+    if action.condition is not None:
+        put |= _expression(action.condition)
+    return {"Put": put}
+
+
+def _expression(condition: ConditionBase) -> dict[str, Any]:
+    """boto3 expands condition objects in single writes only; transactions need the texts."""
+    built = ConditionExpressionBuilder().build_expression(condition)
+    expression: dict[str, Any] = {
+        "ConditionExpression": built.condition_expression,
+        "ExpressionAttributeNames": built.attribute_name_placeholders,
+    }
+    if built.attribute_value_placeholders:
+        expression["ExpressionAttributeValues"] = built.attribute_value_placeholders
+    return expression

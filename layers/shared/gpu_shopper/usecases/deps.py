@@ -1,0 +1,107 @@
+"""What use cases need from outside; wired once per function, faked in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gpu_shopper.core.instances import SshAddress
+from gpu_shopper.core.polling import SshTry
+from gpu_shopper.core.settings import Settings
+from gpu_shopper.providers.port import Provider
+from gpu_shopper.ssh.keys import KeyPair
+from gpu_shopper.store.inventory import SnapshotCache, Storage
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+
+class Machine(StrEnum):
+    """The two state machines, by what they do."""
+
+    PROVISION = "provision"
+    TEARDOWN = "teardown"
+
+
+class Machines(Protocol):
+    """Starts executions; a second start under the same name counts as success."""
+
+    def start(self, machine: Machine, session_id: str, attempt: int, restarts: int) -> None:
+        """Start `machine` for this attempt, under a name derived from all four."""
+        ...
+
+
+class Cipher(Protocol):
+    """Encrypts a session's probe key; the session id is part of the encryption context."""
+
+    def seal(self, session_id: str, plaintext: str) -> str:
+        """The ciphertext as text."""
+        ...
+
+    def open(self, session_id: str, sealed: str) -> str:
+        """The plaintext; fails for another session's id."""
+        ...
+
+
+class Probe(Protocol):
+    """One SSH try."""
+
+    def __call__(
+        self,
+        address: SshAddress,
+        private_pem: str,
+        pinned_host_key: str | None,
+        settings: Settings,
+    ) -> SshTry: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that became true, once: an audit line, and the metrics that count it."""
+
+    operation: str
+    provider: str | None = None
+    session_id: str | None = None
+    consumer_id: str | None = None
+    instance_id: str | None = None
+    attempt: int | None = None
+    actor: str | None = None
+    key_id: str | None = None
+    reason: str | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deps:
+    """Everything outside: tables, providers, state machines, keys, clock, ids."""
+
+    settings: Settings
+    deployment_id: str
+    release: str
+    enabled_providers: tuple[str, ...]
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+    new_secret: Callable[[], str]
+    new_pair: Callable[[str], KeyPair]
+    sessions: Table
+    access: Table
+    operations: Table
+    inventory: Storage
+    snapshots: SnapshotCache
+    provider: Callable[[str], Provider]
+    machines: Machines
+    cipher: Cipher
+    note: Callable[[Fact], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a step tells its state machine: where to go, and after how many whole seconds."""
+
+    outcome: str
+    wait_s: int = 0

@@ -1,0 +1,107 @@
+"""The lifecycle sweep: sessions whose time has come, and executions that have died."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from gpu_shopper.core.deadlines import Due, End, NoteDelay, Restart, due_action
+from gpu_shopper.core.evidence import never_called
+from gpu_shopper.core.life import apply, conclude, evolve
+from gpu_shopper.core.session import Notice, Session
+from gpu_shopper.core.states import Actor, Event, State
+from gpu_shopper.errors import SessionNotFound
+from gpu_shopper.store import operations
+from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.deps import Deps, Fact, Machine
+from gpu_shopper.usecases.facts import about, began_to_end, ended
+from gpu_shopper.usecases.writing import save
+
+SWEEP = "lifecycle"
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one sweep did; sessions that failed are handled by the next one."""
+
+    handled: int
+    failed: tuple[str, ...]
+
+
+def expire_sessions(deps: Deps) -> Swept:
+    """Handle every session that is due, one by one; one failure does not stop the rest."""
+    handled, failed = 0, []
+    for session_id in list(store.due(deps.sessions, deps.now())):
+        try:
+            handled += _handle(deps, session_id)
+        except Exception as exc:  # noqa: BLE001  (one bad item must not keep others alive)
+            deps.note(Fact("sweep_item_failed", session_id=session_id, reason=repr(exc)))
+            failed.append(session_id)
+    operations.mark_sweep(deps.operations, SWEEP, deps.now(), deps.release)
+    deps.note(Fact("sweep_completed", metrics={"SweepCompleted": 1}, dimensions={"Sweep": SWEEP}))
+    return Swept(handled, tuple(failed))
+
+
+def _handle(deps: Deps, session_id: str) -> bool:
+    try:
+        session = store.get(deps.sessions, session_id)
+    except SessionNotFound:
+        return False
+    action = due_action(session, deps.now(), deps.settings)
+    if action is None:
+        return False
+    after = _act(deps, session, action)
+    if after.is_live:
+        restarts = 0 if after.state is not session.state else after.restarts
+        deps.machines.start(_machine(after), after.id, after.attempt.number, restarts)
+    return True
+
+
+def _machine(session: Session) -> Machine:
+    stopping = session.state is State.STOPPING
+    return Machine.TEARDOWN if stopping else Machine.PROVISION
+
+
+def _act(deps: Deps, session: Session, action: Due) -> Session:
+    match action:
+        case End():
+            return _end(deps, session, action)
+        case NoteDelay():
+            return _note_delay(deps, session)
+        case Restart():
+            return _restart(deps, session)
+
+
+def _end(deps: Deps, session: Session, end: End) -> Session:
+    now, actor = deps.now(), Actor.LIFECYCLE
+    if end.event is Event.REFUSE_LAUNCH:
+        # In `pending` nothing of this attempt was launched, by construction.
+        proof, error = never_called(now), "provisioning did not start in time"
+        after = conclude(session, end.event, actor, now, proof, reason=end.reason, error=error)
+        save(deps, session, after, ended(session, after, end.event, actor))
+        return after
+    error_text = None if session.state is State.RUNNING else "not ready in time"
+    after = apply(session, end.event, actor, now, reason=end.reason, error=error_text)
+    save(deps, session, after, [began_to_end(session, after, end.event, actor)])
+    return after
+
+
+def _restart(deps: Deps, session: Session) -> Session:
+    """Count the restart first: the new execution's name comes from the number."""
+    now = deps.now()
+    after = evolve(session, now, restarts=session.restarts + 1, next_step_at=now)
+    save(deps, session, after)
+    return after
+
+
+def _note_delay(deps: Deps, session: Session) -> Session:
+    """Say once that the end takes too long; the rounds go on, under a living execution."""
+    now = deps.now()
+    notice = Notice(code="stop_delayed", message="the machine's end is not proven yet", at=now)
+    after = replace(
+        evolve(session, now, restarts=session.restarts + 1, stop_delay_noted=True),
+        warnings=(*session.warnings, notice)[-20:],
+        next_step_at=now + timedelta(seconds=deps.settings.teardown_wait_cap_s),
+    )
+    save(deps, session, after, [about(after, "destroy_delayed")])
+    return after

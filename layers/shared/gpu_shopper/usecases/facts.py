@@ -1,0 +1,94 @@
+"""The audit event and the metrics of each thing that can become true of a session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gpu_shopper.core.session import Session
+from gpu_shopper.core.states import Actor, EndReason, Event, State
+from gpu_shopper.usecases.deps import Fact
+
+_STOPPING_OPERATION = {
+    EndReason.USER_REQUESTED: "session_stopping",
+    EndReason.EXPIRED: "session_expired",
+    EndReason.HARD_MAX: "hard_max_enforced",
+    EndReason.INSTANCE_STOPPED: "session_stopping",
+}
+_STOPPING_METRIC = {EndReason.HARD_MAX: "HardMaxEnforced"}
+
+
+def transition(
+    before: Session,
+    after: Session,
+    event: Event,
+    actor: Actor,
+    operation: str,
+    key_id: str | None = None,
+    metrics: dict[str, float] | None = None,
+    **details: Any,
+) -> Fact:
+    """The one audit event of a change of state, with from, to, event and version."""
+    return Fact(
+        operation=operation,
+        provider=after.attempt.provider,
+        session_id=after.id,
+        consumer_id=after.consumer_id,
+        instance_id=after.attempt.instance_id,
+        attempt=after.attempt.number,
+        actor=actor.value,
+        key_id=key_id,
+        reason=after.end_reason.value if after.end_reason else None,
+        metrics=metrics or {},
+        details={
+            "from": before.state.value,
+            "to": after.state.value,
+            "event": event.value,
+            "version": after.version,
+            **details,
+        },
+    )
+
+
+def about(session: Session, operation: str, **more: Any) -> Fact:
+    """A fact about the session's current attempt that changed no state."""
+    return Fact(
+        operation=operation,
+        provider=session.attempt.provider,
+        session_id=session.id,
+        consumer_id=session.consumer_id,
+        instance_id=session.attempt.instance_id,
+        attempt=session.attempt.number,
+        **more,
+    )
+
+
+def began_to_end(
+    before: Session, after: Session, event: Event, actor: Actor, key_id: str | None = None
+) -> Fact:
+    """The session entered `stopping`; named by its cause."""
+    reason = after.end_reason or EndReason.USER_REQUESTED
+    operation = _STOPPING_OPERATION.get(reason, "attempt_failed")
+    if event is Event.FAIL_PROVISIONING:
+        operation = "attempt_failed"
+    metric = _STOPPING_METRIC.get(reason)
+    metrics = {metric: 1.0} if metric else {}
+    return transition(before, after, event, actor, operation, key_id, metrics)
+
+
+def ended(before: Session, after: Session, event: Event, actor: Actor) -> list[Fact]:
+    """The session is terminal: counted once under its true reason."""
+    reason = after.end_reason.value if after.end_reason else ""
+    over = transition(
+        before,
+        after,
+        event,
+        actor,
+        "session_destroyed",
+        metrics={"SessionsEnded": 1},
+        status=after.state.value,
+        end_reason=reason,
+    )
+    if before.state is State.STOPPING and after.attempt.instance_id is not None:
+        gone = about(after, "instance_destroyed", metrics={"InstancesDestroyed": 1})
+        return [gone, over]
+    return [over]

@@ -1,0 +1,98 @@
+"""Reading the menu: lists, single offers, and the offer a session is about to rent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gpu_shopper.core.inventory import (
+    Filters,
+    ProviderView,
+    Shown,
+    Sort,
+    Usability,
+    chosen,
+    ordered,
+    shown,
+)
+from gpu_shopper.errors import OfferNotFound, ProviderNotUsable, StaleInventory
+from gpu_shopper.store import inventory as store
+from gpu_shopper.usecases.deps import Deps
+
+RETRY_AFTER_S = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Menu:
+    """One page of offers, and what is known of each provider asked."""
+
+    page: list[Shown]
+    total: int
+    at: datetime
+    views: list[ProviderView]
+
+
+def list_offers(
+    deps: Deps, providers: tuple[str, ...], filters: Filters, sort: Sort, limit: int, offset: int
+) -> Menu:
+    """One page of what `providers` offer. Raises ProviderNotUsable when none can be used."""
+    now = deps.now()
+    views = [_view(deps, provider) for provider in providers]
+    usable = [v for v in views if v.usability(now, deps.settings) is not Usability.UNAVAILABLE]
+    if not usable:
+        raise _unusable(", ".join(providers))
+    offers = [one for view in usable for one in shown(view, now, deps.settings)]
+    matching = ordered(chosen(offers, filters), sort)
+    page = matching[offset : offset + limit]
+    return Menu(page=page, total=len(matching), at=now, views=views)
+
+
+def get_offer(deps: Deps, provider: str, offer_id: str) -> Shown:
+    """The offer exactly as the list shows it now.
+
+    Raises: OfferNotFound when it is not in the newest snapshot, ProviderNotUsable.
+    """
+    try:
+        return rentable_offer(deps, provider, offer_id)
+    except StaleInventory as exc:
+        raise OfferNotFound("offer not found", offer_id=offer_id) from exc
+
+
+def rentable_offer(deps: Deps, provider: str, offer_id: str) -> Shown:
+    """The offer, if it may be rented now.
+
+    Raises: ProviderNotUsable, StaleInventory (seen in the last hour), OfferNotFound.
+    """
+    now = deps.now()
+    view = _view(deps, provider)
+    if view.snapshot is None or view.usability(now, deps.settings) is Usability.UNAVAILABLE:
+        raise _unusable(provider)
+    found = next((s for s in shown(view, now, deps.settings) if s.offer.id == offer_id), None)
+    if found is not None:
+        return found
+    if offer_id in view.snapshot.offers or _seen_lately(deps, view, offer_id, now):
+        raise StaleInventory(
+            "the offer is not in the newest inventory any more",
+            offer_id=offer_id,
+            provider=provider,
+            retry_suggested=True,
+        )
+    raise OfferNotFound("offer not found", offer_id=offer_id)
+
+
+def _view(deps: Deps, provider: str) -> ProviderView:
+    return store.view(deps.inventory, deps.snapshots, provider)
+
+
+def _seen_lately(deps: Deps, view: ProviderView, offer_id: str, now: datetime) -> bool:
+    seen_at = view.snapshot.recently_seen.get(offer_id) if view.snapshot else None
+    return seen_at is not None and ((now - seen_at).total_seconds() < deps.settings.offer_memory_s)
+
+
+def _unusable(providers: str) -> ProviderNotUsable:
+    return ProviderNotUsable(
+        f"no inventory young enough of {providers}",
+        provider=providers,
+        retry_suggested=True,
+        retry_after_seconds=RETRY_AFTER_S,
+    )

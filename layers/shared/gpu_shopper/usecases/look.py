@@ -1,0 +1,215 @@
+"""Step `look` of the provision machine: find the machine, or learn that there is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from gpu_shopper.core import evidence
+from gpu_shopper.core.deadlines import attempt_deadline, launch_unknown_until
+from gpu_shopper.core.evidence import Listing
+from gpu_shopper.core.instances import Health, Instance, Launched
+from gpu_shopper.core.life import evolve
+from gpu_shopper.core.polling import SshResult, lookup_wait_s, poll_wait_s
+from gpu_shopper.core.session import Attempt, LaunchState, Notice, Session, Verification
+from gpu_shopper.core.states import EndReason, State
+from gpu_shopper.errors import ProviderError, SessionNotFound
+from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.attempts import fail_attempt, is_current, refuse
+from gpu_shopper.usecases.deps import Deps, StepResult
+from gpu_shopper.usecases.provision import DONE, LAUNCH_NOW, LOOK_NOW, accepted
+from gpu_shopper.usecases.writing import Decision, change
+
+PRICE_TOLERANCE_PERCENT = 1
+
+
+def look(deps: Deps, session_id: str, attempt: int) -> StepResult:
+    """Ask the provider about the attempt's machine once.
+
+    Outcomes: `look` (wait, then again), `verify` (an address is known and the machine is up),
+    `launch` (the launch was never sent), `done`.
+    """
+    try:
+        session = store.get(deps.sessions, session_id)
+    except SessionNotFound:
+        return DONE
+    if not is_current(session, attempt):
+        return DONE
+    if session.attempt.launch in (LaunchState.PLANNED, LaunchState.THROTTLED):
+        return LAUNCH_NOW
+    if session.attempt.instance_id is None:
+        return _look_up_label(deps, session)
+    return _poll(deps, session, session.attempt.instance_id)
+
+
+def _look_up_label(deps: Deps, session: Session) -> StepResult:
+    """After an unclear launch: adopt the machine with our label, or prove that there is none."""
+    attempt = session.attempt
+    listing = listed(deps, attempt.provider)
+    found = listing.labelled(attempt.label) if listing else []
+    if found:
+        launched = Launched(
+            instance_id=found[0].id, price_microusd_per_hour=found[0].price_microusd_per_hour
+        )
+        accepted(deps, session, launched, "instance_adopted")
+        return LOOK_NOW
+    absence = absent_label(deps, attempt, listing)
+    now = deps.now()
+    overdue = now >= launch_unknown_until(attempt, deps.settings)
+    if absence is not None:
+        reason = EndReason.PROVISION_TIMEOUT if overdue else EndReason.PROVIDER_UNAVAILABLE
+        return refuse(deps, session.id, reason, "the launch rented nothing", absence)
+    if overdue:
+        error = "the provider never told what became of the launch"
+        return fail_attempt(deps, session.id, EndReason.PROVISION_TIMEOUT, error)
+    return _look_again(deps, session, listing)
+
+
+def listed(deps: Deps, provider: str) -> Listing | None:
+    """A complete listing, or None: an error is not a listing."""
+    asked_at = deps.now()
+    try:
+        return evidence.complete(asked_at, deps.provider(provider).list_instances())
+    except ProviderError:
+        return None
+
+
+def call_ended_at(deps: Deps, attempt: Attempt) -> datetime:
+    """When the launch call was over at the latest, also if its function died in it."""
+    called_at = attempt.called_at or attempt.started_at
+    return attempt.call_ended_at or called_at + timedelta(seconds=deps.settings.launch_call_max_s)
+
+
+def absent_label(deps: Deps, attempt: Attempt, listing: Listing | None) -> evidence.Absence | None:
+    """Proof that this attempt's launch rented nothing, if `listing` completes it."""
+    if listing is None:
+        return None
+    ended = call_ended_at(deps, attempt)
+    first = attempt.unlisted_at
+    return evidence.never_rented(attempt.label, ended, first, listing, deps.settings)
+
+
+def first_absence(deps: Deps, attempt: Attempt, listing: Listing | None) -> datetime | None:
+    """The instant of the first listing that counts: late enough after the call, without label."""
+    if attempt.unlisted_at is not None or listing is None:
+        return attempt.unlisted_at
+    counts_from = call_ended_at(deps, attempt) + timedelta(
+        seconds=deps.settings.never_rented_first_look_s
+    )
+    return listing.at if listing.at >= counts_from else None
+
+
+def _look_again(deps: Deps, session: Session, listing: Listing | None) -> StepResult:
+    wait_s = lookup_wait_s(session.attempt.lookups, deps.settings)
+
+    def decide(current: Session) -> Decision:
+        attempt = current.attempt
+        if attempt.instance_id is not None or current.state is not State.PROVISIONING:
+            return None
+        unlisted_at = first_absence(deps, attempt, listing)
+        looked = replace(attempt, lookups=attempt.lookups + 1, unlisted_at=unlisted_at)
+        return _progress(deps, current, looked, wait_s)
+
+    change(deps, lambda: store.get(deps.sessions, session.id), decide)
+    return StepResult("look", wait_s)
+
+
+def _progress(deps: Deps, session: Session, attempt: Attempt, wait_s: int) -> Decision:
+    now = deps.now()
+    attempts = (*session.attempts[:-1], attempt)
+    next_at = now + timedelta(seconds=wait_s)
+    return evolve(session, now, attempts=attempts, next_step_at=next_at), []
+
+
+def _poll(deps: Deps, session: Session, instance_id: str) -> StepResult:
+    if deps.now() >= attempt_deadline(session, session.attempt):
+        return end_at_deadline(deps, session)
+    try:
+        instance = deps.provider(session.attempt.provider).find(instance_id)
+    except ProviderError:
+        instance = None
+    return _saw(deps, session, instance)
+
+
+def end_at_deadline(deps: Deps, session: Session) -> StepResult:
+    """The attempt did not become ready in time; a changed host key is named as the cause."""
+    last = session.attempt.verification.last_error
+    changed = last == SshResult.HOST_KEY_CHANGED.value
+    reason = EndReason.HOST_KEY_CHANGED if changed else EndReason.SSH_TIMEOUT
+    minutes = session.wish.ssh_timeout_min
+    error = f"not reachable over SSH within {minutes} minutes (last result: {last or 'no address'})"
+    return fail_attempt(deps, session.id, reason, error)
+
+
+def _saw(deps: Deps, session: Session, instance: Instance | None) -> StepResult:
+    """Store what the provider shows; None says nothing, and the machine is waited for."""
+    number = session.attempt.number
+    result = StepResult("look")
+
+    def decide(current: Session) -> Decision:
+        nonlocal result
+        if current.state is not State.PROVISIONING or current.attempt.number != number:
+            result = DONE
+            return None
+        attempt = _seen(current.attempt, instance)
+        ready = instance is not None and instance.health is Health.UP and attempt.ssh is not None
+        wait_s = 0 if ready else poll_wait_s(attempt.verification.polls, deps.settings)
+        result = StepResult("verify" if ready else "look", wait_s)
+        if not ready:
+            counted = replace(attempt.verification, polls=attempt.verification.polls + 1)
+            attempt = replace(attempt, verification=counted)
+        decision = _progress(deps, current, attempt, wait_s)
+        return _with_price_warning(deps, current, attempt, decision)
+
+    saved, _ = change(deps, lambda: store.get(deps.sessions, session.id), decide)
+    if saved.attempt.verification.failed_polls >= deps.settings.instance_failed_polls:
+        return fail_attempt(deps, saved.id, EndReason.INSTANCE_STOPPED, _why(instance))
+    return result
+
+
+def _seen(attempt: Attempt, instance: Instance | None) -> Attempt:
+    """`attempt` with the instance's address, price and failures; a new address starts anew."""
+    if instance is None:
+        return attempt
+    verification = attempt.verification
+    failed = verification.failed_polls + 1 if instance.health is Health.FAILED else 0
+    moved = instance.ssh is not None and instance.ssh != attempt.ssh
+    verification = replace(verification, failed_polls=failed)
+    if moved:
+        verification = Verification(failed_polls=failed)
+    price = instance.price_microusd_per_hour
+    return replace(
+        attempt,
+        ssh=instance.ssh or attempt.ssh,
+        port_map=instance.port_map or attempt.port_map,
+        verification=verification,
+        price_microusd_per_hour=price or attempt.price_microusd_per_hour,
+        price_source="provider" if price else attempt.price_source,
+    )
+
+
+def _with_price_warning(
+    deps: Deps, before: Session, attempt: Attempt, decision: Decision
+) -> Decision:
+    """Warn, once, when the provider's price is above the offer's by more than 1 %."""
+    old, new = before.attempt.price_microusd_per_hour, attempt.price_microusd_per_hour
+    if decision is None or new * 100 <= old * (100 + PRICE_TOLERANCE_PERCENT):
+        return decision
+    after, facts = decision
+    message = "the provider charges more for the instance than the offer said"
+    notice = Notice(code="price_differs", message=message, at=deps.now())
+    return replace(after, warnings=(*after.warnings, notice)[-20:]), facts
+
+
+HINTS = (
+    ("exited", "the entrypoint failed or ran out of memory"),
+    ("error", "crash, out of memory or configuration"),
+    ("loading", "image pull, disk or driver problem"),
+)
+
+
+def _why(instance: Instance | None) -> str:
+    """The provider's text and what it usually means."""
+    text = f"{instance.status} {instance.message or ''}".strip() if instance else "stopped"
+    hint = next((meaning for word, meaning in HINTS if word in text.lower()), None)
+    return f"instance is {text}" + (f" ({hint})" if hint else "")

@@ -1,0 +1,99 @@
+"""Orphans: machines of ours that no live attempt owns. Destroyed, then proven gone."""
+
+from __future__ import annotations
+
+from gpu_shopper.core.evidence import Listing
+from gpu_shopper.core.labels import Label, owned
+from gpu_shopper.core.reconciling import Findings, Orphan, orphan_limit
+from gpu_shopper.core.session import Session
+from gpu_shopper.errors import ProviderError, SessionNotFound
+from gpu_shopper.store import operations
+from gpu_shopper.store import sessions as store
+from gpu_shopper.store.operations import OrphanRecord
+from gpu_shopper.usecases.deps import Deps, Fact
+
+
+def cure_orphans(deps: Deps, provider: str, findings: Findings, listing: Listing) -> None:
+    """Ask for the end of this pass's orphans, and close the records of those proven gone."""
+    limit = orphan_limit(findings.ours, deps.settings)
+    oldest_first = sorted(findings.orphans, key=lambda one: (len(one.instance.id), one.instance.id))
+    for orphan in oldest_first:
+        if operations.see_orphan(deps.operations, provider, orphan, deps.now()):
+            deps.note(_detected(provider, orphan))
+    for orphan in oldest_first[:limit]:
+        _destroy(deps, provider, orphan)
+    held_back = len(oldest_first) - limit
+    if held_back > 0:
+        metrics = {"OrphansHeldBack": float(held_back)}
+        deps.note(Fact("orphans_held_back", provider=provider, metrics=metrics))
+    for record in list(operations.open_orphans(deps.operations, provider)):
+        _close_if_gone(deps, provider, record, listing)
+
+
+def _detected(provider: str, orphan: Orphan) -> Fact:
+    return Fact(
+        operation="orphan_detected",
+        provider=provider,
+        session_id=orphan.label.session_id,
+        instance_id=orphan.instance.id,
+        attempt=orphan.label.attempt,
+        actor="reconciler",
+        reason=orphan.cause.value,
+        metrics={"OrphansDetected": 1, "ReconciliationMismatches": 1},
+    )
+
+
+def _destroy(deps: Deps, provider: str, orphan: Orphan) -> None:
+    """Terminate, after reading label and session once more: either may have changed since."""
+    instance_id = orphan.instance.id
+    try:
+        instance = deps.provider(provider).find(instance_id)
+        label = owned(instance.label, deps.deployment_id) if instance else None
+        if label != orphan.label or _is_wanted(deps, label, instance_id):
+            return
+        operations.note_orphan_asked(deps.operations, provider, instance_id, deps.now())
+        deps.provider(provider).terminate(instance_id)
+    except ProviderError as exc:
+        fact = Fact(
+            "orphan_destroy_failed", provider=provider, instance_id=instance_id, reason=exc.code
+        )
+        deps.note(fact)
+
+
+def _is_wanted(deps: Deps, label: Label, instance_id: str) -> bool:
+    """True when the label's session, read now, counts this machine as its own after all."""
+    try:
+        session = store.get(deps.sessions, label.session_id)
+    except SessionNotFound:
+        return False
+    return _owns(session, label, instance_id)
+
+
+def _owns(session: Session, label: Label, instance_id: str) -> bool:
+    if not session.is_live or session.attempt.number != label.attempt:
+        return False
+    return session.attempt.instance_id in (None, instance_id)
+
+
+def _close_if_gone(deps: Deps, provider: str, record: OrphanRecord, listing: Listing) -> None:
+    """Proven gone: asked for before this listing, absent from it, and the lookup agrees."""
+    asked = record.asked_at
+    if asked is None or asked > listing.at or listing.holds(record.instance_id, record.label):
+        return
+    try:
+        if deps.provider(provider).find(record.instance_id) is not None:
+            return
+    except ProviderError:
+        return
+    if operations.close_orphan(deps.operations, provider, record.instance_id, deps.now()):
+        deps.note(
+            Fact(
+                operation="orphan_destroyed",
+                provider=provider,
+                session_id=record.session_id,
+                instance_id=record.instance_id,
+                attempt=record.attempt,
+                actor="reconciler",
+                metrics={"OrphansDestroyed": 1},
+            )
+        )

@@ -1,0 +1,245 @@
+"""Steps `launch` and `look` of the provision machine: rent once, learn the machine's address.
+
+Each step reads the session, does at most one outside action and saves; delivered twice or late,
+it finds that its work is done. The launch call is sent at most once per written intention.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from gpu_shopper.core import evidence
+from gpu_shopper.core.instances import Launched, LaunchRequest
+from gpu_shopper.core.inventory import Shown
+from gpu_shopper.core.life import apply, evolve_attempt
+from gpu_shopper.core.polling import throttled_wait_s
+from gpu_shopper.core.session import LaunchState, Notice, Session
+from gpu_shopper.core.states import Actor, EndReason, Event, State
+from gpu_shopper.errors import (
+    LaunchRejected,
+    NoCapacity,
+    OfferGone,
+    OfferNotFound,
+    PriceAboveMax,
+    ProviderAuth,
+    ProviderError,
+    ProviderNotUsable,
+    RateLimited,
+    RentedDespiteError,
+    SessionNotFound,
+    ShopperError,
+    StaleInventory,
+)
+from gpu_shopper.store import inventory as inventory_store
+from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.attempts import fail_attempt, is_current, refuse
+from gpu_shopper.usecases.deps import Deps, StepResult
+from gpu_shopper.usecases.facts import about, transition
+from gpu_shopper.usecases.inventory import rentable_offer
+from gpu_shopper.usecases.sessions import check_price
+from gpu_shopper.usecases.writing import Decision, change
+
+DONE = StepResult("done")
+LOOK_NOW = StepResult("look")
+LAUNCH_NOW = StepResult("launch")
+
+_REASONS: dict[type[ShopperError], EndReason] = {
+    OfferGone: EndReason.STALE_INVENTORY,
+    OfferNotFound: EndReason.STALE_INVENTORY,
+    StaleInventory: EndReason.STALE_INVENTORY,
+    NoCapacity: EndReason.NO_CAPACITY,
+    LaunchRejected: EndReason.LAUNCH_REJECTED,
+    ProviderAuth: EndReason.PROVIDER_AUTH,
+    RateLimited: EndReason.PROVIDER_UNAVAILABLE,
+    ProviderNotUsable: EndReason.PROVIDER_UNAVAILABLE,
+    PriceAboveMax: EndReason.PRICE_ABOVE_MAX,
+}
+
+
+def launch(deps: Deps, session_id: str, attempt: int) -> StepResult:
+    """Write the attempt down, then ask the provider once for its machine.
+
+    Outcomes: `look` (rented, or unclear), `launch` (rate limited: again later), `done`.
+    """
+    session = _loaded(deps, session_id)
+    if session is None or not is_current(session, attempt):
+        return DONE
+    if session.attempt.launch not in (LaunchState.PLANNED, LaunchState.THROTTLED):
+        return LOOK_NOW if session.state is State.PROVISIONING else DONE
+    try:
+        shown = _still_wanted(deps, session)
+    except (OfferNotFound, StaleInventory, ProviderNotUsable, PriceAboveMax) as exc:
+        return refuse(deps, session_id, _REASONS[type(exc)], exc.message)
+    session, written = change(
+        deps, lambda: store.get(deps.sessions, session_id), lambda s: _intention(deps, s, attempt)
+    )
+    return _call(deps, session, shown) if written else LOOK_NOW
+
+
+def _loaded(deps: Deps, session_id: str) -> Session | None:
+    try:
+        return store.get(deps.sessions, session_id)
+    except SessionNotFound:
+        return None
+
+
+def _still_wanted(deps: Deps, session: Session) -> Shown:
+    """The offer as the newest snapshot has it, at a price the caller accepts."""
+    wish = session.wish
+    shown = rentable_offer(deps, session.attempt.provider, session.attempt.offer_id)
+    price = shown.offer.price_with_disk(wish.disk_gb)
+    check_price(shown.offer, price, wish.max_price_microusd_per_hour)
+    return shown
+
+
+def _intention(deps: Deps, session: Session, attempt: int) -> Decision:
+    """The write before the call: from now on the machine can be found by its label."""
+    launchable = session.attempt.launch in (LaunchState.PLANNED, LaunchState.THROTTLED)
+    if not is_current(session, attempt) or not launchable:
+        return None
+    now = deps.now()
+    first = session.state is State.PENDING
+    after = apply(session, Event.LAUNCH, Actor.LIFECYCLE, now) if first else session
+    called = replace(
+        session.attempt,
+        launch=LaunchState.CALLED,
+        launch_tries=session.attempt.launch_tries + 1,
+        started_at=now if first else session.attempt.started_at,
+        called_at=now,
+    )
+    after = replace(
+        after,
+        version=session.version + 1,
+        updated_at=now,
+        attempts=(*session.attempts[:-1], called),
+        next_step_at=now + timedelta(seconds=deps.settings.launch_call_max_s),
+    )
+    if after.probe_key_sealed is None:
+        pair = deps.new_pair("gpu-shopper-probe")
+        sealed = deps.cipher.seal(session.id, pair.private_pem)
+        after = replace(after, probe_public_key=pair.public_line, probe_key_sealed=sealed)
+    if not first:
+        return after, []
+    operation = "attempt_started"
+    return after, [transition(session, after, Event.LAUNCH, Actor.LIFECYCLE, operation)]
+
+
+def _call(deps: Deps, session: Session, shown: Shown) -> StepResult:
+    """The one launch call, and what each kind of answer means."""
+    attempt = session.attempt
+    try:
+        launched = deps.provider(attempt.provider).launch(_request(session, shown))
+    except RentedDespiteError as exc:
+        accepted(deps, session, Launched(instance_id=exc.instance_id), "instance_launched")
+        return fail_attempt(deps, session.id, EndReason.INSTANCE_STOPPED, exc.message)
+    except RateLimited as exc:
+        return _throttled(deps, session, exc)
+    except ProviderError as exc:
+        absence = evidence.refused(exc, deps.now())
+        if absence is None:
+            return _unclear(deps, session)
+        _blame(deps, session, exc)
+        return refuse(deps, session.id, _REASONS[type(exc)], exc.message, absence)
+    accepted(deps, session, launched, "instance_launched")
+    return LOOK_NOW
+
+
+def _request(session: Session, shown: Shown) -> LaunchRequest:
+    wish, probe = session.wish, session.probe_public_key
+    return LaunchRequest(
+        offer=shown.offer,
+        label=session.attempt.label,
+        disk_gb=wish.disk_gb,
+        ssh_public_keys=tuple(key for key in (wish.ssh_public_key, probe) if key),
+        image=wish.docker_image,
+        on_start_cmd=wish.on_start_cmd,
+    )
+
+
+def accepted(
+    deps: Deps, session: Session, launched: Launched, operation: str, actor: Actor | None = None
+) -> None:
+    """Store what the provider gave us, whatever became of the session meanwhile.
+
+    Billing begins here. An unclear launch that is found later began with its call.
+    """
+    number = session.attempt.number
+    adopted = operation == "instance_adopted"
+
+    def decide(now_session: Session) -> Decision:
+        current = now_session.attempt
+        if current.number != number or current.instance_id is not None:
+            return None
+        now = deps.now()
+        after = evolve_attempt(
+            now_session,
+            now,
+            launch=LaunchState.ACCEPTED,
+            instance_id=launched.instance_id,
+            launched_at=(current.called_at or current.started_at) if adopted else now,
+            call_ended_at=current.call_ended_at or now,
+            price_microusd_per_hour=(
+                launched.price_microusd_per_hour or current.price_microusd_per_hour
+            ),
+            price_source="provider" if launched.price_microusd_per_hour else "offer",
+        )
+        if launched.key_error:
+            message = f"an SSH key could not be attached: {launched.key_error}"
+            notice = Notice(code="ssh_key_attach_failed", message=message, at=now)
+            after = replace(after, warnings=(*after.warnings, notice)[-20:])
+        metrics = {"InstancesLaunched": 1.0} | ({"InstancesAdopted": 1.0} if adopted else {})
+        who = (actor or Actor.LIFECYCLE).value
+        return after, [about(after, operation, actor=who, metrics=metrics)]
+
+    change(deps, lambda: store.get(deps.sessions, session.id), decide)
+    _withdraw(deps, session)
+
+
+def _withdraw(deps: Deps, session: Session) -> None:
+    inventory_store.withdraw(
+        deps.inventory.table,
+        session.attempt.provider,
+        session.attempt.offer_id,
+        deps.now(),
+        deps.settings.offer_memory_s,
+    )
+
+
+def _blame(deps: Deps, session: Session, error: ProviderError) -> None:
+    """An offer that is gone is hidden at once; bad credentials are nobody's offer's fault."""
+    if isinstance(error, OfferGone):
+        _withdraw(deps, session)
+    if isinstance(error, ProviderAuth):
+        deps.note(about(session, "provider_auth_failed"))
+
+
+def _unclear(deps: Deps, session: Session) -> StepResult:
+    """The call ended without an answer we can trust: the label is looked up next."""
+
+    def decide(now_session: Session) -> Decision:
+        if now_session.attempt.instance_id is not None:
+            return None
+        now = deps.now()
+        return evolve_attempt(now_session, now, call_ended_at=now), []
+
+    change(deps, lambda: store.get(deps.sessions, session.id), decide)
+    return LOOK_NOW
+
+
+def _throttled(deps: Deps, session: Session, error: RateLimited) -> StepResult:
+    """A rate limit refuses before anything happens: the same offer again, a few times."""
+    tries = session.attempt.launch_tries
+    if tries > deps.settings.launch_throttled_tries:
+        absence = evidence.refused(error, deps.now())
+        reason = EndReason.PROVIDER_UNAVAILABLE
+        return refuse(deps, session.id, reason, error.message, absence)
+    wait_s = throttled_wait_s(tries, error.retry_after_s, deps.settings)
+
+    def decide(now_session: Session) -> Decision:
+        now = deps.now()
+        after = evolve_attempt(now_session, now, launch=LaunchState.THROTTLED, call_ended_at=now)
+        return replace(after, next_step_at=now + timedelta(seconds=wait_s)), []
+
+    change(deps, lambda: store.get(deps.sessions, session.id), decide)
+    return StepResult("launch", wait_s)

@@ -1,0 +1,180 @@
+"""The reconcile sweep: compare what we believe with what one provider shows, then cure it.
+
+Machines are listed first and sessions read after, so a session can only look younger than it is.
+An incomplete listing concludes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gpu_shopper.core import evidence
+from gpu_shopper.core.evidence import Listing, Lookup
+from gpu_shopper.core.instances import Health, Instance, Launched
+from gpu_shopper.core.labels import owned
+from gpu_shopper.core.life import apply, conclude, evolve_attempt
+from gpu_shopper.core.reconciling import Findings, compare
+from gpu_shopper.core.session import Session
+from gpu_shopper.core.states import Actor, EndReason, Event, State
+from gpu_shopper.errors import Conflict, ProviderAuth, ProviderError
+from gpu_shopper.store import operations
+from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.deps import Deps, Fact, Machine
+from gpu_shopper.usecases.facts import about, began_to_end, ended
+from gpu_shopper.usecases.orphans import cure_orphans
+from gpu_shopper.usecases.provision import accepted
+from gpu_shopper.usecases.writing import save
+
+SWEEP = "reconcile"
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What one pass over one provider found; `complete` False concluded nothing."""
+
+    complete: bool
+    ours: int = 0
+    orphans: int = 0
+    ghosts: int = 0
+    adopted: int = 0
+
+
+def reconcile(deps: Deps, provider: str) -> Reconciled:
+    """One pass over one provider."""
+    asked_at = deps.now()
+    try:
+        instances = deps.provider(provider).list_instances()
+    except ProviderError as exc:
+        return _not_complete(deps, provider, exc)
+    operations.mark_credentials(deps.operations, provider, None)
+    operations.note_complete_listing(deps.operations, provider, asked_at)
+    listing = evidence.complete(asked_at, instances)
+    sessions = _sessions(deps, listing)
+    findings = compare(listing, sessions, provider, deps.deployment_id)
+    adopted = sum(_adopt(deps, session, one) for session, one in findings.unclaimed)
+    for session, one in findings.matched:
+        _unless_lost(_check_matched, deps, session, one)
+    ghosts = sum(_check_missing(deps, session, listing) for session in findings.missing)
+    cure_orphans(deps, provider, findings, listing)
+    return _completed(deps, provider, findings, ghosts, adopted)
+
+
+def _not_complete(deps: Deps, provider: str, error: ProviderError) -> Reconciled:
+    """Nothing is concluded, and what was missing before says nothing any more."""
+    operations.note_failed_listing(deps.operations, provider)
+    if isinstance(error, ProviderAuth):
+        operations.mark_credentials(deps.operations, provider, error.message)
+    deps.note(Fact("listing_failed", provider=provider, reason=error.code))
+    return Reconciled(complete=False)
+
+
+def _sessions(deps: Deps, listing: Listing) -> dict[str, Session]:
+    """Every live session, and every one that a label of ours names, strongly consistent."""
+    labels = (owned(one.label, deps.deployment_id) for one in listing.instances)
+    named = [label.session_id for label in labels if label is not None]
+    return store.get_many(deps.sessions, [*store.live(deps.sessions), *named])
+
+
+def _adopt(deps: Deps, session: Session, instance: Instance) -> bool:
+    """Store the id of a machine whose session has not learnt it; also while stopping."""
+    launched = Launched(
+        instance_id=instance.id, price_microusd_per_hour=instance.price_microusd_per_hour
+    )
+    accepted(deps, session, launched, "instance_adopted", Actor.RECONCILER)
+    return True
+
+
+def _unless_lost[**P](act: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """A lost write means that somebody else saw more: the next pass looks again."""
+    try:
+        act(*args, **kwargs)
+    except Conflict:
+        return
+
+
+def _check_matched(deps: Deps, session: Session, instance: Instance) -> None:
+    """Forget that it was missing; a running session's machine may fail for ten minutes."""
+    now = deps.now()
+    attempt = session.attempt
+    failed = instance.health is Health.FAILED and session.state is State.RUNNING
+    since = (attempt.failed_since or now) if failed else None
+    limit = timedelta(seconds=deps.settings.instance_failed_for_s)
+    if since is not None and now - since >= limit:
+        _instance_died(deps, session)
+    elif since != attempt.failed_since or attempt.missing_since is not None:
+        after = evolve_attempt(session, now, failed_since=since, missing_since=None)
+        save(deps, session, after)
+
+
+def _instance_died(deps: Deps, session: Session) -> None:
+    event, actor = Event.INSTANCE_DIED, Actor.RECONCILER
+    error = "the instance stopped at the provider"
+    after = apply(session, event, actor, deps.now(), error=error)
+    save(deps, session, after, [began_to_end(session, after, event, actor)])
+    deps.machines.start(Machine.TEARDOWN, after.id, after.attempt.number, 0)
+
+
+def _check_missing(deps: Deps, session: Session, listing: Listing) -> bool:
+    """A session whose machine the listing lacks: a ghost once that is proven. True if so."""
+    age_from = session.attempt.launched_at or session.created_at
+    old_enough = timedelta(seconds=deps.settings.ghost_min_age_s)
+    if deps.now() - max(age_from, session.created_at) < old_enough:
+        return False
+    try:
+        return _missing(deps, session, listing)
+    except Conflict:
+        return False
+
+
+def _missing(deps: Deps, session: Session, listing: Listing) -> bool:
+    attempt = session.attempt
+    since = operations.listings_complete_since(deps.operations, attempt.provider)
+    missing_since = attempt.missing_since
+    if missing_since is None or since is None or missing_since < since:
+        save(deps, session, evolve_attempt(session, deps.now(), missing_since=listing.at))
+        return False
+    looked_at = deps.now()
+    try:
+        instance = deps.provider(attempt.provider).find(attempt.instance_id or "")
+    except ProviderError:
+        return False
+    absence = evidence.ghost(
+        attempt.instance_id or "",
+        attempt.label,
+        missing_since=missing_since,
+        lookup=Lookup(looked_at, instance),
+        listing=listing,
+        settings=deps.settings,
+    )
+    if absence is None:
+        return False
+    _lose(deps, session, absence)
+    return True
+
+
+def _lose(deps: Deps, session: Session, absence: evidence.Absence) -> None:
+    event, actor = Event.LOSE_INSTANCE, Actor.RECONCILER
+    error = "the instance vanished at the provider"
+    after = conclude(
+        session, event, actor, deps.now(), absence, reason=EndReason.GHOST, error=error
+    )
+    counts = {"GhostsDetected": 1.0, "ReconciliationMismatches": 1.0}
+    found = about(session, "ghost_detected", actor=actor.value, metrics=counts)
+    fixed = about(after, "ghost_fixed", actor=actor.value)
+    save(deps, session, after, [found, fixed, *ended(session, after, event, actor)])
+
+
+def _completed(
+    deps: Deps, provider: str, findings: Findings, ghosts: int, adopted: int
+) -> Reconciled:
+    operations.mark_sweep(deps.operations, f"{SWEEP}#{provider}", deps.now(), deps.release)
+    fact = Fact(
+        "sweep_completed",
+        provider=provider,
+        metrics={"SweepCompleted": 1},
+        dimensions={"Sweep": SWEEP},
+    )
+    deps.note(fact)
+    return Reconciled(True, findings.ours, len(findings.orphans), ghosts, adopted)

@@ -1,0 +1,275 @@
+"""What callers do with sessions: create, read, extend, stop. Nothing here waits for a provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from gpu_shopper.core.api_keys import Caller
+from gpu_shopper.core.deadlines import due_at
+from gpu_shopper.core.inventory import Shown
+from gpu_shopper.core.labels import Label
+from gpu_shopper.core.life import apply, extended
+from gpu_shopper.core.offers import Offer
+from gpu_shopper.core.session import Attempt, Notice, Session, Wish
+from gpu_shopper.core.states import TERMINAL, Actor, EndReason, Event, State
+from gpu_shopper.errors import HardMaxExceeded, OfferNotFound, PriceAboveMax, StaleInventory
+from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.deps import Deps, Fact, Machine
+from gpu_shopper.usecases.facts import began_to_end, transition
+from gpu_shopper.usecases.inventory import rentable_offer
+from gpu_shopper.usecases.writing import Decision, change
+
+PROVIDER_DISK_MIN_GB = {"vastai": 8}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSession:
+    """A validated request for a session; None means that the caller left it to us."""
+
+    consumer_id: str
+    provider: str
+    offer_id: str
+    workload_type: str
+    reservation_hours: int
+    ssh_public_key: str | None = None
+    max_price_microusd_per_hour: int | None = None
+    disk_gb: int | None = None
+    ssh_timeout_min: int | None = None
+    docker_image: str | None = None
+    on_start_cmd: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The new session, and the private key that is shown this once (None: the caller's own)."""
+
+    session: Session
+    ssh_private_key: str | None = field(default=None, repr=False)
+
+
+def create(deps: Deps, caller: Caller, wanted: NewSession) -> Created:
+    """Record a session and start its provisioning.
+
+    Raises: OfferNotFound, StaleInventory, ProviderNotUsable, PriceAboveMax, DuplicateSession.
+    A refused request leaves nothing behind.
+    """
+    now = deps.now()
+    shown = _offer(deps, wanted)
+    disk_gb, notices = _disk(wanted, shown.offer, now)
+    price = shown.offer.price_with_disk(disk_gb)
+    check_price(shown.offer, price, wanted.max_price_microusd_per_hour)
+    session_id = deps.new_id()
+    public_line, private_pem = _keys(deps, wanted, session_id)
+    session = _new(deps, wanted, shown, session_id, public_line, disk_gb, price, now, notices)
+    store.create(deps.sessions, session, due_at(session, deps.settings) or now)
+    deps.note(_created(session, caller))
+    deps.machines.start(Machine.PROVISION, session.id, 1, 0)
+    return Created(session, private_pem)
+
+
+def _offer(deps: Deps, wanted: NewSession) -> Shown:
+    """The offer; one that this consumer itself holds is a duplicate, not an unknown offer."""
+    try:
+        return rentable_offer(deps, wanted.provider, wanted.offer_id)
+    except (OfferNotFound, StaleInventory):
+        duplicate = store.holder(deps.sessions, wanted.consumer_id, wanted.offer_id)
+        if duplicate is not None:
+            raise duplicate from None
+        raise
+
+
+def check_price(offer: Offer, price: int, max_price: int | None) -> None:
+    """Raises PriceAboveMax when the offer costs more than the caller wants to pay."""
+    if max_price is not None and price > max_price:
+        raise PriceAboveMax(
+            "the offer costs more than max_price",
+            offer_id=offer.id,
+            price_microusd=price,
+            max_price_microusd=max_price,
+        )
+
+
+def get(deps: Deps, caller: Caller, session_id: str) -> Session:
+    """The session as it is now. Raises SessionNotFound, also for somebody else's."""
+    return store.get_for(deps.sessions, session_id, caller)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of sessions and the position after it, None at the end."""
+
+    sessions: list[Session]
+    next_position: str | None
+
+
+PAGES_PER_REQUEST = 20
+
+
+def list_sessions(
+    deps: Deps,
+    whose: str | None,
+    wanted: Callable[[Session], bool],
+    after: str | None,
+    limit: int,
+) -> Page:
+    """Sessions of one consumer (None: of all), newest first, that `wanted` lets pass.
+
+    Looks at a bounded number of sessions; a page may be short and still have a next one.
+    """
+    found: list[Session] = []
+    position = after
+    for _ in range(PAGES_PER_REQUEST):
+        rows = store.positions(deps.sessions, whose or store.EVERYBODY, position, store.BATCH)
+        sessions = store.get_many(deps.sessions, (session_id for _, session_id in rows))
+        for position, session_id in rows:
+            session = sessions.get(session_id)
+            if session is not None and wanted(session):
+                found.append(session)
+            if len(found) == limit:
+                return Page(found, position)
+        if len(rows) < store.BATCH:
+            return Page(found, None)
+    return Page(found, position)
+
+
+def request_stop(deps: Deps, caller: Caller, session_id: str) -> Session:
+    """Begin ending a session; the teardown machine does the rest. Stopping twice is one stop.
+
+    Raises: SessionNotFound, IllegalTransition when it has ended, Conflict.
+    """
+
+    def decide(session: Session) -> Decision:
+        if session.state is State.STOPPING:
+            return None
+        now = deps.now()
+        reason = EndReason.USER_REQUESTED
+        after = apply(session, Event.REQUEST_STOP, Actor.API, now, reason=reason)
+        return after, [began_to_end(session, after, Event.REQUEST_STOP, Actor.API, caller.key_id)]
+
+    session, changed = change(deps, lambda: get(deps, caller, session_id), decide)
+    if changed:
+        deps.machines.start(Machine.TEARDOWN, session.id, session.attempt.number, 0)
+    return session
+
+
+def destroy(deps: Deps, caller: Caller, session_id: str) -> Session:
+    """Like `request_stop`, but a session that has ended already is simply given back."""
+    session = get(deps, caller, session_id)
+    return session if session.state in TERMINAL else request_stop(deps, caller, session_id)
+
+
+def extend(deps: Deps, caller: Caller, session_id: str, hours: int) -> Session:
+    """Reserve `hours` more.
+
+    Raises: SessionNotFound, IllegalTransition unless running, HardMaxExceeded, Conflict.
+    """
+
+    def decide(session: Session) -> Decision:
+        after = extended(session, hours, deps.now())
+        if after.reservation_hours > session.hard_max_hours:
+            raise HardMaxExceeded(
+                f"a session may be reserved for at most {session.hard_max_hours} hours",
+                reservation_hours=session.reservation_hours,
+                additional_hours=hours,
+                max_hours=session.hard_max_hours,
+            )
+        fact = transition(
+            session, after, Event.EXTEND, Actor.API, "session_extended", caller.key_id
+        )
+        return after, [fact]
+
+    return change(deps, lambda: get(deps, caller, session_id), decide)[0]
+
+
+def _disk(wanted: NewSession, offer: Offer, now: datetime) -> tuple[int, tuple[Notice, ...]]:
+    """Disk in GB, raised to what the provider rents at least."""
+    asked = wanted.disk_gb or offer.default_disk_gb
+    least = PROVIDER_DISK_MIN_GB[wanted.provider]
+    if asked >= least:
+        return asked, ()
+    message = f"disk raised from {asked} to {least} GB, the least that {wanted.provider} rents"
+    return least, (Notice(code="disk_raised", message=message, at=now),)
+
+
+def _keys(deps: Deps, wanted: NewSession, session_id: str) -> tuple[str, str | None]:
+    if wanted.ssh_public_key is not None:
+        return wanted.ssh_public_key, None
+    pair = deps.new_pair(f"gpu-shopper-{session_id}")
+    return pair.public_line, pair.private_pem
+
+
+def _new(
+    deps: Deps,
+    wanted: NewSession,
+    shown: Shown,
+    session_id: str,
+    public_line: str,
+    disk_gb: int,
+    price: int,
+    now: datetime,
+    notices: tuple[Notice, ...],
+) -> Session:
+    settings = deps.settings
+    wish = Wish(
+        workload_type=wanted.workload_type,
+        offer_id=wanted.offer_id,
+        disk_gb=disk_gb,
+        ssh_timeout_min=wanted.ssh_timeout_min or settings.ssh_deadline_default_min,
+        ssh_public_key=public_line,
+        ssh_key_source="client" if wanted.ssh_public_key else "generated",
+        max_price_microusd_per_hour=wanted.max_price_microusd_per_hour,
+        docker_image=wanted.docker_image,
+        on_start_cmd=wanted.on_start_cmd,
+    )
+    label = str(Label(deps.deployment_id, session_id, 1))
+    return Session(
+        id=session_id,
+        consumer_id=wanted.consumer_id,
+        deployment_id=deps.deployment_id,
+        state=State.PENDING,
+        version=1,
+        created_at=now,
+        updated_at=now,
+        state_entered_at=now,
+        expires_at=now + timedelta(hours=wanted.reservation_hours),
+        hard_max_at=now + timedelta(hours=settings.hard_max_hours),
+        reservation_hours=wanted.reservation_hours,
+        hard_max_hours=settings.hard_max_hours,
+        wish=wish,
+        attempts=(planned_attempt(shown.offer, 1, label, price, now),),
+        warnings=notices,
+    )
+
+
+def planned_attempt(offer: Offer, number: int, label: str, price: int, now: datetime) -> Attempt:
+    """An attempt at `offer` that no provider has heard of yet."""
+    return Attempt(
+        number=number,
+        label=label,
+        offer_id=offer.id,
+        provider=offer.provider,
+        provider_offer_id=offer.provider_id,
+        gpu_type=offer.gpu_type,
+        gpu_count=offer.gpu_count,
+        vram_gb=offer.vram_gb,
+        location=offer.location,
+        machine_id=offer.machine_id,
+        price_microusd_per_hour=price,
+        started_at=now,
+    )
+
+
+def _created(session: Session, caller: Caller) -> Fact:
+    return Fact(
+        operation="session_created",
+        provider=session.attempt.provider,
+        session_id=session.id,
+        consumer_id=session.consumer_id,
+        attempt=1,
+        actor=Actor.API.value,
+        key_id=caller.key_id,
+        metrics={"SessionsCreated": 1},
+        details={"offer_id": session.wish.offer_id, "version": session.version},
+    )

@@ -1,0 +1,146 @@
+"""Step `verify` of the provision machine: one SSH try with the probe key."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from gpu_shopper.core.deadlines import attempt_deadline
+from gpu_shopper.core.life import apply, evolve
+from gpu_shopper.core.polling import (
+    SshResult,
+    SshTry,
+    after_try,
+    login_is_refused,
+    poll_wait_s,
+)
+from gpu_shopper.core.session import Attempt, Notice, Outcome, Session
+from gpu_shopper.core.states import Actor, EndReason, Event, State
+from gpu_shopper.errors import SessionNotFound
+from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.attempts import fail_attempt
+from gpu_shopper.usecases.deps import Deps, Fact, Probe, StepResult
+from gpu_shopper.usecases.facts import about, transition
+from gpu_shopper.usecases.look import end_at_deadline
+from gpu_shopper.usecases.provision import DONE
+from gpu_shopper.usecases.writing import Decision, change
+
+
+def verify(deps: Deps, probe: Probe, session_id: str, attempt: int) -> StepResult:
+    """Try to log in once; a session that is no longer being provisioned is left alone.
+
+    Outcomes: `look` (not yet: wait, then look again), `done` (running, failed, or not wanted).
+    """
+    try:
+        session = store.get(deps.sessions, session_id)
+    except SessionNotFound:
+        return DONE
+    address, sealed = session.attempt.ssh, session.probe_key_sealed
+    if not _awaits(session, attempt) or sealed is None:
+        return DONE
+    if address is None:
+        return StepResult("look")
+    private_pem = deps.cipher.open(session.id, sealed)
+    tried = probe(address, private_pem, session.attempt.host_key, deps.settings)
+    return _judge(deps, session, tried)
+
+
+def _awaits(session: Session, attempt: int) -> bool:
+    return session.state is State.PROVISIONING and session.attempt.number == attempt
+
+
+def _judge(deps: Deps, session: Session, tried: SshTry) -> StepResult:
+    """Save what the try showed, then decide between running, another try, and the end."""
+    number = session.attempt.number
+
+    def decide(current: Session) -> Decision:
+        if not _awaits(current, number):
+            return None
+        return _ready(current, tried, deps.now()) or _not_ready(deps, current, tried)
+
+    saved, changed = change(deps, lambda: store.get(deps.sessions, session.id), decide)
+    if not changed or saved.state is not State.PROVISIONING:
+        return DONE
+    if tried.result is SshResult.KEY_PARSE_FAILED:
+        error = "the probe key cannot be used"
+        return fail_attempt(deps, saved.id, EndReason.AUTH_FAILED, error)
+    if login_is_refused(saved.attempt.verification, deps.settings):
+        error = "the machine refuses the session's keys"
+        return fail_attempt(deps, saved.id, EndReason.AUTH_FAILED, error)
+    if deps.now() >= attempt_deadline(saved, saved.attempt):
+        return end_at_deadline(deps, saved)
+    return StepResult("look", poll_wait_s(saved.attempt.verification.polls - 1, deps.settings))
+
+
+def _ready(session: Session, tried: SshTry, now: datetime) -> Decision:
+    if tried.result is not SshResult.READY:
+        return None
+    event, actor = Event.BECOME_READY, Actor.LIFECYCLE
+    attempt = replace(_tried(session.attempt, tried, now), outcome=Outcome.READY, ready_at=now)
+    after = replace(
+        apply(session, event, actor, now),
+        attempts=(*session.attempts[:-1], attempt),
+        ready_at=now,
+        next_step_at=None,
+        warnings=_notices(session, attempt, now),
+    )
+    took_s = (now - session.created_at).total_seconds()
+    launched_at = attempt.launched_at or attempt.started_at
+    metrics = {
+        "ProvisioningDuration": took_s,
+        "SshVerifyDuration": (now - launched_at).total_seconds(),
+        "SshVerifyAttempts": float(attempt.verification.polls),
+    }
+    return after, [transition(session, after, event, actor, "session_running", metrics=metrics)]
+
+
+def _not_ready(deps: Deps, session: Session, tried: SshTry) -> Decision:
+    now = deps.now()
+    attempt = _tried(session.attempt, tried, now)
+    wait_s = poll_wait_s(attempt.verification.polls - 1, deps.settings)
+    after = evolve(
+        session,
+        now,
+        attempts=(*session.attempts[:-1], attempt),
+        next_step_at=now + timedelta(seconds=wait_s),
+        warnings=_notices(session, attempt, now),
+    )
+    return after, _facts(session, after, tried)
+
+
+def _tried(attempt: Attempt, tried: SshTry, now: datetime) -> Attempt:
+    """`attempt` with the try counted; the first host key seen is pinned."""
+    return replace(
+        attempt,
+        verification=after_try(attempt.verification, tried.result, now),
+        host_key=attempt.host_key or tried.host_key,
+        host_key_changed=attempt.host_key_changed or _changed(tried),
+    )
+
+
+def _changed(tried: SshTry) -> bool:
+    return tried.result is SshResult.HOST_KEY_CHANGED
+
+
+def _notices(session: Session, attempt: Attempt, now: datetime) -> tuple[Notice, ...]:
+    """The session's warnings, with one when a host key is first trusted or first differs."""
+    notices = list(session.warnings)
+    if attempt.host_key and not session.attempt.host_key:
+        message = "host key trusted on first use"
+        notices.append(Notice(code="host_key_first_use", message=message, at=now))
+    if attempt.host_key_changed and not session.attempt.host_key_changed:
+        message = "the machine shows another host key than before"
+        notices.append(Notice(code="host_key_changed", message=message, at=now))
+    return tuple(notices[-20:])
+
+
+def _facts(before: Session, after: Session, tried: SshTry) -> list[Fact]:
+    failed = about(
+        after,
+        "ssh_try_failed",
+        metrics={"SshVerifyErrors": 1},
+        dimensions={"ErrorType": tried.result.value},
+    )
+    if after.attempt.host_key_changed and not before.attempt.host_key_changed:
+        return [failed, about(after, "host_key_changed", metrics={"HostKeyChanges": 1})]
+    return [failed]

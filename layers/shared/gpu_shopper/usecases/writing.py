@@ -1,0 +1,47 @@
+"""Saving sessions: guarded, and with the instant at which the sweep must look again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from gpu_shopper.core.deadlines import due_at
+from gpu_shopper.core.session import Session
+from gpu_shopper.errors import Conflict
+from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.deps import Deps, Fact
+
+TRIES = 3
+
+type Decision = tuple[Session, Iterable[Fact]] | None
+
+
+def save(deps: Deps, before: Session, after: Session, facts: Iterable[Fact] = ()) -> None:
+    """Write `after` over `before`, then tell the facts that this write made true.
+
+    Raises: Conflict; then nothing was written and nothing is told.
+    """
+    store.save(deps.sessions, before, after, due_at(after, deps.settings))
+    for fact in facts:
+        deps.note(fact)
+
+
+def change(
+    deps: Deps, load: Callable[[], Session], decide: Callable[[Session], Decision]
+) -> tuple[Session, bool]:
+    """Load, decide, save; start over when somebody else wrote in between.
+
+    Gives the session as it is now, and whether it was changed here. `decide` gives None to leave
+    it alone. Raises: Conflict after three lost writes.
+    """
+    for _ in range(TRIES):
+        before = load()
+        decision = decide(before)
+        if decision is None:
+            return before, False
+        after, facts = decision
+        try:
+            save(deps, before, after, facts)
+        except Conflict:
+            continue
+        return after, True
+    raise Conflict("lost a concurrent write three times", retry_suggested=True)
