@@ -18,6 +18,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local import aws, cloudformation
+from local.gateway import put_gateway_responses
 
 STACK = "gpu-shopper"
 _BUCKET = "gpu-shopper-artefacts"
@@ -35,11 +36,11 @@ def deploy(
     emulator_url: str, built_template: Path, parameters: Mapping[str, str], *, name: str = STACK
 ) -> dict[str, str]:
     """Create or update the stack and wait for it. Returns its outputs. Raises StackFailed."""
-    url = _upload_template(emulator_url, built_template)
+    template = cloudformation.read(built_template)
     formation = aws.client("cloudformation", emulator_url)
     request: dict[str, Any] = {
         "StackName": name,
-        "TemplateURL": url,
+        "TemplateURL": _upload(emulator_url, template, built_template.parent),
         "Parameters": [
             {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
         ],
@@ -47,6 +48,9 @@ def deploy(
     }
     if _create_or_update(formation, request):
         _wait(formation, name)
+    if any(each["Type"] == "AWS::Serverless::Api" for each in template["Resources"].values()):
+        api = api_and_stage(emulator_url, name=name)
+        put_gateway_responses(emulator_url, template, parameters, api)
     return outputs(emulator_url, name=name)
 
 
@@ -90,12 +94,12 @@ def _resources(emulator_url: str, name: str) -> list[dict[str, str]]:
     ]
 
 
-def _upload_template(emulator_url: str, built_template: Path) -> str:
+def _upload(emulator_url: str, template: dict[str, Any], base: Path) -> str:
+    """Put the artefacts and the template into a bucket; returns the template's address."""
     s3 = aws.client("s3", emulator_url)
     s3.create_bucket(Bucket=_BUCKET)
-    template = cloudformation.read(built_template)
     for resource in template["Resources"].values():
-        _upload_artefact(s3, resource, built_template.parent)
+        _upload_artefact(s3, resource, base)
     key = _put(s3, json.dumps(template).encode(), ".json")
     return f"{emulator_url}/{_BUCKET}/{key}"
 
