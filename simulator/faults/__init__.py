@@ -1,0 +1,1 @@
+"""Fault rules: what can go wrong at a provider, when, and to whom."""

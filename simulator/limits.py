@@ -1,0 +1,59 @@
+"""Rate limits of a provider (the knob `rate_limit`), refused before anything happens."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from simulator import draws
+from simulator.wire import Call, Provider, Reply
+from simulator.world import World
+
+# Seconds between two calls of one kind by one identity, as Vast.ai documents them.
+VAST_INTERVALS_S = {
+    "create": 4.5,
+    "destroy": 3.0,
+    "get": 2.0,
+    "list": 1.0,
+    "change": 1.0,
+    "templates": 3.0,
+    "charges": 1.0,
+}
+
+
+class Limits:
+    """Remembers when each identity last called each operation."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._last_s: dict[tuple[str, str, str], float] = {}
+        self._refused = 0
+
+    def refused(self, provider: Provider, call: Call) -> Reply | None:
+        """The 429 for a call that came too early, else None."""
+        interval_s = self._interval_s(call.operation)
+        if interval_s <= 0:
+            self._last_s.clear()
+            return None
+        identity = (provider.name, call.operation, call.headers.get("Authorization", ""))
+        now_s = self._world.clock.now_s()
+        wait_s = self._last_s.get(identity, -interval_s) + interval_s - now_s
+        if wait_s <= 0:
+            self._last_s[identity] = now_s
+            return None
+        return self._reply(provider, wait_s)
+
+    def _interval_s(self, operation: str) -> float:
+        knob = self._world.knobs.values["rate_limit"]
+        if knob == "off":
+            return 0.0
+        if knob == "vast_intervals":
+            return VAST_INTERVALS_S.get(operation, 0.0)
+        return 1.0 / knob if knob else 0.0
+
+    def _reply(self, provider: Provider, wait_s: float) -> Reply:
+        self._refused += 1
+        reply = provider.refusal(429)
+        share = self._world.knobs.seconds("retry_after_share")
+        if draws.share(self._world.seed, "retry_after", self._refused) >= share:
+            return reply
+        return replace(reply, headers={**reply.headers, "Retry-After": f"{wait_s:.3f}"})

@@ -1,0 +1,1 @@
+"""Real SSH servers, one a machine, that never run anything on the host."""

@@ -1,0 +1,1 @@
+"""Vast.ai: market, search, instances and account in its real wire format."""
