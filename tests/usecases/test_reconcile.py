@@ -1,0 +1,240 @@
+"""Reconciliation: belief against what the provider shows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gpu_shopper.core.instances import Health
+from gpu_shopper.core.labels import Label
+from gpu_shopper.core.session import Outcome
+from gpu_shopper.core.states import EndReason, State
+from gpu_shopper.errors import BadProviderReply, LaunchUncertain, ProviderUnavailable
+from gpu_shopper.usecases.look import look
+from gpu_shopper.usecases.provision import launch
+from gpu_shopper.usecases.reconcile import reconcile
+from tests.builders import DEPLOYMENT, SESSION_ID, an_instance
+from tests.usecases.test_life import running, stop, torn_down
+from tests.world import World
+
+
+def plant(world: World, instance_id: str, label: str | None) -> None:
+    world.vast.instances[instance_id] = an_instance(id=instance_id, label=label)
+
+
+def an_orphan(world: World, instance_id: str = "9001") -> None:
+    plant(world, instance_id, str(Label(DEPLOYMENT, SESSION_ID, 1)))
+
+
+def test_a_machine_of_ours_without_a_session_is_destroyed_and_proven_gone(world: World) -> None:
+    """N-23: detected once, asked for, and closed only when a later listing lacks it."""
+    an_orphan(world)
+    reconcile(world.deps, "vastai")
+    assert world.vast.instances == {}
+    assert world.operations().count("orphan_detected") == 1
+    assert "orphan_destroyed" not in world.operations()
+    world.clock.tick(60)
+    reconcile(world.deps, "vastai")
+    reconcile(world.deps, "vastai")
+    assert world.operations().count("orphan_destroyed") == 1
+    assert world.operations().count("orphan_detected") == 1
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        None,
+        "",
+        "my own box",
+        "shopper-",
+        f"shopper-zz99zz99-{SESSION_ID}-1",
+        f"shopper-{DEPLOYMENT}-{SESSION_ID}-1 ",
+        f"shopper-{DEPLOYMENT}-{SESSION_ID}-0",
+        f"shopper-{DEPLOYMENT.upper()}-{SESSION_ID}-1",
+    ],
+)
+def test_machines_that_are_not_ours_are_never_touched(world: World, label: str | None) -> None:
+    """N-18, QA-H10: another deployment's, other tools', nobody's."""
+    plant(world, "9001", label)
+    found = reconcile(world.deps, "vastai")
+    assert (found.ours, found.orphans) == (0, 0)
+    assert world.vast.count("terminate") == 0
+
+
+def test_the_machine_of_a_live_session_is_left_alone(world: World) -> None:
+    """X-1: running and stopping alike; older than ten minutes too."""
+    session_id = running(world)
+    for _ in range(15):
+        world.clock.tick(60)
+        reconcile(world.deps, "vastai")
+    assert world.session(session_id).state is State.RUNNING
+    stop(world, session_id)
+    reconcile(world.deps, "vastai")
+    assert world.vast.count("terminate") == 0
+    assert "orphan_detected" not in world.operations()
+
+
+def test_a_machine_whose_id_was_never_stored_is_adopted(world: World) -> None:
+    """N-25, X-3, M-50: the session goes on to running with it."""
+    session_id = world.create().session.id
+    world.vast.errors["launch"] = [LaunchUncertain("cut off")]
+    world.vast.rents_despite_error = True
+    launch(world.deps, session_id, 1)
+    assert reconcile(world.deps, "vastai").adopted == 1
+    assert world.session(session_id).attempt.instance_id == "5001"
+    assert world.vast.count("terminate") == 0
+    assert look(world.deps, session_id, 1).outcome == "verify"
+
+
+def test_of_two_machines_with_one_label_the_stored_one_stays(world: World) -> None:
+    """N-25: the other is an orphan."""
+    session_id = running(world)
+    twin = replace(world.vast.instances["5001"], id="4000")
+    world.vast.instances["4000"] = twin
+    reconcile(world.deps, "vastai")
+    assert set(world.vast.instances) == {"5001"}
+    assert world.session(session_id).state is State.RUNNING
+
+
+def test_a_resurrected_machine_of_an_ended_session_is_destroyed_again(world: World) -> None:
+    """I2: an end that is undone at the provider does not bill for long."""
+    session_id = running(world)
+    machine = world.vast.instances["5001"]
+    stop(world, session_id)
+    torn_down(world, session_id)
+    for _ in range(2):
+        world.vast.instances["5001"] = machine
+        world.clock.tick(60)
+        reconcile(world.deps, "vastai")
+        assert world.vast.instances == {}
+        world.clock.tick(60)
+        reconcile(world.deps, "vastai")
+    assert world.operations().count("orphan_destroyed") == 2
+
+
+def vanished(world: World) -> str:
+    """A running session, eleven minutes old, whose machine is not at the provider any more."""
+    session_id = running(world)
+    world.clock.tick(660)
+    world.vast.instances.clear()
+    return session_id
+
+
+def test_a_ghost_needs_two_listings_thirty_seconds_apart(world: World) -> None:
+    """N-22: at 29 s nothing, at 30 s the session ends as stopped."""
+    session_id = vanished(world)
+    reconcile(world.deps, "vastai")
+    world.clock.tick(29)
+    assert reconcile(world.deps, "vastai").ghosts == 0
+    assert world.session(session_id).state is State.RUNNING
+    world.clock.tick(1)
+    assert reconcile(world.deps, "vastai").ghosts == 1
+    ended = world.session(session_id)
+    assert (ended.state, ended.end_reason) == (State.STOPPED, EndReason.GHOST)
+    assert ended.attempt.outcome is Outcome.LOST
+    assert world.operations().count("ghost_detected") == 1
+
+
+def test_a_failed_listing_breaks_the_row_of_listings(world: World) -> None:
+    """N-22, M-69: consecutive means consecutive."""
+    session_id = vanished(world)
+    reconcile(world.deps, "vastai")
+    world.clock.tick(60)
+    world.vast.errors["list_instances"] = [BadProviderReply("half a page")]
+    assert not reconcile(world.deps, "vastai").complete
+    world.vast.errors.clear()
+    world.clock.tick(60)
+    reconcile(world.deps, "vastai")
+    assert world.session(session_id).state is State.RUNNING
+    world.clock.tick(60)
+    reconcile(world.deps, "vastai")
+    assert world.session(session_id).state is State.STOPPED
+
+
+def test_a_lookup_that_finds_the_machine_makes_no_ghost(world: World) -> None:
+    """N-22: missing from lists alone is not gone."""
+    session_id = running(world)
+    world.clock.tick(660)
+    world.vast.unlisted.add("5001")
+    for _ in range(5):
+        reconcile(world.deps, "vastai")
+        world.clock.tick(60)
+    assert world.session(session_id).state is State.RUNNING
+
+
+def test_a_lookup_that_fails_makes_no_ghost(world: World) -> None:
+    """N-22: an error is not an answer."""
+    session_id = vanished(world)
+    world.vast.errors["find"] = [ProviderUnavailable("down")]
+    for _ in range(5):
+        reconcile(world.deps, "vastai")
+        world.clock.tick(60)
+    assert world.session(session_id).state is State.RUNNING
+
+
+def test_a_young_session_makes_no_ghost(world: World) -> None:
+    """N-22, M-69: listings may lag behind a launch."""
+    session_id = running(world)
+    world.vast.instances.clear()
+    for _ in range(9):
+        world.clock.tick(60)
+        reconcile(world.deps, "vastai")
+    assert world.session(session_id).state is State.RUNNING
+
+
+def test_a_machine_seen_again_is_not_missing_any_more(world: World) -> None:
+    """N-22: the row begins anew."""
+    session_id = running(world)
+    world.clock.tick(660)
+    machine = world.vast.instances.pop("5001")
+    reconcile(world.deps, "vastai")
+    world.clock.tick(60)
+    world.vast.instances["5001"] = machine
+    reconcile(world.deps, "vastai")
+    world.vast.instances.clear()
+    world.clock.tick(60)
+    reconcile(world.deps, "vastai")
+    assert world.session(session_id).state is State.RUNNING
+
+
+def test_an_instance_that_stays_failed_for_ten_minutes_ends_its_session(world: World) -> None:
+    """2.13: instance_died; nine minutes are not enough."""
+    session_id = running(world)
+    dead = replace(world.vast.instances["5001"], health=Health.FAILED, status="exited")
+    world.vast.instances["5001"] = dead
+    for _ in range(10):
+        reconcile(world.deps, "vastai")
+        world.clock.tick(60)
+        assert world.session(session_id).state is State.RUNNING
+    reconcile(world.deps, "vastai")
+    stopping = world.session(session_id)
+    assert (stopping.state, stopping.end_reason) == (State.STOPPING, EndReason.INSTANCE_STOPPED)
+    assert world.machines.names()[-1] == "teardown-r0"
+
+
+def test_a_pass_destroys_a_bounded_number_of_orphans(world: World) -> None:
+    """N-24: of ten orphans five, and the rest in later passes."""
+    for number in range(10):
+        an_orphan(world, str(9000 + number))
+    reconcile(world.deps, "vastai")
+    assert len(world.vast.instances) == 5
+    assert "orphans_held_back" in world.operations()
+    reconcile(world.deps, "vastai")
+    assert world.vast.instances == {}
+
+
+def test_a_failed_listing_concludes_nothing(world: World) -> None:
+    """X-2: no session and no machine changes."""
+    an_orphan(world)
+    world.vast.errors["list_instances"] = [BadProviderReply("no total")]
+    assert not reconcile(world.deps, "vastai").complete
+    assert set(world.vast.instances) == {"9001"}
+
+
+def test_the_label_is_read_again_before_an_orphan_is_destroyed(world: World) -> None:
+    """Part 4: a machine relabelled since the listing is somebody else's."""
+    an_orphan(world)
+    world.vast.before["find"] = lambda: plant(world, "9001", "mine now")
+    reconcile(world.deps, "vastai")
+    assert world.vast.count("terminate") == 0

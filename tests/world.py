@@ -1,0 +1,254 @@
+"""The world of a use case in tests: real store on moto, fake provider, probe, clock and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import boto3
+from moto import mock_aws
+
+from gpu_shopper.core.api_keys import Caller, Role
+from gpu_shopper.core.instances import Health, Instance, Launched, LaunchRequest, SshAddress
+from gpu_shopper.core.inventory import Snapshot
+from gpu_shopper.core.offers import Offer
+from gpu_shopper.core.polling import SshResult, SshTry
+from gpu_shopper.core.session import Session
+from gpu_shopper.core.settings import Settings
+from gpu_shopper.errors import OfferGone, ProviderError
+from gpu_shopper.ssh.keys import KeyPair
+from gpu_shopper.store import inventory as inventory_store
+from gpu_shopper.store import sessions as session_store
+from gpu_shopper.store.inventory import SnapshotCache, Storage
+from gpu_shopper.usecases import sessions
+from gpu_shopper.usecases.deps import Deps, Fact, Machine
+from gpu_shopper.usecases.sessions import Created, NewSession
+from tests.builders import ADDRESS, DEPLOYMENT, NOON, PUBLIC_KEY, an_offer
+from tests.template.cfn import table_definitions
+
+ALICE = Caller("alicekey", Role.CONSUMER, "alice")
+BOB = Caller("bobkey00", Role.CONSUMER, "bob")
+OPERATOR = Caller("operator", Role.OPERATOR, None)
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9mYJYNsbv5vxlCqCEVZgiuvD0sWYPuXzN8mw2DVM5c"
+
+
+@dataclass
+class Clock:
+    """An instant that only tests move."""
+
+    at: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def tick(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+@dataclass
+class FakeProvider:
+    """A provider in memory; `errors` holds what the next calls of a method raise.
+
+    `launch_does` decides what a launch does besides answering: rent, or raise after renting.
+    """
+
+    name: str = "vastai"
+    offers: list[Offer] = field(default_factory=lambda: [an_offer()])
+    instances: dict[str, Instance] = field(default_factory=dict)
+    unlisted: set[str] = field(default_factory=set)
+    errors: dict[str, list[ProviderError | None]] = field(default_factory=dict)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    before: dict[str, Callable[[], None]] = field(default_factory=dict)
+    rents_despite_error: bool = False
+    ignores_terminate: bool = False
+    address: SshAddress | None = ADDRESS
+    price: int | None = None
+    next_id: int = 5001
+
+    def list_offers(self) -> list[Offer]:
+        self._call("list_offers", "")
+        return list(self.offers)
+
+    def launch(self, request: LaunchRequest) -> Launched:
+        self.calls.append(("launch", request.label))
+        error = self._next_error("launch")
+        if error is None or self.rents_despite_error:
+            instance = self._rent(request)
+        if error is not None:
+            raise error
+        return Launched(instance_id=instance.id, price_microusd_per_hour=self.price)
+
+    def _rent(self, request: LaunchRequest) -> Instance:
+        if request.offer not in self.offers:
+            raise OfferGone("no_such_ask")
+        instance = Instance(
+            id=str(self.next_id),
+            provider=self.name,
+            label=request.label,
+            health=Health.UP,
+            status="running",
+            ssh=self.address,
+            price_microusd_per_hour=self.price,
+        )
+        self.next_id += 1
+        self.instances[instance.id] = instance
+        return instance
+
+    def find(self, instance_id: str) -> Instance | None:
+        self._call("find", instance_id)
+        return self.instances.get(instance_id)
+
+    def list_instances(self) -> list[Instance]:
+        self._call("list_instances", "")
+        return [one for key, one in self.instances.items() if key not in self.unlisted]
+
+    def terminate(self, instance_id: str) -> None:
+        self._call("terminate", instance_id)
+        if not self.ignores_terminate:
+            self.instances.pop(instance_id, None)
+
+    def count(self, method: str) -> int:
+        return sum(1 for name, _ in self.calls if name == method)
+
+    def _call(self, method: str, what: str) -> None:
+        self.calls.append((method, what))
+        error = self._next_error(method)
+        if error is not None:
+            raise error
+
+    def _next_error(self, method: str) -> ProviderError | None:
+        if method in self.before:
+            self.before.pop(method)()
+        queue = self.errors.get(method) or []
+        if not queue:
+            return None
+        return queue.pop(0) if len(queue) > 1 else queue[0]
+
+
+@dataclass
+class FakeMachines:
+    """Remembers which executions were started; the names are those of the real ones."""
+
+    started: list[tuple[Machine, str, int, int]] = field(default_factory=list)
+
+    def start(self, machine: Machine, session_id: str, attempt: int, restarts: int) -> None:
+        call = (machine, session_id, attempt, restarts)
+        if call not in self.started:
+            self.started.append(call)
+
+    def names(self) -> list[str]:
+        return [f"{machine.value}-r{restarts}" for machine, _, _, restarts in self.started]
+
+
+class FakeCipher:
+    """Ties a text to its session, as the encryption context does."""
+
+    def seal(self, session_id: str, plaintext: str) -> str:
+        return f"sealed:{session_id}:{plaintext}"
+
+    def open(self, session_id: str, sealed: str) -> str:
+        prefix = f"sealed:{session_id}:"
+        if not sealed.startswith(prefix):
+            raise ValueError("sealed for another session")
+        return sealed.removeprefix(prefix)
+
+
+@dataclass
+class FakeProbe:
+    """Answers with the results given, the last one for ever."""
+
+    results: list[SshResult] = field(default_factory=lambda: [SshResult.READY])
+    host_key: str | None = HOST_KEY
+    tries: int = 0
+
+    def __call__(
+        self, address: SshAddress, private_pem: str, pinned: str | None, settings: Settings
+    ) -> SshTry:
+        self.tries += 1
+        result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
+        return SshTry(result, self.host_key)
+
+
+@dataclass
+class World:
+    """Everything a test touches."""
+
+    deps: Deps
+    clock: Clock
+    vast: FakeProvider
+    machines: FakeMachines
+    facts: list[Fact]
+    ids: Iterator[int]
+
+    def session(self, session_id: str) -> Session:
+        return session_store.get(self.deps.sessions, session_id)
+
+    def publish(self, offers: list[Offer] | None = None) -> None:
+        """Make `offers` (default: the provider's) the newest snapshot, fetched now."""
+        found = self.vast.offers if offers is None else offers
+        snapshot = Snapshot(
+            provider="vastai",
+            generation=f"g{next(self.ids)}",
+            fetched_at=self.clock.at,
+            offers={offer.id: offer for offer in found},
+        )
+        inventory_store.publish(self.deps.inventory, snapshot)
+
+    def create(self, caller: Caller = ALICE, **changes: Any) -> Created:
+        wanted = NewSession(
+            consumer_id=caller.consumer_id or "alice",
+            provider="vastai",
+            offer_id="vastai-1001",
+            workload_type="ssh",
+            reservation_hours=2,
+            ssh_public_key=PUBLIC_KEY,
+        )
+        return sessions.create(self.deps, caller, replace(wanted, **changes))
+
+    def store(self, session: Session) -> Session:
+        """Write `session` as it is, as if it had come to this point."""
+        first = replace(session, version=session.version)
+        session_store.create(self.deps.sessions, first, first.expires_at)
+        return first
+
+    def operations(self) -> list[str]:
+        return [fact.operation for fact in self.facts]
+
+
+@contextmanager
+def a_world(settings: Settings | None = None) -> Iterator[World]:
+    """A fresh world; tables are those of template.yaml."""
+    with mock_aws():
+        yield _build(settings or Settings())
+
+
+def _build(settings: Settings) -> World:
+    dynamodb = boto3.resource("dynamodb", region_name="eu-west-1")
+    tables = {name: dynamodb.create_table(**spec) for name, spec in table_definitions().items()}
+    bucket = boto3.resource("s3", region_name="us-east-1").create_bucket(Bucket="snapshots")
+    clock, vast, machines = Clock(), FakeProvider(), FakeMachines()
+    facts: list[Fact] = []
+    ids = iter(range(1, 10_000))
+    deps = Deps(
+        settings=settings,
+        deployment_id=DEPLOYMENT,
+        release="release-1",
+        enabled_providers=("vastai",),
+        now=clock,
+        new_id=lambda: f"00000000-0000-4000-8000-{next(ids):012x}",
+        new_secret=lambda: f"{next(ids):043d}",
+        new_pair=lambda comment: KeyPair(f"private {comment}", f"ssh-ed25519 AAAA {comment}"),
+        sessions=tables["SessionsTable"],
+        access=tables["AccessTable"],
+        operations=tables["OperationsTable"],
+        inventory=Storage(tables["InventoryTable"], bucket),
+        snapshots=SnapshotCache(),
+        provider=lambda _: vast,
+        machines=machines,
+        cipher=FakeCipher(),
+        note=facts.append,
+    )
+    return World(deps, clock, vast, machines, facts, ids)
