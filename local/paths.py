@@ -10,6 +10,7 @@ VENVS = STATE / "venvs"
 BUILD = STATE / "build"
 RUN = STATE / "run"
 ENDPOINTS = STATE / "endpoints.json"
+SAM_LOCAL_VARIABLES = STATE / "sam-local-env.json"
 DEPLOYMENT_ID = STATE / "deployment_id"
 
 TEMPLATE = ROOT / "template.yaml"

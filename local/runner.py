@@ -107,6 +107,7 @@ class Runner:
         self._stop()
         try:
             ready = self._world.start(deployment_id(paths.DEPLOYMENT_ID))
+            self._world.write_for_sam_local(paths.SAM_LOCAL_VARIABLES)
         except BaseException:  # whatever happened, Ctrl-C included: leave nothing running
             with _undisturbed():
                 self._stop()
@@ -117,6 +118,7 @@ class Runner:
 
     def _stop(self) -> None:
         paths.ENDPOINTS.unlink(missing_ok=True)
+        paths.SAM_LOCAL_VARIABLES.unlink(missing_ok=True)
         self._world.stop()
 
     def _play(self, running: Endpoints) -> None:

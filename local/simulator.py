@@ -28,12 +28,22 @@ class Simulator:
             raise DaemonFailed(f"the simulator named no address:\n{self.daemon.log_tail()}")
         return url
 
-    def start(self, *, offers: int = 60, seed: int = 1, vastai_key: str | None = None) -> None:
-        """Start on a free loopback port and return when it listens. Raises DaemonFailed."""
+    def start(
+        self,
+        *,
+        offers: int = 60,
+        seed: int = 1,
+        vastai_key: str | None = None,
+        tensordock_token: str | None = None,
+    ) -> None:
+        """Start on a free loopback port and return when it listens; without a key any will do.
+
+        Raises: DaemonFailed.
+        """
         command = [sys.executable, "-m", "simulator", "--port", "0"]
         command += ["--offers", str(offers), "--seed", str(seed)]
-        if vastai_key is not None:
-            command += ["--vastai-key", vastai_key]
+        command += ["--vastai-key", vastai_key] if vastai_key else []
+        command += ["--tensordock-token", tensordock_token] if tensordock_token else []
         environment = os.environ | {"PYTHONPATH": str(paths.ROOT), "PYTHONUNBUFFERED": "1"}
         self.daemon.log.unlink(missing_ok=True)
         self.daemon.start(command, environment)
@@ -50,13 +60,6 @@ class Simulator:
     def is_running(self) -> bool:
         """Whether this simulator's process is alive."""
         return self.daemon.is_running()
-
-
-def start(workdir: Path, *, offers: int = 60, seed: int = 1) -> Simulator:
-    """A running simulator that accepts any key."""
-    simulator = Simulator(workdir)
-    simulator.start(offers=offers, seed=seed)
-    return simulator
 
 
 def _announced_url(log: Path) -> str | None:

@@ -9,9 +9,10 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from local import aws, paths, stack
+from local import aws, paths, sam_local, stack
 from local.api import Api
 from local.build import build
 from local.emulator import Emulator
@@ -28,6 +29,14 @@ class NotReady(Exception):
     """The API did not become ready; the message is what it waits for."""
 
 
+@dataclass(frozen=True)
+class ProviderKeys:
+    """The only keys that this world's simulator accepts."""
+
+    vastai_key: str
+    tensordock_token: str
+
+
 class World:
     """Everything below `workdir`; start it once, stop it from anywhere."""
 
@@ -38,13 +47,13 @@ class World:
 
     def start(self, deployment_id: str, overrides: Mapping[str, str] | None = None) -> Endpoints:
         """Start, deploy and wait until the API is ready; `overrides` are template parameters."""
-        vastai_key = f"local-{secrets.token_hex(16)}"
-        self._start_processes(vastai_key)
+        keys = ProviderKeys(secrets.token_hex(16), secrets.token_hex(16))
+        self._start_processes(keys)
         self._say("deploying template.yaml")
         self.deploy(deployment_id, overrides)
         self._say("filling the secret, first sweeps, keys")
-        self._fill_secret(vastai_key)
-        return self._make_ready(deployment_id, vastai_key)
+        self._fill_secret(keys)
+        return self._make_ready(deployment_id, keys)
 
     def deploy(self, deployment_id: str, overrides: Mapping[str, str] | None = None) -> None:
         """Build what changed and create or update the stack. Raises BuildFailed, StackFailed."""
@@ -63,6 +72,11 @@ class World:
         """Whether both processes are alive."""
         return self.emulator.is_running() and self.simulator.is_running()
 
+    def write_for_sam_local(self, variables: Path) -> None:
+        """Write what `sam local invoke` needs to use this world."""
+        ids = stack.physical_ids(self.emulator.url)
+        sam_local.write(build(), variables, self.emulator.url, ids)
+
     def functions(self) -> Functions:
         """The deployed functions, to be invoked directly."""
         return Functions(self.emulator.url, stack.physical_ids(self.emulator.url))
@@ -72,23 +86,23 @@ class World:
         api, stage = stack.api_and_stage(self.emulator.url)
         return f"{self.emulator.url}/_aws/execute-api/{api}/{stage}"
 
-    def _start_processes(self, vastai_key: str) -> None:
+    def _start_processes(self, keys: ProviderKeys) -> None:
         self._say("building template.yaml, starting the emulator and the simulator")
         with ThreadPoolExecutor(3) as pool:
             building = pool.submit(build)
             emulating = pool.submit(self.emulator.start)
-            simulating = pool.submit(self.simulator.start, vastai_key=vastai_key)
+            simulating = pool.submit(self.simulator.start, **asdict(keys))
             emulating.result()
             simulating.result()
             building.result()
 
-    def _fill_secret(self, vastai_key: str) -> None:
+    def _fill_secret(self, keys: ProviderKeys) -> None:
         physical_id = stack.physical_ids(self.emulator.url)["VastaiSecret"]
-        value = json.dumps({"api_key": vastai_key})
+        value = json.dumps({"api_key": keys.vastai_key})
         manager = aws.client("secretsmanager", self.emulator.url)
         manager.put_secret_value(SecretId=physical_id, SecretString=value)
 
-    def _make_ready(self, deployment_id: str, vastai_key: str) -> Endpoints:
+    def _make_ready(self, deployment_id: str, keys: ProviderKeys) -> Endpoints:
         operator_key = self._operator_key()
         functions = self.functions()
         with ThreadPoolExecutor(3) as pool:
@@ -104,11 +118,10 @@ class World:
             consumer_key=consumer_key,
             simulator_url=self.simulator.url,
             vastai_url=self.simulator.url,
-            vastai_key=vastai_key,
             tensordock_url=f"{self.simulator.url}/tensordock",
-            tensordock_token="",
             emulator_url=self.emulator.url,
             deployment_id=deployment_id,
+            **asdict(keys),
         )
 
     def _operator_key(self) -> str:

@@ -34,7 +34,7 @@ def live(workdir: Path) -> Iterator[Deployed]:
 
 @pytest.fixture
 def make_world(workdir: Path) -> Iterator[Callable[..., Deployed]]:
-    """Makes worlds of a test's own: `make_world("name", SshPollFirstS="1")`."""
+    """Makes worlds of a test's own, each with a name and template parameters."""
     made: list[World] = []
 
     def make(name: str, **overrides: str) -> Deployed:

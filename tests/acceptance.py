@@ -1,0 +1,48 @@
+"""`python -m tests.acceptance`: which acceptance criteria have a test, taken from the tests alone.
+
+A test names its criteria at the start of its docstring: \"\"\"N-17, M-105: …\"\"\".
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+_TESTS = Path(__file__).parent
+_NAMED = re.compile(r"((?:[A-Z]{1,3}-\d+(?:,\s*)?)+):")
+
+
+def ids_of(docstring: str) -> list[str]:
+    """The criteria that a docstring names; none when it does not begin with them."""
+    named = _NAMED.match(docstring)
+    return [] if named is None else re.findall(r"[A-Z]{1,3}-\d+", named[1])
+
+
+def _tests() -> Iterator[tuple[str, str]]:
+    for file in sorted(_TESTS.rglob("test_*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                yield f"{file.relative_to(_TESTS)}::{node.name}", ast.get_docstring(node) or ""
+
+
+def _in_order(criterion: str) -> tuple[str, int]:
+    group, number = criterion.split("-")
+    return group, int(number)
+
+
+def main() -> None:
+    """Print each criterion with its tests, and how many there are."""
+    covered: dict[str, list[str]] = defaultdict(list)
+    for test, docstring in _tests():
+        for criterion in ids_of(docstring):
+            covered[criterion].append(test)
+    for criterion in sorted(covered, key=_in_order):
+        print(f"{criterion:<6} {', '.join(covered[criterion])}")
+    print(f"{len(covered)} criteria have a test")
+
+
+if __name__ == "__main__":
+    main()
