@@ -1,0 +1,99 @@
+"""One settings table: dataclass, template parameters and functions' environment are the same."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+
+import pytest
+
+from gpu_shopper.core.settings import Settings
+from tests.template.cfn import parameters, properties, resources, template
+
+LAMBDA_ENVIRONMENT_LIMIT_BYTES = 4096
+LONGEST_PARAMETER_CHARS = 12
+LONGEST_REFERENCE_CHARS = 170
+OF_THE_STACK = {
+    "DeploymentId",
+    "Stage",
+    "EnabledProviders",
+    "VastaiBaseUrl",
+    "AllowedOrigins",
+    "LogLevel",
+    "LogRetentionDays",
+    "AuthorizerCacheS",
+    "StageRatePerS",
+    "StageBurst",
+    "LifecycleSchedule",
+    "ReconcileSchedule",
+    "InventorySchedule",
+    "SweepConcurrency",
+}
+SETTINGS = {field.name: field.default for field in fields(Settings)}
+
+
+def _parameter(setting: str) -> str:
+    return "".join(word.capitalize() for word in setting.split("_"))
+
+
+def _shared_environment() -> dict[str, object]:
+    found: dict[str, object] = template()["Globals"]["Function"]["Environment"]["Variables"]
+    return found
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_every_setting_is_a_number_parameter_with_the_same_default(setting: str) -> None:
+    """N-57: every wait, interval, deadline and limit can be overridden by a parameter."""
+    parameter = parameters()[_parameter(setting)]
+    assert parameter["Type"] == "Number"
+    assert parameter["Default"] == SETTINGS[setting]
+    assert parameter["MinValue"] <= SETTINGS[setting] <= parameter.get("MaxValue", 10**9)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_every_setting_reaches_every_function(setting: str) -> None:
+    assert _shared_environment()[setting.upper()] == {"Ref": _parameter(setting)}
+
+
+def test_no_parameter_is_left_that_nobody_reads() -> None:
+    assert set(parameters()) == OF_THE_STACK | {_parameter(setting) for setting in SETTINGS}
+
+
+def test_the_deployment_id_must_be_given_and_be_eight_of_a_to_z_and_digits() -> None:
+    """N-17: a template without the id, or with one not matching the pattern, does not deploy."""
+    parameter = parameters()["DeploymentId"]
+    assert "Default" not in parameter
+    pattern = re.compile(parameter["AllowedPattern"])
+    assert pattern.fullmatch("abcd1234")
+    refused = ("", "abcd123", "abcd12345", "ABCD1234", "abcd-123", "abcd123\n")
+    assert not [each for each in refused if pattern.fullmatch(each)]
+
+
+def test_a_revoked_key_is_forgotten_within_a_minute_whatever_is_configured() -> None:
+    parameter = parameters()["AuthorizerCacheS"]
+    assert parameter["Default"] == 30
+    assert parameter["MaxValue"] == 60
+
+
+@pytest.mark.parametrize("name", ["LifecycleSchedule", "ReconcileSchedule", "InventorySchedule"])
+def test_sweeps_run_every_minute(name: str) -> None:
+    """N-31: lifecycle, reconcile and inventory refresh run once a minute."""
+    assert parameters()[name]["Default"] == "rate(1 minute)"
+
+
+def _longest(value: object) -> int:
+    if isinstance(value, str):
+        return len(value)
+    is_number = (
+        isinstance(value, dict)
+        and parameters().get(value.get("Ref", ""), {}).get("Type") == "Number"
+    )
+    return LONGEST_PARAMETER_CHARS if is_number else LONGEST_REFERENCE_CHARS
+
+
+@pytest.mark.parametrize("name", resources("AWS::Serverless::Function"))
+def test_the_environment_of_each_function_fits_lambdas_limit(name: str) -> None:
+    own = properties(name)["Environment"]["Variables"]
+    every = _shared_environment() | own
+    size = sum(len(key) + _longest(value) for key, value in every.items())
+    assert size < LAMBDA_ENVIRONMENT_LIMIT_BYTES

@@ -1,0 +1,172 @@
+"""Who may do what: the whole matrix, written a second time by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.template.cfn import properties, resources
+
+GET, PUT, UPDATE, ALL = "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "ALL"
+QUERY, READ_SECRET = "dynamodb:Query", "secretsmanager:GetSecretValue"
+START, GET_OBJECT, PUT_OBJECT = "states:StartExecution", "s3:GetObject", "s3:PutObject"
+SEND = "sqs:SendMessage"
+ITEM_ACTIONS = {
+    GET,
+    "dynamodb:BatchGetItem",
+    QUERY,
+    PUT,
+    UPDATE,
+    "dynamodb:DeleteItem",
+    "dynamodb:ConditionCheckItem",
+}
+DUE = "SessionsTable/index/by_due"
+MATRIX: dict[str, dict[str, set[str]]] = {
+    "Authorizer": {"AccessTable": {GET, PUT, UPDATE}, "OperatorKeySecret": {READ_SECRET}},
+    "InventoryApi": {
+        "InventoryTable": {GET, QUERY},
+        "SnapshotBucket/*": {GET_OBJECT},
+        "AccessTable": {UPDATE},
+        "OperationsTable": {GET, QUERY},
+    },
+    "SessionsApi": {
+        "SessionsTable": {ALL},
+        DUE: {ALL},
+        "InventoryTable": {GET, QUERY},
+        "SnapshotBucket/*": {GET_OBJECT},
+        "AccessTable": {UPDATE},
+        "ProvisionMachine": {START},
+        "TeardownMachine": {START},
+    },
+    "OperatorApi": {"AccessTable": {ALL}},
+    "ProvisionStep": {
+        "SessionsTable": {ALL},
+        "InventoryTable": {GET, QUERY, PUT},
+        "SnapshotBucket/*": {GET_OBJECT},
+        "VastaiSecret": {READ_SECRET},
+        "ProbeKey": {"kms:Encrypt"},
+        "TeardownMachine": {START},
+    },
+    "VerifySsh": {
+        "SessionsTable": {ALL},
+        "ProbeKey": {"kms:Decrypt"},
+        "TeardownMachine": {START},
+    },
+    "TeardownStep": {"SessionsTable": {ALL}, "VastaiSecret": {READ_SECRET}},
+    "RefreshInventory": {
+        "InventoryTable": {ALL},
+        "SnapshotBucket/*": {GET_OBJECT, PUT_OBJECT},
+        "VastaiSecret": {READ_SECRET},
+        "OperationsTable": {ALL},
+        "SweepDeadLetters": {SEND},
+    },
+    "ExpireSessions": {
+        "SessionsTable": {ALL},
+        DUE: {ALL},
+        "OperationsTable": {ALL},
+        "ProvisionMachine": {START},
+        "TeardownMachine": {START},
+        "SweepDeadLetters": {SEND},
+    },
+    "Reconcile": {
+        "SessionsTable": {ALL},
+        DUE: {ALL},
+        "OperationsTable": {ALL},
+        "VastaiSecret": {READ_SECRET},
+        "ProvisionMachine": {START},
+        "TeardownMachine": {START},
+        "SweepDeadLetters": {SEND},
+    },
+}
+REQUEST_ROUTES = ("InventoryApi", "SessionsApi", "OperatorApi")
+NAMELESS = ("xray:", "logs:")
+
+
+def _statements(role: str) -> list[dict[str, Any]]:
+    policies = properties(role)["Policies"]
+    return [each for policy in policies for each in policy["PolicyDocument"]["Statement"]]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _named(resource: Any) -> str:
+    if "Fn::GetAtt" in resource:
+        return str(resource["Fn::GetAtt"][0])
+    if "Ref" in resource:
+        return str(resource["Ref"])
+    return str(resource["Fn::Sub"]).replace("${", "").replace(".Arn}", "")
+
+
+def _granted(function: str) -> dict[str, set[str]]:
+    granted: dict[str, set[str]] = {}
+    for statement in _statements(f"{function}Role"):
+        if statement["Sid"] == "Logs":
+            continue
+        actions = set(_list(statement["Action"]))
+        for resource in _list(statement["Resource"]):
+            kept = {ALL} if actions == ITEM_ACTIONS else actions
+            granted.setdefault(_named(resource), set()).update(kept)
+    return granted
+
+
+@pytest.mark.parametrize("function", MATRIX)
+def test_a_function_may_do_exactly_what_the_matrix_says(function: str) -> None:
+    """N-62: each function's policy names tables and actions."""
+    assert _granted(function) == MATRIX[function]
+
+
+def test_the_matrix_is_complete() -> None:
+    functions = {name.removesuffix("Function") for name in resources("AWS::Serverless::Function")}
+    assert functions == set(MATRIX)
+
+
+@pytest.mark.parametrize("function", REQUEST_ROUTES)
+def test_no_function_behind_a_route_can_read_a_secret_or_use_a_key(function: str) -> None:
+    """N-62: consumer routes can neither read provider secrets nor decrypt probe keys."""
+    actions = {action for granted in _granted(function).values() for action in granted}
+    assert not [each for each in actions if each.startswith(("secretsmanager:", "kms:"))]
+
+
+def test_whoever_seals_a_probe_key_cannot_open_it_and_the_other_way_round() -> None:
+    using = {name: actions for name in MATRIX if (actions := _granted(name).get("ProbeKey", set()))}
+    assert using == {"ProvisionStep": {"kms:Encrypt"}, "VerifySsh": {"kms:Decrypt"}}
+
+
+@pytest.mark.parametrize("function", ["ProvisionStep", "VerifySsh"])
+def test_a_probe_key_is_bound_to_its_session(function: str) -> None:
+    (statement,) = [s for s in _statements(f"{function}Role") if "ProbeKey" in str(s["Resource"])]
+    wanted = {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["session_id"]}}
+    assert statement["Condition"] == wanted
+
+
+def test_no_roles_own_policy_uses_a_wildcard_for_a_resource_or_an_action() -> None:
+    """N-62: no `*` resource where one can be named."""
+    for role in resources("AWS::IAM::Role"):
+        if "Policies" not in properties(role):
+            continue
+        for statement in _statements(role):
+            assert "*" not in _list(statement["Resource"])
+            assert not [action for action in _list(statement["Action"]) if "*" in action]
+
+
+def test_only_actions_that_cannot_name_a_resource_are_allowed_on_all() -> None:
+    """N-62: traces and log delivery exist on `*` only."""
+    for name in resources("AWS::IAM::ManagedPolicy"):
+        for statement in properties(name)["PolicyDocument"]["Statement"]:
+            assert all(action.startswith(NAMELESS) for action in statement["Action"])
+
+
+@pytest.mark.parametrize(
+    ("machine", "functions"),
+    [
+        ("ProvisionMachine", {"ProvisionStepFunction", "VerifySshFunction"}),
+        ("TeardownMachine", {"TeardownStepFunction"}),
+    ],
+)
+def test_a_machine_may_invoke_its_own_functions_only(machine: str, functions: set[str]) -> None:
+    (statement,) = _statements(f"{machine}Role")
+    assert statement["Action"] == "lambda:InvokeFunction"
+    assert {_named(each) for each in _list(statement["Resource"])} == functions

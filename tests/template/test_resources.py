@@ -1,0 +1,113 @@
+"""Bucket, secrets, key, queue, layer and outputs; and that every resource says why it exists."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import string
+
+import pytest
+
+from tests.template.cfn import TEMPLATE, properties, resources, template
+
+RESOURCE_LINE = re.compile(r"^  [A-Z]\w+:$")
+SECRET_CHARACTERS = set(string.ascii_letters + string.digits)
+
+
+def _written_resources() -> list[tuple[str, str]]:
+    """(the line before, the resource's own line) of every resource, as written."""
+    lines = TEMPLATE.read_text("utf-8").split("\nResources:\n")[1].split("\nOutputs:\n")[0]
+    written = lines.splitlines()
+    return [
+        (before, line) for before, line in itertools.pairwise(written) if RESOURCE_LINE.match(line)
+    ]
+
+
+def test_every_resource_has_a_comment_that_says_why_it_exists() -> None:
+    written = _written_resources()
+    assert {line.strip(" :") for _, line in written} == set(resources())
+    assert not [line for before, line in written if not before.startswith("  # ")]
+
+
+def test_the_bucket_is_private_encrypted_and_emptied_after_a_day() -> None:
+    bucket = properties("SnapshotBucket")
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert "VersioningConfiguration" not in bucket
+    assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 1)
+
+
+def test_the_bucket_refuses_everything_that_does_not_come_over_tls() -> None:
+    policy = properties("SnapshotBucketPolicy")
+    assert policy["Bucket"] == {"Ref": "SnapshotBucket"}
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert len(statement["Resource"]) == 2
+
+
+def test_the_first_operator_key_is_generated_and_makes_a_well_formed_api_key() -> None:
+    """N-6: the secret is made by AWS, from letters and digits only, and never in the template."""
+    secret = properties("OperatorKeySecret")
+    assert "SecretString" not in secret
+    generated = secret["GenerateSecretString"]
+    assert json.loads(generated["SecretStringTemplate"]) == {"key_id": "operator"}
+    assert (generated["GenerateStringKey"], generated["PasswordLength"]) == ("secret", 43)
+    assert generated["ExcludePunctuation"] is True
+    excluded = set(generated["ExcludeCharacters"])
+    assert excluded == set(string.punctuation)
+    assert not excluded & SECRET_CHARACTERS
+
+
+def test_the_providers_secret_is_an_empty_place() -> None:
+    assert json.loads(properties("VastaiSecret")["SecretString"]) == {"api_key": ""}
+
+
+def test_no_output_shows_a_secret() -> None:
+    """N-6: the operator key is in no stack output; names of secrets are no secrets."""
+    outputs = template()["Outputs"]
+    assert all("resolve:secretsmanager" not in str(output) for output in outputs.values())
+    secrets = {name: str(body["Value"]) for name, body in outputs.items() if "Secret" in name}
+    assert secrets == {
+        "OperatorKeySecretName": "{'Ref': 'OperatorKeySecret'}",
+        "VastaiSecretName": "{'Ref': 'VastaiSecret'}",
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ApiUrl", "ApiId", "StageName", "DeploymentId", "SnapshotBucketName"]
+    + [f"{each}TableName" for each in ("Sessions", "Inventory", "Access", "Operations")]
+    + [f"{each}MachineArn" for each in ("Provision", "Teardown")]
+    + [f"{each}Name" for each in resources("AWS::Serverless::Function")],
+)
+def test_what_a_caller_of_the_stack_needs_is_an_output(name: str) -> None:
+    assert template()["Outputs"][name]["Value"]
+
+
+def test_the_probe_key_is_rotated_kept_and_administered_by_the_account_only() -> None:
+    key = resources()["ProbeKey"]
+    assert key["Properties"]["EnableKeyRotation"] is True
+    assert key["DeletionPolicy"] == "Retain"
+    (statement,) = key["Properties"]["KeyPolicy"]["Statement"]
+    assert statement["Principal"]["AWS"]["Fn::Sub"].endswith(":root")
+
+
+def test_dead_letters_are_encrypted_and_kept_for_two_weeks() -> None:
+    queue = properties("SweepDeadLetters")
+    assert queue["SqsManagedSseEnabled"] is True
+    assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+@pytest.mark.parametrize("name", resources("AWS::Logs::LogGroup"))
+def test_every_log_group_forgets(name: str) -> None:
+    assert properties(name)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_every_suppressed_check_carries_its_reason() -> None:
+    for resource in resources().values():
+        for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
+            assert re.fullmatch(r"CKV2?_AWS_\d+", skip["id"])
+            assert len(skip["comment"].split()) >= 4

@@ -1,0 +1,202 @@
+"""The two state machines, linted: neither AWS at deploy nor the emulator does all of this."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests.template.cfn import ROOT, parameters, properties
+from tests.template.test_functions import function_timeout_s
+
+FOLDER = ROOT / "statemachines"
+MACHINES = {"provision": "ProvisionMachine", "teardown": "TeardownMachine"}
+HISTORY_LIMIT_EVENTS = 25_000
+EVENTS_OF = {"Task": 5, "Choice": 2, "Wait": 2}
+README_ROW = re.compile(r"^\| (\w+) \| `(\w+)`, step `(\w+)` \| ([^|]+) \|", re.MULTILINE)
+OUTCOME_SAID = re.compile(r'StepResult\("(\w+)"')
+each_machine = pytest.mark.parametrize("machine", MACHINES)
+
+
+@cache
+def _machine(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((FOLDER / f"{name}.asl.json").read_text("utf-8"))
+    return loaded
+
+
+def _states(machine: str, *kinds: str) -> dict[str, dict[str, Any]]:
+    every: dict[str, dict[str, Any]] = _machine(machine)["States"]
+    return {name: body for name, body in every.items() if not kinds or body["Type"] in kinds}
+
+
+def _next(state: dict[str, Any]) -> Iterator[str]:
+    for choice in state.get("Choices", []):
+        yield choice["Next"]
+    for field in ("Next", "Default"):
+        if field in state:
+            yield state[field]
+
+
+def _function(machine: str, task: dict[str, Any]) -> str:
+    """The logical id of the function a task calls, through the template's substitutions."""
+    placeholder = task["Parameters"]["FunctionName"].removeprefix("${").removesuffix("}")
+    substitutions = properties(MACHINES[machine])["DefinitionSubstitutions"]
+    return str(substitutions[placeholder]["Fn::GetAtt"][0])
+
+
+def _outcomes(machine: str, task: dict[str, Any]) -> set[str]:
+    choice = _states(machine)[task["Next"]]
+    return {each["StringEquals"] for each in choice["Choices"]}
+
+
+@each_machine
+def test_the_template_deploys_this_definition_and_fills_every_placeholder(machine: str) -> None:
+    deployed = properties(MACHINES[machine])
+    text = (FOLDER / f"{machine}.asl.json").read_text("utf-8")
+    assert deployed["DefinitionUri"] == f"statemachines/{machine}.asl.json"
+    assert set(re.findall(r"\$\{(\w+)\}", text)) == set(deployed["DefinitionSubstitutions"])
+
+
+@each_machine
+def test_a_machine_is_standard_logged_without_data_and_traced(machine: str) -> None:
+    deployed = properties(MACHINES[machine])
+    assert deployed["Type"] == "STANDARD"
+    assert deployed["Tracing"] == {"Enabled": True}
+    assert deployed["Logging"]["Level"] == "ALL"
+    assert deployed["Logging"]["IncludeExecutionData"] is False
+
+
+@each_machine
+def test_every_next_names_a_state_and_every_state_can_be_reached(machine: str) -> None:
+    states = _states(machine)
+    reached, waiting = set(), [_machine(machine)["StartAt"]]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting.extend(_next(states[name]))
+    assert reached == set(states)
+
+
+@each_machine
+def test_every_state_says_why_it_is_there(machine: str) -> None:
+    assert all(state.get("Comment") for state in _states(machine).values())
+
+
+@each_machine
+def test_every_task_is_a_task_choice_wait_or_end(machine: str) -> None:
+    kinds = {state["Type"] for state in _states(machine).values()}
+    assert kinds == {"Task", "Choice", "Wait", "Succeed", "Fail"}
+
+
+@each_machine
+def test_every_task_waits_a_little_longer_than_its_function_may_run(machine: str) -> None:
+    for task in _states(machine, "Task").values():
+        given_s = function_timeout_s(_function(machine, task))
+        assert given_s < task["TimeoutSeconds"] <= given_s + 60
+
+
+def test_a_task_outlasts_the_longest_launch_call_that_can_be_configured() -> None:
+    longest_s = parameters()["LaunchCallMaxS"]["MaxValue"]
+    assert _states("provision")["Launch"]["TimeoutSeconds"] > longest_s
+
+
+@each_machine
+def test_every_task_tries_again_a_bounded_number_of_times_with_jitter(machine: str) -> None:
+    for task in _states(machine, "Task").values():
+        *passing, last = task["Retry"]
+        assert last["ErrorEquals"] == ["States.ALL"]
+        assert all(each["ErrorEquals"][0].startswith("Lambda.") for each in passing)
+        for rule in task["Retry"]:
+            assert rule["JitterStrategy"] == "FULL"
+            assert 0 < rule["MaxAttempts"] <= 6
+            assert rule["MaxDelaySeconds"] <= 30
+
+
+@each_machine
+def test_every_task_sends_ids_and_a_step_and_keeps_outcome_and_wait_only(machine: str) -> None:
+    for task in _states(machine, "Task").values():
+        payload = task["Parameters"]["Payload"]
+        assert set(payload) == {"step", "session_id.$", "attempt.$"}
+        assert set(task["ResultSelector"]) == {"outcome.$", "wait_s.$"}
+        assert task["ResultPath"] == "$.last"
+
+
+@each_machine
+def test_a_choice_looks_at_the_outcome_and_at_nothing_else(machine: str) -> None:
+    for choice in _states(machine, "Choice").values():
+        for rule in choice["Choices"]:
+            assert set(rule) == {"Variable", "StringEquals", "Next"}
+            assert rule["Variable"] == "$.last.outcome"
+
+
+@each_machine
+def test_an_unknown_outcome_fails_the_execution(machine: str) -> None:
+    for choice in _states(machine, "Choice").values():
+        assert _states(machine)[choice["Default"]]["Type"] == "Fail"
+
+
+@each_machine
+def test_a_wait_takes_its_seconds_from_the_step_and_holds_no_number(machine: str) -> None:
+    """N-57: no such number appears in state machines."""
+    for wait in _states(machine, "Wait").values():
+        assert wait["SecondsPath"] == "$.last.wait_s"
+        assert not {"Seconds", "Timestamp", "TimestampPath"} & set(wait)
+
+
+@each_machine
+def test_a_loop_always_passes_a_wait_or_another_kind_of_task(machine: str) -> None:
+    for name, task in _states(machine, "Task").items():
+        following = set(_next(_states(machine)[task["Next"]]))
+        assert name not in following
+
+
+@each_machine
+def test_the_readme_lists_every_task_with_its_function_and_outcomes(machine: str) -> None:
+    text = (FOLDER / "README.md").read_text("utf-8")
+    section = text.split(f"## {machine}.asl.json")[1].split("\n## ")[0]
+    written = {
+        row[0]: (row[1], row[2], set(re.findall(r"`(\w+)`", row[3])))
+        for row in README_ROW.findall(section)
+    }
+    assert written == {
+        name: (
+            properties(_function(machine, task))["CodeUri"].removeprefix("functions/"),
+            task["Parameters"]["Payload"]["step"],
+            _outcomes(machine, task),
+        )
+        for name, task in _states(machine, "Task").items()
+    }
+
+
+def test_every_word_a_step_can_say_is_an_outcome_of_a_machine() -> None:
+    """The words are read off the use cases' text, so a new one cannot be forgotten here."""
+    sources = (ROOT / "layers/shared/gpu_shopper/usecases").glob("*.py")
+    said = {word for file in sources for word in OUTCOME_SAID.findall(file.read_text("utf-8"))}
+    tasks = [(machine, task) for machine in MACHINES for task in _states(machine, "Task").values()]
+    assert said <= set.union(*(_outcomes(machine, task) for machine, task in tasks))
+
+
+def _events_of_a_round(machine: str) -> int:
+    """More than any round can make: every state of the machine once, and a failed try of each."""
+    states = _states(machine).values()
+    return sum(EVENTS_OF.get(state["Type"], 1) for state in states)
+
+
+def test_a_teardown_hands_over_long_before_its_history_is_full() -> None:
+    rounds = parameters()["TeardownRoundsPerExecution"]["Default"]
+    assert rounds * _events_of_a_round("teardown") < HISTORY_LIMIT_EVENTS / 2
+
+
+def test_a_provisioning_hour_of_polls_fits_into_the_history() -> None:
+    polls = 3600 / parameters()["SshPollFirstS"]["Default"]
+    assert polls * _events_of_a_round("provision") < HISTORY_LIMIT_EVENTS
+
+
+@each_machine
+def test_a_machine_as_a_whole_ends_some_day(machine: str) -> None:
+    assert _machine(machine)["TimeoutSeconds"] == 24 * 3600
