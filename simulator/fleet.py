@@ -11,7 +11,7 @@ import asyncssh
 
 from simulator.clock import Clock
 from simulator.faults.rules import Occasion, RuleBook
-from simulator.instances import MICRO, Fate, Hardware, InstalledKey, Instance, Span
+from simulator.instances import MICRO, Fate, Hardware, Inside, InstalledKey, Instance, Span
 from simulator.ssh.endpoint import SshEndpoint
 
 FIRST_ID = 1000
@@ -20,7 +20,11 @@ Hook = Callable[[Instance], None]
 
 @dataclass(frozen=True)
 class Birth:
-    """What is needed to make a machine. `boot`: (seconds after the step before, status)."""
+    """What is needed to make a machine.
+
+    `boot`: (seconds after the step before, status); `ssh_user` None: no SSH server inside;
+    `host_key`: the one that its start-up commands install.
+    """
 
     provider: str
     label: str | None
@@ -30,7 +34,8 @@ class Birth:
     price_micro: int
     disk_gb: float
     boot: tuple[tuple[float, str], ...]
-    ssh_user: str = "root"
+    ssh_user: str | None = "root"
+    host_key: asyncssh.SSHKey | None = None
     image: str = ""
 
 
@@ -50,8 +55,12 @@ class _View:
         return self._instance.hardware
 
     @property
-    def inside(self) -> Any:
+    def inside(self) -> Inside:
         return self._instance.inside
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        return self._instance.files
 
     def usable_keys(self) -> list[str]:
         return self._instance.usable_keys(self._clock.now_s())
@@ -115,7 +124,8 @@ class Fleet:
             spans=[Span(now_s, birth.price_micro)],
         )
         self._instances[instance.id] = instance
-        self._open_door(instance, birth.ssh_user)
+        if birth.ssh_user is not None:
+            self._open_door(instance, birth.ssh_user, birth.host_key)
         self._boot(instance, birth.boot)
         return instance
 
@@ -136,13 +146,18 @@ class Fleet:
         if not instance.alive:
             return
         instance.status = status
-        if instance.ssh is None:
-            return
         if status == "running":
+            self._raise_price(instance)
             instance.started_s = instance.started_s or self._clock.now_s()
-            instance.ssh.open()
-        elif instance.ssh.is_open:
+            if instance.ssh:
+                instance.ssh.open()
+        elif instance.ssh and instance.ssh.is_open:
             self._new_door(instance)
+
+    def _raise_price(self, instance: Instance) -> None:
+        factor, instance.fate.price_factor = instance.fate.price_factor, None
+        if factor is not None:
+            instance.reprice(self._clock.now_s(), round(instance.price_micro * factor))
 
     def die(self, instance: Instance, word: str) -> None:
         """It stops by itself and shows `word`; it stays listed and costs until destroyed."""
@@ -181,7 +196,8 @@ class Fleet:
         instance.spans.append(Span(self._clock.now_s(), instance.price_micro))
         instance.ended_s = instance.ended_by = instance.destroy_asked_s = None
         self._hook(instance, 1)
-        self._open_door(instance, "root")
+        if instance.ssh:
+            self._open_door(instance, instance.ssh.user, instance.ssh.host_key)
         self.show_status(instance, "running")
 
     def _open_door(
@@ -195,9 +211,8 @@ class Fleet:
         old = instance.ssh
         if old is None:
             return
-        key = old.host_key
         old.close()
-        self._open_door(instance, "root", key)
+        self._open_door(instance, old.user, old.host_key)
 
     def _ssh_mode(self, instance: Instance) -> dict[str, Any] | None:
         fired = self._rules.consult(
@@ -210,7 +225,7 @@ class Fleet:
                 gpu_type=instance.hardware.gpu_name,
             )
         )
-        mode = fired[0].params if fired else instance.ssh_mode
+        mode = fired[0].params if fired else _next_mode(instance)
         if mode and mode["mode"] == "host_key_change":
             return self._changed_host_key(instance, mode)
         return mode
@@ -220,23 +235,18 @@ class Fleet:
         return {"mode": "wrong_host_key"} if up_s >= float(mode.get("after_s") or 0) else None
 
     def _boot(self, instance: Instance, plan: tuple[tuple[float, str], ...]) -> None:
-        if instance.fate.create_error is not None:
-            fail = self._clock.later(plan[0][0], lambda: self._fail(instance))
-            instance.boot_timer = fail
-            return
         if not plan:
             return
         (delay_s, status), rest = plan[0], plan[1:]
-        if instance.fate.stuck and status == "running":
-            return
         step = self._clock.later(delay_s, lambda: self._step(instance, status, rest))
         instance.boot_timer = step
 
     def _step(self, instance: Instance, status: str, rest: tuple[tuple[float, str], ...]) -> None:
-        if instance.fate.stuck and status == "running":
-            return
-        self.show_status(instance, status)
-        self._boot(instance, rest)
+        if instance.fate.create_error is not None:
+            self._fail(instance)
+        elif not (instance.fate.stuck and status == "running"):
+            self.show_status(instance, status)
+            self._boot(instance, rest)
 
     def _fail(self, instance: Instance) -> None:
         instance.status_msg = instance.fate.create_error
@@ -252,6 +262,16 @@ class Fleet:
         hooks = self._released.get(instance.provider)
         if hooks:
             hooks[which](instance)
+
+
+def _next_mode(instance: Instance) -> dict[str, Any] | None:
+    """The machine's own SSH fault; one with a count is used up by connections."""
+    mode = instance.ssh_mode
+    if mode and "count" in mode:
+        mode["count"] -= 1
+        if mode["count"] <= 0:
+            instance.ssh_mode = None
+    return mode
 
 
 def micro(dollars: float) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from simulator.clock import Timer, rfc3339
+from simulator.journal import redacted
 
 if TYPE_CHECKING:
     from simulator.ssh.endpoint import SshEndpoint
@@ -48,7 +49,7 @@ class Fate:
 
     stuck: bool = False
     create_error: str | None = None
-    destroy_delay_s: float | None = None
+    price_factor: float | None = None
     resurrect_after_s: float | None = None
 
 
@@ -104,7 +105,7 @@ class Instance:
     timers: list[Timer] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     ssh_mode: dict[str, Any] | None = None
-    ports_hidden: bool = False
+    files: dict[str, bytes] = field(default_factory=dict)
     image: str = ""
 
     @property
@@ -164,5 +165,5 @@ class Instance:
             "ssh_port": self.ssh.port if self.ssh else None,
             "ssh_open": bool(self.ssh and self.ssh.is_open),
             "host_key": self.ssh.host_key_line if self.ssh else None,
-            "request": {k: v for k, v in self.request.items() if k != "image_login"},
+            "request": redacted(self.request),
         }

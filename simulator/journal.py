@@ -17,6 +17,7 @@ _SECRET_FIELDS = {"api_key", "api_token", "image_login", "ssh_key", "ssh_keys", 
 _SECRET_TEXT = re.compile(
     r"-----BEGIN [A-Z ]+-----.*?-----END [A-Z ]+-----"
     r"|(?:ssh-[a-z0-9]+|ecdsa-[a-z0-9-]+|sk-[a-z0-9@.-]+) [A-Za-z0-9+/=]{20,}[^\n\"']*"
+    r"|[A-Za-z0-9+/]{200,}={0,2}"
     r"|(?<=Bearer )\S+",
     re.DOTALL,
 )

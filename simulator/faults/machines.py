@@ -16,6 +16,8 @@ def fate_of(rules: list[Rule]) -> Fate:
             fate.stuck = True
         elif rule.action == "create_failed_text":
             fate.create_error = rule.params["text"]
+        elif rule.action == "price_change" and rule.params["what"] == "instance":
+            fate.price_factor = rule.params["factor"]
         elif rule.action == "resurrect":
             fate.resurrect_after_s = rule.params["after_s"]
     return fate
@@ -31,9 +33,6 @@ def strike(world: World, instance: Instance, rules: list[Rule]) -> None:
             fleet.later(instance, params["after_s"], lambda w=word: fleet.die(instance, w))  # type: ignore[misc]  # a bound default is not part of the type
         elif rule.action == "vanish":
             fleet.later(instance, params["after_s"], lambda: fleet.end(instance, "vanished"))
-        elif rule.action == "price_change" and params["what"] == "instance":
-            price = round(instance.price_micro * params["factor"])
-            instance.reprice(world.clock.now_s(), price)
 
 
 def strike_existing(world: World, rule: Rule) -> None:
@@ -41,7 +40,9 @@ def strike_existing(world: World, rule: Rule) -> None:
     if not CATALOGUE[rule.action].on_instances or not _names_machines(rule):
         return
     for instance in list(world.fleet.everything()):
-        if _covered(rule, instance) and rule.fires(rule.matched + 1, world.clock.now_s(), 0):
+        if _covered(rule, instance) and rule.fires(
+            rule.matched + 1, world.clock.now_s(), world.seed
+        ):
             rule.matched += 1
             world.rules.count(rule)
             _befall(world, instance, rule)
@@ -53,6 +54,8 @@ def _names_machines(rule: Rule) -> bool:
 
 def _covered(rule: Rule, instance: Instance) -> bool:
     if rule.selectors.get("provider") not in (None, instance.provider):
+        return False
+    if rule.action == "price_change" and rule.params["what"] == "offer":
         return False
     fits = rule.covers(
         instance.label, instance.offer_id, str(instance.id), instance.hardware.gpu_name
@@ -67,6 +70,9 @@ def _befall(world: World, instance: Instance, rule: Rule) -> None:
         case "create_failed_text":
             instance.status_msg = rule.params["text"]
             world.fleet.die(instance, "created")
+        case "price_change":
+            price = round(instance.price_micro * rule.params["factor"])
+            instance.reprice(world.clock.now_s(), price)
         case "resurrect" if not instance.alive:
             world.clock.later(rule.params["after_s"], lambda: world.fleet.resurrect(instance))
         case "resurrect":

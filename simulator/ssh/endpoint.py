@@ -15,6 +15,7 @@ from typing import Any
 import asyncssh
 
 from simulator.ssh import session
+from simulator.ssh.files import Files
 from simulator.ssh.machine import MachineView
 
 _BANNER = b"SSH-2.0-OpenSSH_8.9p1 Ubuntu-3ubuntu0.10\r\n"
@@ -35,7 +36,7 @@ class SshEndpoint:
         host_key: asyncssh.SSHKey | None = None,
     ) -> None:
         self._view = view
-        self._user = user
+        self.user = user
         self._mode = mode
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections: set[asyncssh.SSHServerConnection] = set()
@@ -112,9 +113,10 @@ class SshEndpoint:
         with contextlib.suppress(OSError, asyncssh.Error):
             server = await asyncssh.run_server(
                 connection,
-                server_factory=lambda: _Door(self._view, self._user, mode),
+                server_factory=lambda: _Door(self._view, self.user, mode),
                 server_host_keys=[host_key],
                 process_factory=lambda process: session.serve(process, self._view, mode),
+                sftp_factory=lambda channel: Files(channel, self._view.files),
                 allow_scp=False,
                 gss_host=None,
                 line_editor=False,

@@ -25,6 +25,11 @@ class MachineView(Protocol):
         """Load, disk usage, kernel messages."""
         ...
 
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Uploaded files by absolute path; kept in memory only."""
+        ...
+
     def usable_keys(self) -> list[str]:
         """Public key lines that open the door now."""
         ...

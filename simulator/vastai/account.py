@@ -32,17 +32,20 @@ class Account:
     def _mine(self) -> list[Instance]:
         return [i for i in self._vast.world.fleet.everything() if i.provider == "vastai"]
 
-    def _user(self, _call: Call) -> Reply:
+    def credit_usd(self) -> float:
+        """What is left to spend: the knob less what the account's machines have cost."""
         now_s = self._vast.clock.now_s()
         spent = sum(instance.billed_micro(now_s) for instance in self._mine()) / MICRO
-        credit = self._vast.world.knobs.seconds("balance_usd") - spent
+        return self._vast.world.knobs.seconds("balance_usd") - spent
+
+    def _user(self, _call: Call) -> Reply:
         return json_reply(
             {
                 "id": USER_ID,
                 "email": "simulator@example.com",
                 "username": "simulator",
                 "fullname": "Simulated User",
-                "credit": round(credit, 6),
+                "credit": round(self.credit_usd(), 6),
                 "balance": 0.0,
                 "balance_threshold": 0.0,
                 "balance_threshold_enabled": False,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -19,6 +19,29 @@ from simulator.vastai.query import Query, Test, make_test
 
 _CHUNK = 2048
 _LIVE = frozenset({"rentable", "rented"})  # read at the moment of the search
+_USUAL_ORDERS = (("score", True), ("dph_base", False), ("dph_total", False))
+_USUAL_FILTERS = (
+    "verification",
+    "external",
+    "hosting_type",
+    "country",
+    "num_gpus",
+    "gpu_ram",
+    "gpu_total_ram",
+    "reliability",
+    "reliability2",
+    "disk_space",
+    "cuda_max_good",
+    "compute_cap",
+    "driver_vers",
+    "direct_port_count",
+    "inet_down",
+    "inet_up",
+    "cpu_ram",
+    "cpu_cores_effective",
+    "end_date",
+    "dph_base",
+)
 _BROAD = frozenset({"external", "verified"})  # true of nearly every row: tested late
 _PRICED = frozenset(
     {
@@ -47,6 +70,10 @@ class Book:
             self._by_gpu[ask.machine.model.name].append(ask.position)
         self._columns: dict[tuple[str, float], list[Any]] = {}
         self._orders: dict[tuple[str, float, bool], list[int]] = {}
+        for column, descending in _USUAL_ORDERS:
+            self._order(column, fields.DEFAULT_STORAGE_GB, descending=descending)
+        for column in _USUAL_FILTERS:
+            self._column(column, 0)
 
     def get(self, ask_id: int) -> Ask | None:
         """The ask with that number, listed or not."""
@@ -59,16 +86,22 @@ class Book:
             self.asks.append(ask)
             self._by_id[ask.id] = ask
             self._by_gpu[ask.machine.model.name].append(ask.position)
-        self._columns.clear()
-        self._orders.clear()
+            for (name, storage_gb), values in self._columns.items():
+                values.append(self._value(name, storage_gb, ask))
+            for key in self._orders:
+                self._insert(key, ask.position)
 
     def reprice(self, ask: Ask, dph_base: float) -> None:
         """Change the GPU price of an ask, $/h for all its GPUs."""
         ask.dph_base = dph_base
-        for key in [key for key in self._columns if key[0] in _PRICED]:
-            del self._columns[key]
-        for order in [order for order in self._orders if order[0] in _PRICED]:
-            del self._orders[order]
+        priced = [key for key in self._orders if key[0] in _PRICED]
+        for key in priced:
+            self._orders[key].remove(ask.position)
+        for (name, storage_gb), values in self._columns.items():
+            if name in _PRICED:
+                values[ask.position] = self._value(name, storage_gb, ask)
+        for key in priced:
+            self._insert(key, ask.position)
 
     def search(self, query: Query, since_market_s: float) -> list[Ask]:
         """Matching asks in order, at most `query.limit`; age of the market in seconds."""
@@ -98,7 +131,7 @@ class Book:
             order = self._order(column, query.storage_gb, descending=descending)
             return islice(order, self._start(query, order, values), None)
         few = [position for name in names for position in self._by_gpu.get(name, ())]
-        return iter(sorted(few, key=lambda p: _sortable(values[p]), reverse=descending))
+        return iter(sorted(few, key=_key(values), reverse=descending))
 
     def _start(self, query: Query, order: list[int], values: list[Any]) -> int:
         """Where the order begins to reach a lower bound on its own column (paging by price)."""
@@ -111,13 +144,21 @@ class Book:
         return bisect_left(order, bounds[0], key=values.__getitem__)
 
     def _order(self, column: str, storage_gb: float, *, descending: bool) -> list[int]:
-        key = (column, storage_gb, descending)
+        key = (column, storage_gb if column == "dph_total" else 0.0, descending)
         if key not in self._orders:
             values = self._column(column, storage_gb)
-            self._orders[key] = sorted(
-                range(len(values)), key=lambda p: _sortable(values[p]), reverse=descending
-            )
+            self._orders[key] = sorted(range(len(values)), key=_key(values), reverse=descending)
         return self._orders[key]
+
+    def _insert(self, key: tuple[str, float, bool], position: int) -> None:
+        name, storage_gb, descending = key
+        values, order = self._column(name, storage_gb), self._orders[key]
+        new = _sortable(values[position])
+        if descending:
+            behind = bisect_left(order, True, key=lambda p: _sortable(values[p]) < new)
+        else:
+            behind = bisect_left(order, new, key=lambda p: _sortable(values[p]))
+        order.insert(behind, position)
 
     def _column(self, name: str, storage_gb: float) -> list[Any]:
         if name in _LIVE:
@@ -125,16 +166,15 @@ class Book:
             return [get(ask) for ask in self.asks]
         key = (name, storage_gb if name == "dph_total" else 0.0)
         if key not in self._columns:
-            self._columns[key] = self._values(name, storage_gb)
+            self._columns[key] = [self._value(name, storage_gb, ask) for ask in self.asks]
         return self._columns[key]
 
-    def _values(self, name: str, storage_gb: float) -> list[Any]:
+    def _value(self, name: str, storage_gb: float, ask: Ask) -> Any:
         if name == "dph_total":
-            return [fields.total_price(ask, storage_gb) for ask in self.asks]
+            return fields.total_price(ask, storage_gb)
         if name == "country":
-            return [ask.machine.country for ask in self.asks]
-        get = fields.STATIC.get(name) or fields.PER_QUERY[name]
-        return [get(ask) for ask in self.asks]
+            return ask.machine.country
+        return (fields.STATIC.get(name) or fields.PER_QUERY[name])(ask)
 
     def _tests(self, query: Query, age_s: float) -> list[tuple[str, list[Any] | None, Test]]:
         tests = []
@@ -206,6 +246,13 @@ def _wanted_gpus(query: Query) -> list[str] | None:
         if op == "in":
             return [name for name in dict.fromkeys(wanted) if isinstance(name, str)]
     return None
+
+
+def _key(values: list[Any]) -> Callable[[int], Any]:
+    """What to sort positions by; None sorts lowest."""
+    if None in values:
+        return lambda position: _sortable(values[position])
+    return values.__getitem__
 
 
 def _sortable(value: Any) -> tuple[bool, Any]:

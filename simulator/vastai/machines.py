@@ -107,7 +107,7 @@ def build_machine(rng: Random, machine_id: int, host_id: int, model: GpuModel | 
     gpu_ram, factor = _memory(rng, model, plain=plain)
     reliability = rng.uniform(0.99, 0.9999) if plain else _reliability(rng)
     datacenter = rng.random() < parts.DATACENTER_SHARE[model.kind]
-    location = "Texas, US" if plain else LOCATION_DRAW.pick(rng)
+    location = LOCATION_DRAW.pick(rng)
     cuda, driver = (12.8, "570.153.02") if plain else parts.CUDA_DRAW.pick(rng)
     cpu = parts.CPU_DRAW.pick(rng)
     inet_down, inet_up = _network(rng, datacenter=datacenter)

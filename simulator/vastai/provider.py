@@ -11,6 +11,7 @@ from simulator.instances import Fate, Instance
 from simulator.vastai import errors, offers, rental
 from simulator.vastai.account import Account
 from simulator.vastai.book import Book
+from simulator.vastai.churn import Churn
 from simulator.vastai.keys import Keys
 from simulator.vastai.machines import Ask
 from simulator.vastai.market import generate
@@ -33,6 +34,7 @@ class VastAi:
         self.account = Account(self)
         self.keys = Keys(self)
         self.renting = Renting(self)
+        self._churn = Churn(self)
         self.routes: list[Route] = [
             *Search(self).routes,
             *self.renting.routes,
@@ -53,6 +55,7 @@ class VastAi:
         self.market_s = self.clock.now_s()
         self.refusals = errors.Refusals()
         self.keys.clear()
+        self._churn.restart(seed)
 
     def ask_of(self, instance: Instance) -> Ask:
         """The offer behind a rented machine; it stays known when it left the market."""

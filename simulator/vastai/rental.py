@@ -7,6 +7,7 @@ from typing import Any
 
 from simulator.fleet import Birth, micro
 from simulator.instances import Hardware
+from simulator.ssh.injected import injected_host_key
 from simulator.vastai import fields
 from simulator.vastai.machines import Ask
 
@@ -118,6 +119,8 @@ def birth(ask: Ask, body: dict[str, Any], boot: tuple[tuple[float, str], ...]) -
         price_micro=micro(gpu_price + storage),
         disk_gb=disk_gb,
         boot=boot,
+        ssh_user=None if body.get("runtype") == "args" else "root",
+        host_key=injected_host_key(str(body.get("onstart") or "")),
         image=str(body.get("image") or "vastai/base-image"),
     )
 

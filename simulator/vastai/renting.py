@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from simulator.faults.machines import fate_of, strike
 from simulator.instances import Instance
 from simulator.vastai import errors, rental
-from simulator.vastai.boot import boot_plan
+from simulator.vastai.boot import befall, boot_plan
 from simulator.vastai.machines import Ask
 from simulator.wire import Call, Reply, Route, json_reply
 
@@ -40,7 +40,7 @@ class Renting:
             return errors.error(400, exc.name, exc.msg)
         if stale := self._refused_by_rule(call):
             return stale
-        if world.knobs.seconds("balance_usd") <= 0:
+        if self._vast.account.credit_usd() <= 0:
             return errors.error(400, "insufficient_credit", "Your account lacks credit")
         ask = self._rentable(call.args["ask_id"])
         if ask is None:
@@ -85,6 +85,7 @@ class Renting:
         instance = self._vast.rent(ask, birth, fate_of(call.rules))
         self._vast.keys.install_account_keys(instance)
         strike(world, instance, call.rules)
+        befall(world, instance)
         return instance
 
     def _outbid(self, instance: Instance) -> Reply:
@@ -135,8 +136,12 @@ class Renting:
         fleet = self._vast.world.fleet
         fleet.show_status(instance, "rebooting")
         delay_s = self._vast.world.knobs.boot("vastai").loading_s
-        fleet.later(instance, delay_s, lambda: fleet.show_status(instance, "running"))
+        fleet.later(instance, delay_s, lambda: self._come_back(instance))
         return json_reply({"success": True})
+
+    def _come_back(self, instance: Instance) -> None:
+        if instance.wanted == "running":
+            self._vast.world.fleet.show_status(instance, "running")
 
     def _destroy(self, call: Call) -> Reply:
         instance = self._live(call)
