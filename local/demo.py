@@ -67,7 +67,9 @@ class Demo:
     def _log_in(self, session: dict[str, Any], private_key: str) -> None:
         said = ssh.run(session, private_key, "nvidia-smi")
         self._say("logged in with the returned key, host key pinned; nvidia-smi says")
-        self._console.print(said.rstrip(), style="dim", highlight=False, markup=False)
+        self._console.print(
+            said.rstrip(), style="dim", highlight=False, markup=False, soft_wrap=True
+        )
 
     def _extend(self, session: dict[str, Any]) -> None:
         answer = self._api.post(f"/api/v1/sessions/{session['id']}/extend", {"additional_hours": 1})
@@ -108,7 +110,9 @@ class Demo:
         return status
 
     def _say(self, what: str) -> None:
-        self._console.print(f"[cyan]{self._elapsed():>7}[/cyan]  {what}", highlight=False)
+        self._console.print(
+            f"[cyan]{self._elapsed():>7}[/cyan]  {what}", highlight=False, soft_wrap=True
+        )
 
     def _elapsed(self) -> str:
         return f"{time.monotonic() - self._began:.1f} s"

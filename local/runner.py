@@ -144,7 +144,7 @@ Ctrl-C ends it all."""
 
     def _say(self, what: str) -> None:
         elapsed = f"{time.monotonic() - self._began:.1f} s"
-        self._console.print(f"[green]{elapsed:>7}[/green]  {what}", highlight=False)
+        self._console.print(f"[green]{elapsed:>7}[/green]  {what}", highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
