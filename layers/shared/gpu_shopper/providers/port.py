@@ -21,7 +21,8 @@ class Provider(Protocol):
         """Rent once and label the machine; never repeated inside.
 
         Raises: OfferGone, NoCapacity, LaunchRejected, ProviderAuth, RateLimited (surely nothing
-        rented), RentedDespiteError (an instance exists), LaunchUncertain (look first).
+        rented), ProviderUnavailable (not even a connection was made), RentedDespiteError (an
+        instance exists), LaunchUncertain (look first).
         """
         ...
 

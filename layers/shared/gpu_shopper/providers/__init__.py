@@ -1,0 +1,1 @@
+"""Adapters of the companies that rent GPUs: their words in, our words out."""

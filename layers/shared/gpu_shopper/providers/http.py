@@ -1,0 +1,277 @@
+"""One careful HTTP client for all adapters.
+
+Bodies are read up to a limit and within a total time; redirects are never followed; a bad key is
+read again once and the call repeated once (a call refused for its key was surely not carried
+out). Reads are tried a few times, writes never.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+from requests.adapters import BaseAdapter, HTTPAdapter
+from urllib3.exceptions import DecodeError, HTTPError, MaxRetryError, NewConnectionError
+
+from gpu_shopper.core.normalise import provider_text
+from gpu_shopper.errors import (
+    BadProviderReply,
+    ProviderAuth,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+)
+
+LISTING_BYTES = 10 * 1024 * 1024
+BODY_BYTES = 64 * 1024
+READ_TRIES = 3
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 5.0
+_CHUNK_BYTES = 64 * 1024
+_KEY = re.compile(r"[\x21-\x7e]{1,512}")
+_ID_IN_PATH = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}", re.ASCII)
+_NEVER_SENT = (
+    requests.exceptions.ConnectTimeout,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidHeader,
+)
+
+
+class Unanswered(Exception):
+    """No complete answer came. `sent` is False only when the request surely never left."""
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.sent = sent
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: its body cut at the limit, and what is wrong with the body, if anything."""
+
+    status: int
+    body: bytes
+    retry_after_s: float | None = None
+    broken: str | None = None
+
+    def json(self, decisive: frozenset[str] = frozenset()) -> Any:
+        """The body; NaN and Infinity are null. Raises BadProviderReply.
+
+        Of a key that occurs twice the last value counts, except for `decisive` keys: two values
+        of one of these make the body unreadable.
+        """
+        if self.broken:
+            raise BadProviderReply(self.broken)
+        hook = _agreeing(decisive) if decisive else None
+        try:
+            return json.loads(self.body, parse_constant=_null, object_pairs_hook=hook)
+        except (ValueError, RecursionError) as exc:
+            raise BadProviderReply(f"status {self.status} with a body that is no JSON") from exc
+
+    def text(self) -> str:
+        """The body as one printable line of at most 1,000 characters."""
+        return provider_text(self.body[:BODY_BYTES].decode(errors="replace"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request. `limit_bytes` is how much of a good answer is read."""
+
+    method: str
+    path: str
+    params: Mapping[str, str] | None = None
+    body: Any = None
+    limit_bytes: int = BODY_BYTES
+    read_timeout_s: float | None = None
+
+
+def path_id(text: str) -> str:
+    """`text` when it may stand in a URL's path. Raises BadProviderReply."""
+    if _ID_IN_PATH.fullmatch(text) is None:
+        raise BadProviderReply("an id that cannot be part of a URL")
+    return text
+
+
+class HttpClient:
+    """Calls one provider. `refusal` names the answers that mean no, whatever was asked."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        credentials: Callable[[bool], str],
+        refusal: Callable[[Reply], ProviderError | None],
+        connect_timeout_s: float,
+        read_timeout_s: float,
+        transport: BaseAdapter | None = None,
+        wait: Callable[[float], None] = time.sleep,
+        clock_s: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._credentials = credentials
+        self._refusal = refusal
+        self._connect_timeout_s = connect_timeout_s
+        self._read_timeout_s = read_timeout_s
+        # The bare transport: a session would read redirects' bodies, netrc files and cookies.
+        self._transport = transport or HTTPAdapter(max_retries=0)
+        self._chance = chance
+        self.wait = wait
+        self.clock_s = clock_s
+
+    def read(self, call: Call) -> Reply:
+        """An answer that is no refusal; up to 3 tries while one read time-out is not used up.
+
+        Raises: ProviderAuth, RateLimited, ProviderUnavailable.
+        """
+        began_s, tried = self.clock_s(), 0
+        while True:
+            tried += 1
+            try:
+                return self._read_once(call)
+            except (ProviderUnavailable, RateLimited) as exc:
+                pause_s = self._pause_s(exc, tried)
+                over_s = self.clock_s() - began_s + pause_s
+                if tried == READ_TRIES or over_s >= self._read_timeout_s:
+                    raise
+                if pause_s > LONGEST_PAUSE_S:
+                    raise
+            self.wait(pause_s)
+
+    def write(self, call: Call) -> Reply:
+        """Whatever is answered to one request, refusals too. Raises Unanswered, ProviderAuth."""
+        # A connection kept from an earlier call may be dead, and nobody could tell whether the
+        # request got through: writes always open their own.
+        self._transport.close()
+        reply = self._authorised(call)
+        refusal = self._refusal(reply)
+        if isinstance(refusal, ProviderAuth):
+            raise refusal
+        return reply
+
+    def _read_once(self, call: Call) -> Reply:
+        try:
+            reply = self._authorised(call)
+        except Unanswered as exc:
+            raise ProviderUnavailable(str(exc)) from exc
+        refusal = self._refusal(reply)
+        if refusal is not None:
+            raise refusal
+        return reply
+
+    def _authorised(self, call: Call) -> Reply:
+        """One exchange; a second one, with the key read again, when the key was refused."""
+        reply = self._exchange(call, self._key(fresh=False))
+        if isinstance(self._refusal(reply), ProviderAuth):
+            reply = self._exchange(call, self._key(fresh=True))
+        return reply
+
+    def _exchange(self, call: Call, key: str) -> Reply:
+        timeout_s = call.read_timeout_s or self._read_timeout_s
+        deadline_s = self.clock_s() + self._connect_timeout_s + timeout_s
+        try:
+            response = self._transport.send(
+                self._prepared(call, key),
+                stream=True,
+                timeout=(self._connect_timeout_s, timeout_s),
+            )
+        except (requests.RequestException, HTTPError, OSError, UnicodeError) as exc:
+            raise Unanswered(_reason(exc), sent=not _never_sent(exc)) from exc
+        try:
+            limit = call.limit_bytes if response.status_code == 200 else BODY_BYTES
+            content, broken = self._content(response, limit, deadline_s)
+        finally:
+            response.close()
+        kept = content.replace(key.encode(), b"[key]")
+        return Reply(response.status_code, kept, _retry_after_s(response.headers), broken)
+
+    def _prepared(self, call: Call, key: str) -> requests.PreparedRequest:
+        headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
+        return requests.Request(
+            call.method,
+            self._base_url + call.path,
+            headers=headers,
+            params=call.params,
+            json=call.body,
+        ).prepare()
+
+    def _content(
+        self, response: requests.Response, limit: int, deadline_s: float
+    ) -> tuple[bytes, str | None]:
+        """At most `limit` bytes, decoded, and why they are not the whole or not readable."""
+        content = bytearray()
+        try:
+            while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+                content += chunk
+                if len(content) > limit:
+                    return bytes(content[:limit]), f"a body of more than {limit} bytes"
+                if self.clock_s() > deadline_s:
+                    raise Unanswered("the answer did not end in time", sent=True)
+        except DecodeError:
+            return b"", "a body that cannot be decompressed"
+        except (HTTPError, OSError) as exc:
+            raise Unanswered(_reason(exc), sent=True) from exc
+        return bytes(content), None
+
+    def _key(self, *, fresh: bool) -> str:
+        key = self._credentials(fresh).strip()
+        if not key and not fresh:
+            key = self._credentials(True).strip()
+        if _KEY.fullmatch(key) is None:
+            raise ProviderAuth("no usable API key is configured")
+        return key
+
+    def _pause_s(self, error: ProviderError, tried: int) -> float:
+        if isinstance(error, RateLimited) and error.retry_after_s is not None:
+            return error.retry_after_s
+        return FIRST_PAUSE_S * 2.0**tried * (0.5 + self._chance() / 2)
+
+
+def _never_sent(exc: Exception) -> bool:
+    """True when no connection was made, or no request could be formed."""
+    cause = exc.args[0] if exc.args else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
+    return isinstance(exc, _NEVER_SENT) or isinstance(reason, NewConnectionError)
+
+
+def _reason(exc: Exception) -> str:
+    """The kind of failure only: texts of libraries hold addresses."""
+    return f"no answer: {type(exc).__name__}"
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds from Retry-After (number or date) or X-RateLimit-Reset (epoch)."""
+    wish, reset = headers.get("Retry-After", ""), headers.get("X-RateLimit-Reset", "")
+    try:
+        if re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,6})?", wish, re.ASCII):
+            return float(wish)
+        sent_at = parsedate_to_datetime(headers["Date"]).timestamp()
+        at = parsedate_to_datetime(wish).timestamp() if wish else float(reset)
+    except (KeyError, ValueError, OverflowError):
+        return None
+    return max(0.0, min(at - sent_at, 86_400.0))
+
+
+def _null(_token: str) -> None:
+    return None
+
+
+def _agreeing(decisive: frozenset[str]) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    def hook(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        merged = dict(pairs)
+        if len(merged) != len(pairs):
+            for name, value in pairs:
+                if name in decisive and merged[name] != value:
+                    raise ValueError(f"{name} twice")
+        return merged
+
+    return hook

@@ -1,0 +1,71 @@
+"""Vast.ai: a market of other people's machines, `https://console.vast.ai`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gpu_shopper.core.instances import Instance, Launched, LaunchRequest
+from gpu_shopper.core.offers import Offer
+from gpu_shopper.core.settings import Settings
+from gpu_shopper.errors import BadProviderReply, ProviderUnavailable
+from gpu_shopper.providers.http import LISTING_BYTES, Call, HttpClient
+from gpu_shopper.providers.vastai import instances, launching, market
+from gpu_shopper.providers.vastai.offers import PROVIDER
+from gpu_shopper.providers.vastai.replies import error_text, refusal
+
+
+class VastAi:
+    """The five methods of a provider, and the keys of a machine that was found later."""
+
+    name = PROVIDER
+
+    def __init__(self, http: HttpClient, *, listing_limit_s: float) -> None:
+        self._http = http
+        self._listing_limit_s = listing_limit_s
+
+    def list_offers(self) -> list[Offer]:
+        """The whole market, on demand only; given up after the listing's time limit."""
+        deadline_s = self._http.clock_s() + self._listing_limit_s
+        return market.whole_market(lambda query: self._search(query, deadline_s))
+
+    def launch(self, request: LaunchRequest) -> Launched:
+        """See `launching.launch`."""
+        return launching.launch(self._http, request)
+
+    def find(self, instance_id: str) -> Instance | None:
+        """See `instances.find`."""
+        return instances.find(self._http, instance_id)
+
+    def list_instances(self) -> list[Instance]:
+        """See `instances.list_all`."""
+        return instances.list_all(self._http)
+
+    def terminate(self, instance_id: str) -> None:
+        """See `instances.terminate`."""
+        instances.terminate(self._http, instance_id)
+
+    def attach_ssh_keys(self, instance_id: str, keys: Iterable[str]) -> str | None:
+        """For a machine adopted by its label: its launch may have ended before the keys."""
+        return launching.attach_keys(self._http, instance_id, keys)
+
+    def _search(self, query: dict[str, Any], deadline_s: float) -> Any:
+        if self._http.clock_s() > deadline_s:
+            raise ProviderUnavailable("the market could not be read in time")
+        call = Call(method="POST", path="/api/v0/bundles/", body=query, limit_bytes=LISTING_BYTES)
+        reply = self._http.read(call)
+        if reply.status != 200:
+            raise BadProviderReply(error_text(reply))
+        return reply.json()
+
+
+def build(base_url: str, credentials: Callable[[bool], str], settings: Settings) -> VastAi:
+    """The adapter over the network."""
+    http = HttpClient(
+        base_url=base_url,
+        credentials=credentials,
+        refusal=refusal,
+        connect_timeout_s=settings.provider_connect_timeout_s,
+        read_timeout_s=settings.provider_read_timeout_s,
+    )
+    return VastAi(http, listing_limit_s=settings.refresh_give_up_s)

@@ -1,0 +1,135 @@
+"""The whole market through answers of at most 64 rows.
+
+Rows are asked for by rising GPU price, the next page beginning at the last price of the one
+before; rows met twice are dropped. Where 64 or more offers share one price the page cannot move
+on, so that price is asked for GPU name by GPU name, then by count, then by machine.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gpu_shopper.core.normalise import number
+from gpu_shopper.core.offers import Offer
+from gpu_shopper.errors import BadProviderReply
+from gpu_shopper.providers.vastai.offers import DEFAULT_DISK_GB, Unreadable, offer_of
+
+PAGE_ROWS = 64
+"""Vast.ai's cap per answer, whatever `limit` says; no cursor exists."""
+MAX_UNREADABLE_PERCENT = 20
+_SPLITS = ("gpu_name", "num_gpus", "machine_id")
+
+type Filters = Mapping[str, Mapping[str, Any]]
+type Ask = Callable[[dict[str, Any]], Any]
+"""Sends one query and returns the parsed answer."""
+
+_logger = logging.getLogger(__name__)
+
+
+def query(filters: Filters) -> dict[str, Any]:
+    """A search for everything rentable on demand, cheapest GPUs first."""
+    return {
+        "rentable": {"eq": True},
+        "external": {"eq": False},
+        **filters,
+        "type": "on-demand",
+        "allocated_storage": float(DEFAULT_DISK_GB),
+        "order": [["dph_base", "asc"]],
+        "limit": PAGE_ROWS,
+    }
+
+
+def whole_market(ask: Ask) -> list[Offer]:
+    """Every offer, each once. Raises BadProviderReply when a page, or too many rows, are bad."""
+    return _read(_Sweep(ask).rows())
+
+
+class _Sweep:
+    """Rows gathered so far, by their id; rows without a usable id are kept apart."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+        self._by_id: dict[int, Any] = {}
+        self._nameless: list[Any] = []
+
+    def rows(self) -> list[Any]:
+        """All rows of the market."""
+        page, operator, price = self._page({}), "gte", -1.0
+        while len(page) >= PAGE_ROWS:
+            top = _top_price(page)
+            if top > price:
+                operator, price = "gte", top
+            elif operator == "gte" and top == price:
+                self._split({"dph_base": {"gte": price, "lte": price}}, _SPLITS)
+                operator = "gt"
+            else:
+                raise BadProviderReply("the search does not move on from one price to the next")
+            page = self._page({"dph_base": {operator: price}})
+        return [*self._by_id.values(), *self._nameless]
+
+    def _split(self, filters: Filters, columns: tuple[str, ...]) -> None:
+        """Everything that matches `filters`, value by value of the first of `columns`."""
+        page = self._page(filters)
+        if len(page) < PAGE_ROWS:
+            return
+        if not columns:
+            raise BadProviderReply(f"more than {PAGE_ROWS} offers of one price and machine")
+        column, done = columns[0], list[Any]()
+        while len(page) >= PAGE_ROWS:
+            values = _values(page, column, done)
+            if not values:
+                raise BadProviderReply(f"the search cannot be split by {column}")
+            for value in values:
+                self._split({**filters, column: {"eq": value}}, columns[1:])
+            done += values
+            page = self._page({**filters, column: {"notin": done}})
+
+    def _page(self, filters: Filters) -> list[Any]:
+        page = _rows_of(self._ask(query(filters)))
+        for row in page:
+            own_id = row.get("id") if isinstance(row, dict) else None
+            if type(own_id) is int:
+                self._by_id.setdefault(own_id, row)
+            else:
+                self._nameless.append(row)
+        return page
+
+
+def _rows_of(answer: Any) -> list[Any]:
+    rows = answer.get("offers") if isinstance(answer, dict) else None
+    if not isinstance(rows, list) or answer.get("success") is False:
+        raise BadProviderReply("a search answer without a list of offers")
+    return rows
+
+
+def _top_price(page: list[Any]) -> float:
+    prices = (number(row.get("dph_base")) for row in page if isinstance(row, dict))
+    known = [price for price in prices if price is not None]
+    if not known:
+        raise BadProviderReply("a page without any price")
+    return max(known)
+
+
+def _values(page: list[Any], column: str, done: list[Any]) -> list[Any]:
+    """Values of `column` in `page` that are not done yet."""
+    found = (row.get(column) for row in page if isinstance(row, dict))
+    return sorted({value for value in found if isinstance(value, str | int)} - set(done))
+
+
+def _read(rows: list[Any]) -> list[Offer]:
+    offers, unreadable = list[Offer](), 0
+    for row in rows:
+        try:
+            offer = offer_of(row)
+        except Unreadable:
+            unreadable += 1
+            continue
+        if offer is not None:
+            offers.append(offer)
+    if unreadable * 100 > len(rows) * MAX_UNREADABLE_PERCENT:
+        raise BadProviderReply(f"{unreadable} of {len(rows)} offers cannot be read")
+    if unreadable:
+        _logger.warning("skipped offers that cannot be read", extra={"unreadable": unreadable})
+    return offers
