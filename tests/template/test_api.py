@@ -126,6 +126,10 @@ def test_the_stage_as_a_whole_is_throttled() -> None:
     )
 
 
+def test_a_changed_parameter_of_the_gateway_takes_effect_with_the_next_deploy() -> None:
+    assert properties("Api")["AlwaysDeploy"] is True
+
+
 def test_calls_are_logged_without_bodies_and_traced() -> None:
     api = properties("Api")
     assert api["TracingEnabled"] is True

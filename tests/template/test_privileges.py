@@ -142,6 +142,13 @@ def test_a_probe_key_is_bound_to_its_session(function: str) -> None:
     assert statement["Condition"] == wanted
 
 
+@pytest.mark.parametrize("function", ["InventoryApi", "SessionsApi"])
+def test_a_route_that_counts_requests_can_touch_token_buckets_but_no_key(function: str) -> None:
+    (statement,) = [s for s in _statements(f"{function}Role") if s["Sid"] == "RateLimit"]
+    wanted = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["RATE#*"]}}
+    assert statement["Condition"] == wanted
+
+
 def test_no_roles_own_policy_uses_a_wildcard_for_a_resource_or_an_action() -> None:
     """N-62: no `*` resource where one can be named."""
     for role in resources("AWS::IAM::Role"):
