@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.providers.contract import ProviderContract, Rig
 from tests.providers.fake_vastai import FakeVastRig
+from tests.providers.simulator_rig import SimulatorRig, simulator
 
 
 class TestVastAiOverRecordedShapes(ProviderContract):
@@ -14,3 +17,17 @@ class TestVastAiOverRecordedShapes(ProviderContract):
     @pytest.fixture
     def rig(self) -> Rig:
         return FakeVastRig()
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with simulator() as address:
+        yield address
+
+
+class TestVastAiOverTheSimulator(ProviderContract):
+    """The provider simulator, over HTTP."""
+
+    @pytest.fixture
+    def rig(self, url: str) -> Rig:
+        return SimulatorRig(url)

@@ -1,0 +1,88 @@
+"""The adapter over the running provider simulator: real HTTP, faults by its control endpoints."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+
+from gpu_shopper.core.offers import Offer
+from gpu_shopper.providers.http import HttpClient
+from gpu_shopper.providers.port import Provider
+from gpu_shopper.providers.vastai import VastAi
+from gpu_shopper.providers.vastai.replies import refusal
+
+
+@contextmanager
+def simulator(offers: int = 60) -> Iterator[str]:
+    """A simulator of its own on a free loopback port, ended with the block; gives its URL."""
+    command = [sys.executable, "-m", "simulator", "--port", "0", "--offers", str(offers)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield str(json.loads(process.stdout.readline())["url"])
+        finally:
+            process.terminate()
+
+
+class SimulatorRig:
+    """See `contract.Rig`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.control("POST", "/reset", {})
+        self.control("POST", "/config", {"destroy_s": 0})
+        self.provider: Provider = adapter(url)
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """One call of a control endpoint."""
+        reply = requests.request(method, f"{self.url}/_test{path}", json=body, timeout=10)
+        reply.raise_for_status()
+        return reply.json()
+
+    def fault(self, action: str, *operations: str, **more: Any) -> None:
+        """`action` for every later request of these operations."""
+        for operation in operations:
+            rule = {"provider": "vastai", "operation": operation, "action": action, **more}
+            self.control("POST", "/faults", rule)
+
+    def calls(self, operation: str) -> list[dict[str, Any]]:
+        """The requests of one operation that arrived."""
+        entries = self.control("GET", "/requests")["requests"]
+        return [entry for entry in entries if entry["operation"] == operation]
+
+    def launch_calls(self) -> int:
+        return len(self.calls("create"))
+
+    def lose_launch_answers(self) -> None:
+        self.fault("lost_response", "create")
+
+    def fail_listings(self) -> None:
+        self.fault("status", "search", "list", code=502)
+
+    def sell_out(self, offer: Offer) -> None:
+        self.control("POST", "/offers", {"remove": [offer.provider_id]})
+
+    def show_status(self, instance_id: str, word: str) -> None:
+        self.fault("status_word", "get", "list", word=word)
+
+    def refuse_key(self) -> None:
+        self.control("POST", "/config", {"require_key": {"vastai": ["another-key"]}})
+
+
+def adapter(url: str) -> VastAi:
+    """The adapter as built in production, but it does not pause between tries."""
+    http = HttpClient(
+        base_url=url,
+        credentials=lambda _fresh: "any-key-will-do",
+        refusal=refusal,
+        connect_timeout_s=2,
+        read_timeout_s=5,
+        wait=lambda _s: None,
+    )
+    return VastAi(http, listing_limit_s=60)
