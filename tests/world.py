@@ -18,6 +18,7 @@ from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.polling import SshResult, SshTry
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.settings import Settings
+from gpu_shopper.core.states import State
 from gpu_shopper.errors import OfferGone, ProviderError
 from gpu_shopper.ssh.keys import KeyPair
 from gpu_shopper.store import inventory as inventory_store
@@ -26,7 +27,7 @@ from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.usecases import sessions
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.sessions import Created, NewSession
-from tests.builders import ADDRESS, DEPLOYMENT, NOON, PUBLIC_KEY, an_offer
+from tests.builders import ADDRESS, DEPLOYMENT, NOON, PUBLIC_KEY, a_session, an_offer
 from tests.template.cfn import table_definitions
 
 ALICE = Caller("alicekey", Role.CONSUMER, "alice")
@@ -208,11 +209,17 @@ class World:
         )
         return sessions.create(self.deps, caller, replace(wanted, **changes))
 
-    def store(self, session: Session) -> Session:
-        """Write `session` as it is, as if it had come to this point."""
-        first = replace(session, version=session.version)
-        session_store.create(self.deps.sessions, first, first.expires_at)
-        return first
+    def create_without_offer(self, number: int) -> Session:
+        """A pending session of alice's on an offer of its own."""
+        base = a_session(state=State.PENDING, version=1)
+        session_id = self.deps.new_id()
+        wish = replace(base.wish, offer_id=f"vastai-{number}")
+        at = self.clock.at
+        session = replace(
+            base, id=session_id, wish=wish, created_at=at, updated_at=at, state_entered_at=at
+        )
+        session_store.create(self.deps.sessions, session, session.expires_at)
+        return session
 
     def operations(self) -> list[str]:
         return [fact.operation for fact in self.facts]

@@ -11,7 +11,7 @@ from gpu_shopper import __version__
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.edge import http
 from gpu_shopper.edge.answers import HealthBody, InventoryBody, OfferBody, ReadyBody
-from gpu_shopper.edge.bodies import InventoryQuery, NoQuery
+from gpu_shopper.edge.bodies import InventoryQuery
 from gpu_shopper.edge.callers import admit
 from gpu_shopper.edge.inventory import (
     filters_of,
@@ -40,14 +40,14 @@ def list_inventory(query: Annotated[InventoryQuery, Query()]) -> InventoryBody:
 
 
 @app.get("/api/v1/inventory/<offer_id>")
-def get_offer(offer_id: str, query: Annotated[NoQuery, Query()]) -> OfferBody:  # noqa: ARG001
+def get_offer(offer_id: str) -> OfferBody:
     """One offer, exactly as the list shows it."""
     provider, canonical = offer_id_of(offer_id, deps().enabled_providers)
     return OfferBody.of(inventory.get_offer(deps(), provider, canonical))
 
 
 @app.get("/health")
-def health(query: Annotated[NoQuery, Query()]) -> Response[HealthBody]:  # noqa: ARG001
+def health() -> Response[HealthBody]:
     """How the deployment is doing; 503 when its store cannot be read."""
     found = health_cases.checked(deps())
     body = HealthBody(
@@ -60,7 +60,7 @@ def health(query: Annotated[NoQuery, Query()]) -> Response[HealthBody]:  # noqa:
 
 
 @app.get("/ready")
-def ready(query: Annotated[NoQuery, Query()]) -> Response[ReadyBody]:  # noqa: ARG001
+def ready() -> Response[ReadyBody]:
     """Whether this release may be used yet, and what it waits for."""
     waiting_for = health_cases.waiting_for(deps())
     body = ReadyBody(

@@ -11,7 +11,7 @@ from gpu_shopper.core.api_keys import Role
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.edge import http
 from gpu_shopper.edge.answers import KeyBody, KeysBody, NewKeyBody, RevokedBody
-from gpu_shopper.edge.bodies import CreateKeyBody, KeysQuery, NoQuery
+from gpu_shopper.edge.bodies import CreateKeyBody, KeysQuery
 from gpu_shopper.edge.callers import admit, operator_of
 from gpu_shopper.edge.keys import checked_new_key, listed_keys
 from gpu_shopper.edge.wiring import deps, frame
@@ -23,7 +23,6 @@ app = http.new_app()
 @app.post("/api/v1/keys")
 def create_key(
     body: Annotated[CreateKeyBody, Body()],
-    query: Annotated[NoQuery, Query()],  # noqa: ARG001
 ) -> Response[NewKeyBody]:
     """Make a key; its text is shown this once."""
     caller = operator_of(app.current_event.raw_event)
@@ -39,7 +38,7 @@ def list_keys(query: Annotated[KeysQuery, Query()]) -> KeysBody:
 
 
 @app.delete("/api/v1/keys/<key_id>")
-def revoke_key(key_id: str, query: Annotated[NoQuery, Query()]) -> RevokedBody:  # noqa: ARG001
+def revoke_key(key_id: str) -> RevokedBody:
     """Revoke a key; its consumer's sessions go on."""
     caller = operator_of(app.current_event.raw_event)
     key = keys.revoke_key(deps(), caller, key_id)

@@ -18,7 +18,7 @@ from gpu_shopper.edge.answers import (
     SessionsBody,
     StopBody,
 )
-from gpu_shopper.edge.bodies import CreateSessionBody, ExtendBody, NoBody, NoQuery, SessionsQuery
+from gpu_shopper.edge.bodies import CreateSessionBody, ExtendBody, NoBody, SessionsQuery
 from gpu_shopper.edge.callers import admit, caller_of
 from gpu_shopper.edge.sessions import listed_for, new_session_of, session_id_of
 from gpu_shopper.edge.wiring import deps, frame
@@ -26,13 +26,10 @@ from gpu_shopper.usecases import sessions
 
 app = http.new_app()
 
-None_ = Annotated[NoQuery, Query()]
-
 
 @app.post("/api/v1/sessions")
 def create_session(
     body: Annotated[CreateSessionBody, Body()],
-    query: None_,  # noqa: ARG001
 ) -> Response[CreatedBody]:
     """Record a session and start its provisioning."""
     caller = caller_of(app.current_event.raw_event)
@@ -53,7 +50,7 @@ def list_sessions(query: Annotated[SessionsQuery, Query()]) -> SessionsBody:
 
 
 @app.get("/api/v1/sessions/<session_id>")
-def get_session(session_id: str, query: None_) -> SessionBody:  # noqa: ARG001
+def get_session(session_id: str) -> SessionBody:
     """One session as it is now."""
     caller = caller_of(app.current_event.raw_event)
     session = sessions.get(deps(), caller, session_id_of(session_id))
@@ -63,7 +60,6 @@ def get_session(session_id: str, query: None_) -> SessionBody:  # noqa: ARG001
 @app.post("/api/v1/sessions/<session_id>/done")
 def signal_done(
     session_id: str,
-    query: None_,  # noqa: ARG001
     body: Annotated[NoBody | None, Body()] = None,  # noqa: ARG001
 ) -> Response[StopBody]:
     """The caller is done: begin the end."""
@@ -73,7 +69,7 @@ def signal_done(
 
 
 @app.delete("/api/v1/sessions/<session_id>")
-def delete_session(session_id: str, query: None_) -> Response[StopBody]:  # noqa: ARG001
+def delete_session(session_id: str) -> Response[StopBody]:
     """End the session at once; one that has ended is simply shown."""
     caller = caller_of(app.current_event.raw_event)
     session = sessions.destroy(deps(), caller, session_id_of(session_id))
@@ -85,7 +81,6 @@ def delete_session(session_id: str, query: None_) -> Response[StopBody]:  # noqa
 def extend_session(
     session_id: str,
     body: Annotated[ExtendBody, Body()],
-    query: None_,  # noqa: ARG001
 ) -> ExtendedBody:
     """Reserve more hours, within the hard maximum."""
     caller = caller_of(app.current_event.raw_event)

@@ -131,10 +131,6 @@ class InventoryQuery(Query):
     offset: Annotated[QueryInt, Field(ge=0)] = 0
 
 
-class NoQuery(Query):
-    """A route without parameters."""
-
-
 class SessionsQuery(Query):
     """Which sessions to list; `status` takes several words separated by commas."""
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.api_gateway import Route
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -110,7 +111,7 @@ def _answered(
     _check_path(app, served, path)
     _check_accept(headers)
     _check_body(event, headers)
-    _check_query(event)
+    _check_query(event, _known_parameters(app, served, path))
     answer: Answer = app.resolve({**event, "httpMethod": served}, context)
     return answer
 
@@ -134,9 +135,22 @@ def _check_path(app: APIGatewayRestResolver, method: str, path: str) -> None:
 
 def allowed_methods(app: APIGatewayRestResolver, path: str) -> list[str]:
     """The methods that some route of `app` has for `path`."""
-    routes = [*app._static_routes, *app._dynamic_routes]
-    matching = [route for route in routes if route.rule.match(path)]
-    return [method for method in METHODS if any(method == route.method for route in matching)]
+    methods = {route.method for route in _routes(app, path)}
+    return [method for method in METHODS if method in methods]
+
+
+def _routes(app: APIGatewayRestResolver, path: str) -> list[Route]:
+    """Routes whose pattern fits `path`, exact ones first; the resolver has no public list."""
+    return [
+        route for route in [*app._static_routes, *app._dynamic_routes] if route.rule.match(path)
+    ]
+
+
+def _known_parameters(app: APIGatewayRestResolver, method: str, path: str) -> frozenset[str]:
+    """The query parameters that the route of this request declares, by its models."""
+    route = next(route for route in _routes(app, path) if route.method == method)
+    models = [param.field_info.annotation for param in route.dependant.query_params]
+    return frozenset(name for model in models for name in getattr(model, "model_fields", {}))
 
 
 def _check_accept(headers: Mapping[str, str]) -> None:
@@ -168,12 +182,21 @@ def _check_json(body: str) -> None:
         raise InvalidJson("the body must be a JSON object")
 
 
-def _check_query(event: Event) -> None:
-    """The same parameter twice is refused: which one was meant?"""
+def _check_query(event: Event, known: frozenset[str]) -> None:
+    """Unknown parameters, and the same one twice, are refused: what was meant is not clear."""
     given = event.get("multiValueQueryStringParameters") or {}
-    twice = [reflected(name) for name, values in given.items() if len(values or []) > 1]
-    if twice:
-        raise ValidationFailed([(name, f"{name} is given more than once") for name in twice])
+    details = [
+        (reflected(name), f"{reflected(name)} is not known here")
+        for name in given
+        if name not in known
+    ]
+    details += [
+        (name, f"{name} is given more than once")
+        for name, values in given.items()
+        if name in known and len(values or []) > 1
+    ]
+    if details:
+        raise ValidationFailed(details)
 
 
 def _store_down() -> StoreUnavailable:

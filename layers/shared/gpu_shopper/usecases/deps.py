@@ -55,6 +55,7 @@ class Probe(Protocol):
         private_pem: str,
         pinned_host_key: str | None,
         settings: Settings,
+        /,
     ) -> SshTry: ...
 
 

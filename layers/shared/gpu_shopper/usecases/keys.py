@@ -41,7 +41,7 @@ def create_key(
     """Make a key. Only the SHA-256 of its secret is stored."""
     secret = deps.new_secret()
     key = ApiKey(
-        id=deps.new_id().replace("-", "")[:8],
+        id=deps.new_id()[-8:],
         role=role,
         secret_sha256=digest(secret),
         created_at=deps.now(),

@@ -1,0 +1,61 @@
+"""The API functions, wired to a fresh world."""
+
+from __future__ import annotations
+
+import importlib
+import io
+from types import ModuleType
+
+import pytest
+from aws_lambda_powertools import Logger
+
+from gpu_shopper.edge import wiring
+from gpu_shopper.edge.http import Frame
+from tests.functions.calls import Client
+from tests.world import World
+
+API = ("inventory_api", "sessions_api", "operator_api")
+
+
+@pytest.fixture
+def wired(world: World, frame: Frame, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Every API function uses this world."""
+    for name in API:
+        monkeypatch.setattr(_module(name), "deps", lambda: world.deps)
+        monkeypatch.setattr(_module(name), "frame", lambda: frame)
+    return world
+
+
+@pytest.fixture
+def log() -> io.StringIO:
+    """What the functions log."""
+    return io.StringIO()
+
+
+@pytest.fixture
+def frame(log: io.StringIO) -> Frame:
+    """Log to memory, fresh ids, one trusted browser origin."""
+    # Loggers of one service share their first stream: each test needs a name of its own.
+    return Frame(Logger(service=wiring.new_id(), stream=log), wiring.new_id, "https://app.example")
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"functions.{name}.app")
+
+
+@pytest.fixture
+def inventory(wired: World) -> Client:
+    """The function that lists offers."""
+    return Client(_module("inventory_api").handler)
+
+
+@pytest.fixture
+def sessions(wired: World) -> Client:
+    """The function that holds sessions."""
+    return Client(_module("sessions_api").handler)
+
+
+@pytest.fixture
+def keys(wired: World) -> Client:
+    """The function for operators."""
+    return Client(_module("operator_api").handler)
