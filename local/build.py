@@ -82,8 +82,8 @@ def _slim_layer() -> None:
     stack traces in the logs still quote it.
     """
     for layer in _OUTPUT.glob("*/python"):
-        others = [each for each in layer.iterdir() if each.is_dir() and each.name != "gpu_shopper"]
-        _compile("-b", *others)
+        others = [each for each in layer.iterdir() if each.name != "gpu_shopper"]
+        _compile("-b", *(each for each in others if each.is_dir() or each.suffix == ".py"))
         for package in others:
             _remove_sources(package)
         _compile(layer / "gpu_shopper")
@@ -96,6 +96,10 @@ def _compile(*words: str | Path) -> None:
 
 
 def _remove_sources(package: Path) -> None:
-    for source in [*package.rglob("*.py"), *package.rglob("*.pyi")]:
-        if source.suffix == ".pyi" or source.with_suffix(".pyc").exists():
+    for source in [package, *package.rglob("*.py"), *package.rglob("*.pyi")]:
+        if source.suffix == ".pyi" or _is_compiled(source):
             source.unlink()
+
+
+def _is_compiled(source: Path) -> bool:
+    return source.suffix == ".py" and source.with_suffix(".pyc").exists()

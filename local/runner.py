@@ -16,7 +16,7 @@ from rich.console import Console
 
 from local import demo, endpoints, paths, ssh, stack
 from local.api import ApiRefused
-from local.build import BuildFailed
+from local.build import BuildFailed, build
 from local.endpoints import Endpoints
 from local.functions import FunctionFailed
 from local.parameters import deployment_id
@@ -74,7 +74,7 @@ class Runner:
         running = self._running()
         if running is None:
             raise NotReady("nothing is up: `make up` first")
-        self._world.deploy(running.deployment_id)
+        self._world.deploy(build(), running.deployment_id)
         self._say("deployed")
 
     def demo(self) -> None:

@@ -48,24 +48,26 @@ class World:
     def start(self, deployment_id: str, overrides: Mapping[str, str] | None = None) -> Endpoints:
         """Start, deploy and wait until the API is ready; `overrides` are template parameters."""
         keys = ProviderKeys(secrets.token_hex(16), secrets.token_hex(16))
-        self._start_processes(keys)
+        built = self._start_processes(keys)
         self._say("deploying template.yaml")
-        self.deploy(deployment_id, overrides)
+        self.deploy(built, deployment_id, overrides)
         self._say("filling the secret, first sweeps, keys")
         self._fill_secret(keys)
         return self._make_ready(deployment_id, keys)
 
-    def deploy(self, deployment_id: str, overrides: Mapping[str, str] | None = None) -> None:
-        """Build what changed and create or update the stack. Raises BuildFailed, StackFailed."""
+    def deploy(
+        self, built: Path, deployment_id: str, overrides: Mapping[str, str] | None = None
+    ) -> None:
+        """Create or update the stack from a built template. Raises StackFailed."""
         parameters = local_stage(paths.SAMCONFIG) | {
             "DeploymentId": deployment_id,
             "VastaiBaseUrl": self.simulator.url,
         }
-        stack.deploy(self.emulator.url, build(), parameters | dict(overrides or {}))
+        stack.deploy(self.emulator.url, built, parameters | dict(overrides or {}))
 
     def stop(self) -> None:
         """End both processes and all their children. Silent if nothing runs."""
-        self.emulator.stop()
+        self.emulator.kill()  # saving its state for a restart would take seconds
         self.simulator.stop()
 
     def is_running(self) -> bool:
@@ -86,7 +88,7 @@ class World:
         api, stage = stack.api_and_stage(self.emulator.url)
         return f"{self.emulator.url}/_aws/execute-api/{api}/{stage}"
 
-    def _start_processes(self, keys: ProviderKeys) -> None:
+    def _start_processes(self, keys: ProviderKeys) -> Path:
         self._say("building template.yaml, starting the emulator and the simulator")
         with ThreadPoolExecutor(3) as pool:
             building = pool.submit(build)
@@ -94,7 +96,7 @@ class World:
             simulating = pool.submit(self.simulator.start, **asdict(keys))
             emulating.result()
             simulating.result()
-            building.result()
+            return building.result()
 
     def _fill_secret(self, keys: ProviderKeys) -> None:
         physical_id = stack.physical_ids(self.emulator.url)["VastaiSecret"]
