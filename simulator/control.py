@@ -73,11 +73,7 @@ class Control:
         return _answer(values)
 
     async def _configure(self, request: web.Request) -> web.Response:
-        changed = self._world.knobs.update(await _body(request))
-        if "speed" in changed:
-            self._world.clock.set_speed(changed["speed"])
-        if "seed" in changed:
-            self._world.remake_markets()
+        self._world.configure(await _body(request))
         return await self._config(request)
 
     async def _rules(self, _request: web.Request) -> web.Response:

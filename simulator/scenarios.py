@@ -57,5 +57,5 @@ SCENARIOS: dict[str, list[dict[str, Any]]] = {
 def install(world: World, name: str) -> list[Rule]:
     """Post the rules of a scenario and set its churn; the answer is the rules."""
     if name in ("market", "worst_day"):
-        world.knobs.update({"churn": _CHURN})
+        world.configure({"churn": _CHURN})
     return [world.rules.add({"provider": "vastai", **rule}) for rule in SCENARIOS[name]]

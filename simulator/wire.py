@@ -87,6 +87,10 @@ class Provider(Protocol):
         """A fresh market and no state."""
         ...
 
+    def knobs_changed(self) -> None:
+        """Some knob of `/_test/config` was set."""
+        ...
+
     def offer_facts(self, call: Call) -> tuple[str | None, str | None]:
         """(offer id, GPU name) that a create asks for."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from simulator.clock import Clock
 from simulator.faults.rules import RuleBook
@@ -49,6 +50,16 @@ class World:
         self.fleet.clear()
         self.journal.clear()
         self.remake_markets()
+
+    def configure(self, body: Any) -> None:
+        """Set knobs and let them take effect. Raises BadField before changing anything."""
+        changed = self.knobs.update(body)
+        if "speed" in changed:
+            self.clock.set_speed(changed["speed"])
+        if "seed" in changed:
+            self.remake_markets()
+        for provider in self.providers.values():
+            provider.knobs_changed()
 
     def remake_markets(self) -> None:
         """Fresh markets for the seed and size in force."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator import draws
+from simulator.clock import Timer
 from simulator.vastai.machines import Ask, ask_sizes, build_machine, listed_price, parts_model
 
 if TYPE_CHECKING:
@@ -25,10 +26,16 @@ class Churn:
         self._rng = draws.seeded("churn", seed)
         self._owed = dict.fromkeys(("rented", "vanish", "appear", "price"), 0.0)
         self._next_id = _RELISTED_FROM
-        self._again()
+        self._timer: Timer | None = None
+        self.rearm()
 
-    def _again(self) -> None:
-        self._vast.clock.later(TICK_S, self._tick)
+    def rearm(self) -> None:
+        """Tick while any share is above 0, and only then."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if any(self._vast.world.knobs.values["churn"].values()):
+            self._timer = self._vast.clock.later(TICK_S, self._tick)
 
     def _tick(self) -> None:
         shares = self._vast.world.knobs.values["churn"]
@@ -47,7 +54,7 @@ class Churn:
             while self._owed[name] >= 1:
                 self._owed[name] -= 1
                 move()
-        self._again()
+        self.rearm()
 
     def _any_ask(self) -> Ask:
         return self._rng.choice(self._vast.book.asks)

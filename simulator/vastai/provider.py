@@ -57,6 +57,10 @@ class VastAi:
         self.keys.clear()
         self._churn.restart(seed)
 
+    def knobs_changed(self) -> None:
+        """The market begins to move, or stops."""
+        self._churn.rearm()
+
     def ask_of(self, instance: Instance) -> Ask:
         """The offer behind a rented machine; it stays known when it left the market."""
         ask = self.book.get(int(instance.offer_id))

@@ -1,0 +1,96 @@
+"""Keys, credit, charges, templates, paths."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.simulator import driver
+from tests.simulator.driver import Sim
+
+
+def test_no_key_is_403_and_any_key_will_do_by_default(sim: Sim) -> None:
+    sim.key = ""
+    refused = sim.ask("GET", "/api/v0/users/current/")
+    assert (refused.status_code, refused.json()["error"]) == (403, "auth_error")
+    sim.key = "whatever"
+    assert sim.ask("GET", "/api/v0/users/current/").status_code == 200
+
+
+def test_a_wrong_key_is_404_auth_error_when_keys_are_required(sim: Sim) -> None:
+    sim.control("POST", "config", {"require_key": {"vastai": ["right"]}})
+    sim.key = "wrong"
+    refused = sim.ask("GET", "/api/v1/instances/")
+    assert (refused.status_code, refused.json()["error"]) == (404, "auth_error")
+    sim.key = "right"
+    assert sim.ask("GET", "/api/v1/instances/").status_code == 200
+    by_query = sim.ask("GET", "/api/v1/instances/?api_key=right", headers={"Authorization": ""})
+    assert by_query.status_code == 200
+
+
+def test_keys_of_the_command_line_are_the_only_ones_and_survive_a_reset() -> None:
+    process, url = driver.start("--vastai-key", "one", "--vastai-key", "two", "--offers", "5")
+    try:
+        for given, status in (("one", 200), ("two", 200), ("three", 404)):
+            answer = Sim(url, given).ask("GET", "/api/v1/instances/")
+            assert answer.status_code == status
+        Sim(url).reset()
+        assert Sim(url, "three").ask("GET", "/api/v1/instances/").status_code == 404
+    finally:
+        assert driver.stop(process) == 0
+
+
+def test_credit_falls_by_what_the_machines_cost(sim: Sim) -> None:
+    instance_id = sim.rent()
+    price = sim.truth(instance_id)["price_per_hour"]
+    sim.advance(2 * 3600 - 1)
+    user = sim.ask("GET", "/api/v0/users/current/").json()
+    assert user["credit"] == pytest.approx(100 - 2 * price, abs=1e-5)
+
+
+def test_charges_agree_with_the_ledger_to_the_cent(sim: Sim) -> None:
+    sim.rent(label="a")
+    sim.advance(36_000)
+    day = {"day": {"gte": 0, "lte": time.time() + 100_000}}
+    answer = sim.ask("GET", "/api/v0/charges/", params={"select_filters": json.dumps(day)}).json()
+    ledger = sim.control("GET", "ledger")["instances"]
+    (charge,) = answer["results"]
+    assert charge["source"] == f"instance-{ledger[0]['id']}"
+    assert charge["amount"] == pytest.approx(ledger[0]["usd"], abs=0.005)
+    assert charge["metadata"]["label"] == "a"
+
+
+def test_charges_without_a_day_are_refused(sim: Sim) -> None:
+    assert sim.ask("GET", "/api/v0/charges/").status_code == 400
+
+
+def test_templates_tell_hash_image_and_filters_as_text(sim: Sim) -> None:
+    everything = sim.ask("GET", "/api/v0/template/").json()
+    assert everything["templates_found"] == len(everything["templates"])
+    only = sim.ask(
+        "GET", "/api/v0/template/", params={"select_filters": '{"recommended":{"eq":true}}'}
+    ).json()["templates"]
+    assert 0 < len(only) < everything["templates_found"]
+    ollama = next(row for row in only if "Ollama" in row["name"])
+    assert ollama["hash_id"] == "38a9dab633743d43107eb9a80d4ada9e"
+    assert json.loads(ollama["extra_filters"])["gpu_ram"] == {"gte": 8000}
+
+
+@pytest.mark.parametrize("path", ["/api/v0/users/current", "/api/v0/users/current/"])
+def test_paths_work_with_and_without_a_trailing_slash(sim: Sim, path: str) -> None:
+    assert sim.ask("GET", path).status_code == 200
+
+
+def test_strict_slash_redirects_a_path_without_one(sim: Sim) -> None:
+    sim.control("POST", "config", {"strict_slash": True})
+    answer = sim.ask("GET", "/api/v0/users/current", allow_redirects=False)
+    assert answer.status_code == 301
+    assert answer.headers["Location"] == "/api/v0/users/current/"
+
+
+def test_an_unknown_path_is_not_found_in_json(sim: Sim) -> None:
+    answer = sim.ask("GET", "/api/v0/nothing/")
+    assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
+    assert sim.ask("GET", "/_test/nothing").status_code == 404
