@@ -86,14 +86,14 @@ def deps() -> Deps:
 def provider(name: str) -> Provider:
     """The adapter of `name`, with credentials from its secret. Raises ProviderAuth without."""
     # Imported here because only functions that may call providers should pay for it.
-    from gpu_shopper.providers import registry
+    from gpu_shopper.providers.registry import build
 
     secret_id = required(os.environ, f"{name.upper()}_SECRET")
 
     def credentials(fresh: bool) -> str:
         return secret_values().field(secret_id, "api_key", fresh=fresh)
 
-    return registry.build(
+    return build(
         name,
         base_url=required(os.environ, f"{name.upper()}_BASE_URL"),
         credentials=credentials,
