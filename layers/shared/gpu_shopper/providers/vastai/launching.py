@@ -28,7 +28,11 @@ ATTACH_READ_TIMEOUT_S = 10.0
 ATTACH_LIMIT_S = 30.0
 """All keys together: a launch must end within its step's time."""
 
+SECRET_CHARS = 8
+"""Shorter values are ordinary words, and taking them out would make errors unreadable."""
+
 _ASK_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+_KEY_BLOB = re.compile(r"AAAA[A-Za-z0-9+/]{16,}={0,2}")
 _ALREADY_THERE = re.compile(r"already (?:exists|attached|associated|added)", re.IGNORECASE)
 
 
@@ -93,38 +97,40 @@ def _send(http: HttpClient, call: Call) -> Reply:
 
 def _without_secrets(failure: ProviderError, request: LaunchRequest) -> ProviderError:
     """The same failure, in case the provider's text repeats what we sent."""
-    secrets = [request.on_start_cmd or "", *request.env.values()]
-    secrets += [part for key in request.ssh_public_keys for part in (key, *key.split()[1:2])]
-    text = failure.message
-    for secret in sorted(map(provider_text, secrets), key=len, reverse=True):
-        if len(secret) >= 8:  # shorter ones are ordinary words
-            text = text.replace(secret, "[redacted]")
-    failure.message, failure.args = text, (text,)
+    secrets = [request.on_start_cmd or "", *request.env.values(), *request.ssh_public_keys]
+    failure.message = _redacted(failure.message, secrets)
+    failure.args = (failure.message,)
     return failure
 
 
+def _redacted(text: str, secrets: Iterable[str]) -> str:
+    """`text` without any of `secrets` and without any SSH key."""
+    for secret in sorted(map(provider_text, secrets), key=len, reverse=True):
+        if len(secret) >= SECRET_CHARS:
+            text = text.replace(secret, "[redacted]")
+    return _KEY_BLOB.sub("[key]", text)
+
+
 def _attach(http: HttpClient, instance_id: str, key: str, deadline_s: float) -> str | None:
-    path = f"/api/v0/instances/{path_id(instance_id)}/ssh/"
-    call = Call(
-        method="POST", path=path, body={"ssh_key": key}, read_timeout_s=ATTACH_READ_TIMEOUT_S
-    )
     error: str | None = "no time was left"
     for tried in range(ATTACH_TRIES):
         pause_s = ATTACH_PAUSE_S * tried
         if http.clock_s() + pause_s + ATTACH_READ_TIMEOUT_S > deadline_s:
             return error
         http.wait(pause_s)
-        error = _attach_once(http, call, key)
+        error = _attach_once(http, instance_id, key)
         if error is None:
             return None
     return error
 
 
-def _attach_once(http: HttpClient, call: Call, key: str) -> str | None:
+def _attach_once(http: HttpClient, instance_id: str, key: str) -> str | None:
     try:
-        reply = http.write(call)
+        path = f"/api/v0/instances/{path_id(instance_id)}/ssh/"
+        body, timeout_s = {"ssh_key": key}, ATTACH_READ_TIMEOUT_S
+        reply = http.write(Call(method="POST", path=path, body=body, read_timeout_s=timeout_s))
     except (Unanswered, ShopperError) as exc:
         return provider_text(str(exc), 200)
     if says_yes(reply) or _ALREADY_THERE.search(reply.text()):
         return None
-    return provider_text(error_text(reply).replace(key, "[key]"), 200)
+    return provider_text(_redacted(error_text(reply), [key]), 200)
