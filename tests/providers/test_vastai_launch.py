@@ -16,11 +16,10 @@ from gpu_shopper.errors import (
     RateLimited,
     RentedDespiteError,
 )
-from tests.providers.stub import Answer, Keys, Network, StoppedClock
+from tests.providers.stub import Answer, Keys, Network
 from tests.providers.vastai_shapes import (
     BAD_KEY,
     DONE,
-    HTML_502,
     KEY,
     LABEL,
     NO_CONNECT,
@@ -224,57 +223,6 @@ def test_a_start_up_command_may_have_4000_characters_and_no_more() -> None:
     with pytest.raises(LaunchRejected):
         vast(Network(RENTED)).launch(launch_request(on_start_cmd="x" * 4_001))
     assert len(network.sent[0].body["onstart"]) == 4_000
-
-
-def test_every_key_is_attached_to_the_new_instance() -> None:
-    network = Network(RENTED, DONE)
-    launched = vast(network).launch(launch_request(ssh_public_keys=(KEY, KEY + "2")))
-    assert launched.key_error is None
-    assert network.methods() == [ASKS, ATTACH, ATTACH]
-    assert [one.body for one in network.sent[1:]] == [{"ssh_key": KEY}, {"ssh_key": KEY + "2"}]
-
-
-@pytest.mark.parametrize(
-    "failure", [HTML_502, error("no_such_instance", status=404), TIMED_OUT, Answer("<html>")]
-)
-def test_attaching_a_key_is_tried_again(failure: Answer | Exception) -> None:
-    """QA-C1"""
-    clock = StoppedClock()
-    network = Network(RENTED, failure, failure, DONE)
-    assert vast(network, clock=clock).launch(launch_request()).key_error is None
-    assert network.methods() == [ASKS, ATTACH, ATTACH, ATTACH]
-    assert clock.waits == [0.0, 1.0, 2.0]
-
-
-def test_a_key_that_is_there_already_is_attached() -> None:
-    network = Network(RENTED, TIMED_OUT, error("invalid_args", "ssh key already exists"))
-    assert vast(network).launch(launch_request()).key_error is None
-
-
-@pytest.mark.parametrize("failure", [HTML_502, BAD_KEY, RESET, error("bad", KEY)])
-def test_a_key_that_cannot_be_attached_is_told_and_the_launch_stands(
-    failure: Answer | Exception,
-) -> None:
-    """QA-C1"""
-    network = Network(RENTED, failure)
-    launched = vast(network).launch(launch_request(ssh_public_keys=(KEY, KEY + "2")))
-    assert launched.instance_id == "33402296"
-    assert launched.key_error
-    assert "AAAA" not in launched.key_error
-    assert set(network.methods()[1:]) == {ATTACH}
-
-
-def test_attaching_keys_ends_in_time_for_the_launch_to_be_stored() -> None:
-    clock = StoppedClock()
-
-    def slow(_sent: object) -> Answer:
-        clock.now_s += 10
-        return HTML_502
-
-    network = Network(RENTED, slow)
-    keys = tuple(f"{KEY}{number}" for number in range(9))
-    assert vast(network, clock=clock).launch(launch_request(ssh_public_keys=keys)).key_error
-    assert clock.now_s <= 30
 
 
 def test_an_error_never_repeats_our_secrets() -> None:
