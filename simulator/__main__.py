@@ -4,24 +4,42 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
+import sys
 
 from simulator.server import Options, serve
+
+_CHUNK = 4096
 
 
 def main() -> None:
     """Parse the command line and serve until SIGINT or SIGTERM."""
-    asyncio.run(_until_signalled(_options()))
+    given = _arguments()
+    asyncio.run(_until_told(_options(given), watch_input=given.until_stdin_closes))
 
 
-async def _until_signalled(options: Options) -> None:
+async def _until_told(options: Options, *, watch_input: bool) -> None:
     stop = asyncio.Event()
+    if watch_input:
+        _stop_at_end_of_input(stop)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await serve(options, stop)
 
 
-def _options() -> Options:
+def _stop_at_end_of_input(stop: asyncio.Event) -> None:
+    """Whoever started us holds our standard input; when it dies, we end as well."""
+    descriptor = sys.stdin.fileno()
+
+    def look() -> None:
+        if not os.read(descriptor, _CHUNK):
+            stop.set()
+
+    asyncio.get_running_loop().add_reader(descriptor, look)
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="simulator", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8888, help="0 takes a free one")
@@ -33,7 +51,13 @@ def _options() -> Options:
     parser.add_argument(
         "--tensordock-token", action="append", metavar="TOKEN", help="the same for TensorDock"
     )
-    given = parser.parse_args()
+    parser.add_argument(
+        "--until-stdin-closes", action="store_true", help="end with the program that started it"
+    )
+    return parser.parse_args()
+
+
+def _options(given: argparse.Namespace) -> Options:
     keys = {"vastai": given.vastai_key, "tensordock": given.tensordock_token}
     required = {name: values for name, values in keys.items() if values}
     return Options(given.host, given.port, given.seed, given.offers, required or None)

@@ -18,6 +18,7 @@ from simulator.wire import Provider
 from simulator.world import World
 
 NAME = "gpu-shopper-simulator"
+_FEW = 1000  # offers shown when no limit is given
 _NUMBER = checks.number()
 _Endpoint = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -135,14 +136,16 @@ class Control:
         patch.apply(self._world, instance, await _body(request))
         return _answer(instance.truth(self._world.clock.now_s()))
 
-    async def _offers(self, _request: web.Request) -> web.Response:
+    async def _offers(self, request: web.Request) -> web.Response:
+        given = checks.known(dict(request.query), {"limit"})
+        limit = int(given.get("limit", _FEW)) if given.get("limit", "0").isdigit() else _FEW
         counts = {name: p.offer_counts() for name, p in self._world.providers.items()}
         rows = [
             {"provider": name, **row}
             for name, provider in self._world.providers.items()
             for row in provider.show_offers()
         ]
-        return _answer({"counts": counts, "offers": rows})
+        return _answer({"counts": counts, "offers": rows[:limit]})
 
     async def _change_offers(self, request: web.Request) -> web.Response:
         body = dict(checks.mapping("body", await _body(request)))

@@ -178,7 +178,8 @@ class Sim:
 def start(*arguments: str) -> tuple[subprocess.Popen[str], str]:
     """A simulator on a free port, and its URL; fails when it does not come up in time."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "simulator", "--port", "0", *arguments],
+        [sys.executable, "-m", "simulator", "--port", "0", "--until-stdin-closes", *arguments],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -198,5 +199,6 @@ def stop(process: subprocess.Popen[str]) -> int:
         return process.wait(TIMEOUT_S)
     finally:
         process.kill()
-        if process.stdout:
-            process.stdout.close()
+        for pipe in (process.stdin, process.stdout):
+            if pipe:
+                pipe.close()

@@ -9,7 +9,17 @@ import pytest
 import requests
 
 from simulator.scenarios import SCENARIOS
+from tests.simulator import driver
 from tests.simulator.driver import KeyPair, Sim, until
+
+
+def test_the_simulator_ends_with_the_program_that_started_it() -> None:
+    process, url = driver.start("--offers", "5")
+    assert process.stdin
+    process.stdin.close()
+    assert process.wait(5) == 0
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url + "/health", timeout=5)
 
 
 def test_health_says_what_this_is(sim: Sim) -> None:
