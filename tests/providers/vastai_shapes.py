@@ -6,6 +6,7 @@ from typing import Any
 
 import requests
 from urllib3 import HTTPConnectionPool
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
 from gpu_shopper.core.instances import LaunchRequest
@@ -156,7 +157,9 @@ THROTTLED = [
     ),
 ]
 _POOL = HTTPConnectionPool("vast.test")
-REFUSED = requests.ConnectionError(MaxRetryError(_POOL, "/", NewConnectionError(_POOL, "refused")))
+REFUSED = requests.ConnectionError(
+    MaxRetryError(_POOL, "/", NewConnectionError(HTTPConnection("vast.test"), "refused"))
+)
 RESET = requests.ConnectionError(ProtocolError("Connection aborted.", ConnectionResetError(104)))
 TIMED_OUT = requests.ReadTimeout("Read timed out.")
 NO_CONNECT = requests.ConnectTimeout("timed out")

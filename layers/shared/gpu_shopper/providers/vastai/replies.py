@@ -43,11 +43,9 @@ _TAKEN = re.compile(
 )
 _INTERVAL = re.compile(r"threshold ?= ?([0-9]{1,3}(?:\.[0-9]{1,3})?)")
 _DEFINITE_STATUS = frozenset((400, 402, 403, 404, 405, 406, 409, 410, 413, 415, 422))
-_DEFINITE_ERRORS = frozenset(
-    [
-        *("invalid_args", "invalid_price", "invalid_request", "bad_request"),
-        *("insufficient_credit", "no_ssh_key_for_vm"),
-    ]
+_DEFINITE_ERRORS = (
+    *("invalid_args", "invalid_price", "invalid_request", "bad_request"),
+    *("insufficient_credit", "no_ssh_key_for_vm"),
 )
 
 
@@ -61,8 +59,7 @@ def body_of(reply: Reply) -> dict[str, Any]:
 
 def error_text(reply: Reply) -> str:
     """The provider's explanation: cleaned, at most 1,000 characters, and no HTML."""
-    body = _object(reply)
-    parts = [str(body[key]) for key in _ERROR_KEYS if isinstance(body.get(key), str | int)]
+    parts = _explanation(_object(reply))
     if not parts and not reply.body.lstrip().startswith((b"<", b"{", b"[")):
         parts = [reply.text()]
     return provider_text(f"status {reply.status}: {': '.join(parts) or 'no explanation'}")
@@ -117,7 +114,7 @@ def launch_failure(reply: Reply) -> ProviderError | None:
 
 
 def _judged(reply: Reply, body: dict[str, Any], text: str) -> ProviderError:
-    says_no = body.get("success") is not True and any(body.get(key) for key in _ERROR_KEYS)
+    says_no = body.get("success") is not True and bool(_explanation(body))
     if says_no and _NO_SUCH_ASK.search(text):
         return OfferGone(text)
     definite = reply.status in _DEFINITE_STATUS
@@ -126,6 +123,12 @@ def _judged(reply: Reply, body: dict[str, Any], text: str) -> ProviderError:
     if says_no and (definite or (reply.status == 200 and body.get("error") in _DEFINITE_ERRORS)):
         return LaunchRejected(text)
     return LaunchUncertain(text)
+
+
+def _explanation(body: dict[str, Any]) -> list[str]:
+    return [
+        str(body[key]) for key in _ERROR_KEYS if body.get(key) and isinstance(body[key], str | int)
+    ]
 
 
 def _object(reply: Reply) -> dict[str, Any]:

@@ -1,0 +1,61 @@
+"""Whoever adds a provider adds all that belongs to it."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+from gpu_shopper import providers
+from gpu_shopper.core.settings import Settings
+from gpu_shopper.errors import MissingSetting
+from gpu_shopper.providers import registry
+from tests.providers.contract import ProviderContract
+
+SHARED = {"http", "port", "registry"}
+DOCUMENT = Path(__file__).parents[2] / "docs" / "providers.md"
+ADAPTERS = sorted({one.name for one in pkgutil.iter_modules(providers.__path__)} - SHARED)
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_every_adapter_in_the_folder_is_registered(name: str) -> None:
+    """N-64"""
+    assert name in registry.PROVIDERS
+    built = registry.build(
+        name, base_url="https://provider.test", credentials=lambda _fresh: "", settings=Settings()
+    )
+    assert built.name == name
+
+
+@pytest.mark.parametrize("name", registry.PROVIDERS)
+def test_every_registered_provider_keeps_the_contract_with_and_without_the_simulator(
+    name: str,
+) -> None:
+    """N-64"""
+    module = importlib.import_module(f"tests.providers.test_{name}_contract")
+    kept = [one for one in vars(module).values() if _is_contract(one)]
+    assert {"Recorded", "Simulator"} <= {
+        word for one in kept for word in ("Recorded", "Simulator") if word in one.__name__
+    }
+
+
+def _is_contract(thing: object) -> bool:
+    return (
+        isinstance(thing, type)
+        and issubclass(thing, ProviderContract)
+        and thing is not ProviderContract
+    )
+
+
+@pytest.mark.parametrize("name", registry.PROVIDERS)
+def test_every_registered_provider_has_a_section_in_the_document(name: str) -> None:
+    """N-64"""
+    headings = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("## ")]
+    assert [line for line in headings if f"`{name}`" in line]
+
+
+def test_a_name_nobody_registered_is_refused() -> None:
+    with pytest.raises(MissingSetting, match="nowhere"):
+        registry.build("nowhere", base_url="", credentials=lambda _fresh: "", settings=Settings())
