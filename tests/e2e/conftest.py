@@ -1,19 +1,37 @@
 """The deployed world that the end-to-end tests drive, over HTTP and SSH only.
 
 One emulator with function roles enforced, one simulator and one stack serve the whole run. A test
-that breaks them for others (kills, restarts) makes its own with `make_world`.
+that breaks them for others (provider down, kills, restarts) uses `rough`, or makes its own world.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local import paths
 from local.world import World
 from tests.e2e.deployed import Deployed, deploy
+from tests.e2e.renting import Renting
+from tests.e2e.stories import Stories
+
+OFFERS = 300
+# Waits that no test could sit out; everything else is as in samconfig's local stage.
+SHORT = {
+    "GhostMinAgeS": "3",
+    "InstanceFailedForS": "3",
+    "SshAuthGraceS": "3",
+    "RefreshBackoffS": "1",
+    "RefreshBackoffCapS": "1",
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Markers of these tests."""
+    config.addinivalue_line("markers", "story(tell): judge what `tell` returned, see stories.py")
 
 
 @pytest.fixture(scope="session")
@@ -25,11 +43,31 @@ def workdir() -> Path:
 @pytest.fixture(scope="session")
 def live(workdir: Path) -> Iterator[Deployed]:
     """The world that the tests share."""
-    world = World(workdir / "shared")
+    yield from _world(workdir / "shared", **SHORT)
+
+
+@pytest.fixture(scope="session")
+def renting(live: Deployed) -> Renting:
+    """Rents in the shared world."""
+    return Renting(live)
+
+
+@pytest.fixture(scope="session")
+def stories(renting: Renting, request: pytest.FixtureRequest) -> Iterator[Stories]:
+    """The stories of all selected tests, begun together."""
+    marks = (item.get_closest_marker("story") for item in request.session.items)
+    told = Stories(renting, [mark.args[0] for mark in marks if mark is not None])
     try:
-        yield deploy(world)
+        yield told
     finally:
-        world.stop()
+        told.close()
+
+
+@pytest.fixture
+def told(stories: Stories, request: pytest.FixtureRequest) -> Any:
+    """What the story of this test returned."""
+    mark = request.node.get_closest_marker("story")
+    return stories.result(mark.args[0])
 
 
 @pytest.fixture
@@ -43,4 +81,17 @@ def make_world(workdir: Path) -> Iterator[Callable[..., Deployed]]:
 
     yield make
     for world in made:
+        world.stop()
+
+
+def _world(workdir: Path, **overrides: str) -> Iterator[Deployed]:
+    """A world with a larger market than a demo needs."""
+    world = World(workdir)
+    world.stop()  # an interrupted run may have left it
+    try:
+        live = deploy(world, **overrides)
+        live.simulator.post("/_test/reset", {"offers": OFFERS})
+        live.functions.invoke("RefreshInventoryFunction", {"provider": "vastai"})
+        yield live
+    finally:
         world.stop()

@@ -1,0 +1,141 @@
+"""Consumers of the deployed world who rent: each with a key of its own, on an offer of its own."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from local.api import Api
+from tests.e2e.deployed import Deployed, wait_for
+
+RUNNING_WITHIN_S = 60.0
+ENDED_WITHIN_S = 60.0
+TERMINAL = ("stopped", "failed")
+
+type Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rental:
+    """One session, and what its consumer holds."""
+
+    caller: Api
+    created: Row
+    private_key: str | None
+
+    @property
+    def id(self) -> str:
+        return str(self.created["id"])
+
+    @property
+    def path(self) -> str:
+        return f"/api/v1/sessions/{self.id}"
+
+    @property
+    def offer_id(self) -> str:
+        """The provider's own id of the offer, as the simulator's faults name it."""
+        return provider_id(self.created["offer_id"])
+
+    def now(self) -> Row:
+        session: Row = self.caller.get(self.path)
+        return session
+
+    def until(self, status: str, within_s: float = RUNNING_WITHIN_S) -> Row:
+        """The session in this status; fails at once when it ended otherwise."""
+
+        def reached() -> Row | None:
+            session = self.now()
+            if session["status"] in TERMINAL and session["status"] != status:
+                pytest.fail(f"{session['status']} instead of {status}: {session}")
+            return session if session["status"] == status else None
+
+        found: Row = wait_for(reached, within_s)
+        return found
+
+    def done(self) -> Row:
+        answer: Row = self.caller.post(f"{self.path}/done")
+        return answer
+
+    def end(self) -> Row:
+        """DELETE, and wait for the proof."""
+        self.caller.delete(self.path)
+        return self.until("stopped", ENDED_WITHIN_S)
+
+
+class Renting:
+    """Hands out offers of machines that no other test uses, and rents them."""
+
+    def __init__(self, live: Deployed) -> None:
+        self.live = live
+        self.rentals: list[Rental] = []
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._free = _offers_of_different_machines(live)
+
+    def offer(self) -> Row:
+        """An offer for one test alone."""
+        with self._lock:
+            return self._free.pop()
+
+    def consumer(self) -> Api:
+        """A consumer for one test alone."""
+        return self.live.new_consumer(f"renter-{next(self._numbers)}")
+
+    def rent(self, offer: Row | None = None, caller: Api | None = None, **more: Any) -> Rental:
+        """A session that has just been answered 201."""
+        caller = caller or self.consumer()
+        answer = caller.post("/api/v1/sessions", wish(offer or self.offer(), **more))
+        rental = Rental(caller, answer["session"], answer.get("ssh_private_key"))
+        self.rentals.append(rental)
+        return rental
+
+    def running(self, **more: Any) -> tuple[Rental, Row]:
+        """A rental, and its session once it runs."""
+        rental = self.rent(**more)
+        return rental, rental.until("running")
+
+
+def _offers_of_different_machines(live: Deployed) -> list[Row]:
+    offers = live.operator.get("/api/v1/inventory", limit=1000)["offers"]
+    by_machine = {offer["machine_id"]: offer for offer in reversed(offers)}
+    return list(by_machine.values())
+
+
+def wish(offer: Row, **more: Any) -> Row:
+    """The smallest body that rents `offer`."""
+    return {
+        "offer_id": offer["id"],
+        "workload_type": "ssh",
+        "reservation_hours": 1,
+        **more,
+    }
+
+
+def provider_id(offer_id: str) -> str:
+    """`vastai-123` without its prefix."""
+    return offer_id.removeprefix("vastai-")
+
+
+def together[T](times: int, act: Callable[[int], T]) -> list[T]:
+    """`act(0)`, `act(1)` … at the same moment, each in a thread of its own."""
+    barrier = threading.Barrier(times)
+
+    def at_once(number: int) -> T:
+        barrier.wait()
+        return act(number)
+
+    with ThreadPoolExecutor(times) as pool:
+        return list(pool.map(at_once, range(times)))
+
+
+def another(caller: Api) -> Api:
+    """The same caller with a connection of its own, for use in another thread."""
+    twin = Api(caller.url)
+    twin.http.headers.update(caller.http.headers)
+    return twin
