@@ -1,0 +1,171 @@
+"""The SSH probe against real servers that behave, and against sockets that do not."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import asyncssh
+import pytest
+
+from gpu_shopper.core.instances import SshAddress
+from gpu_shopper.core.polling import SshResult
+from gpu_shopper.core.settings import Settings
+from gpu_shopper.ssh.keys import KeyPair, new_pair
+from gpu_shopper.ssh.probe import try_login
+
+QUICK = replace(Settings(), ssh_connect_timeout_s=1, ssh_login_timeout_s=1, ssh_command_timeout_s=1)
+PAIR = new_pair("probe")
+
+
+class Server:
+    """An SSH server on a free loopback port, in a thread of its own."""
+
+    def __init__(self, accepted: str, answer: str = "ok\n", status: int = 0) -> None:
+        self._accepted = accepted
+        self._answer = answer
+        self._status = status
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self.host_key = asyncssh.generate_private_key("ssh-ed25519")
+
+    def __enter__(self) -> SshAddress:
+        self._thread.start()
+        future = asyncio.run_coroutine_threadsafe(self._listen(), self._loop)
+        self._server = future.result(5)
+        return SshAddress("127.0.0.1", self._server.get_port(), "root")
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._server.close)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+    async def _listen(self) -> asyncssh.SSHAcceptor:
+        return await asyncssh.listen(
+            "127.0.0.1",
+            0,
+            server_host_keys=[self.host_key],
+            authorized_client_keys=asyncssh.import_authorized_keys(self._accepted),
+            process_factory=self._run,
+        )
+
+    def _run(self, process: asyncssh.SSHServerProcess[str]) -> None:
+        process.stdout.write(self._answer)
+        process.exit(self._status)
+
+    @property
+    def public(self) -> str:
+        return " ".join(self.host_key.export_public_key().decode().split()[:2])
+
+
+def result(address: SshAddress, pair: KeyPair = PAIR, pinned: str | None = None) -> SshResult:
+    return try_login(address, pair.private_pem, pinned, QUICK).result
+
+
+@pytest.fixture
+def talks() -> Iterator[Callable[[bytes], SshAddress]]:
+    """A TCP server that says something to everybody and then hangs up, or says nothing."""
+    opened: list[socket.socket] = []
+
+    def serve(greeting: bytes) -> SshAddress:
+        listener = socket.create_server(("127.0.0.1", 0))
+        opened.append(listener)
+        threading.Thread(target=_answer, args=(listener, greeting), daemon=True).start()
+        return SshAddress("127.0.0.1", listener.getsockname()[1], "root")
+
+    yield serve
+    for one in opened:
+        one.close()
+
+
+def _answer(listener: socket.socket, greeting: bytes) -> None:
+    held = []
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        if not greeting:
+            held.append(connection)
+            continue
+        connection.sendall(greeting)
+        connection.close()
+
+
+def test_a_machine_that_takes_the_key_and_says_ok_is_ready() -> None:
+    """X-29, N-37: and shows its host key."""
+    server = Server(PAIR.public_line)
+    with server as address:
+        tried = try_login(address, PAIR.private_pem, None, QUICK)
+        assert tried.result is SshResult.READY
+        assert tried.host_key == server.public
+        assert result(address, pinned=server.public + " comment") is SshResult.READY
+
+
+def test_another_host_key_gets_no_login() -> None:
+    """N-36: the probe stops before it authenticates."""
+    with Server(PAIR.public_line) as address:
+        pinned = new_pair("other").public_line
+        assert result(address, pinned=pinned) is SshResult.HOST_KEY_CHANGED
+
+
+def test_a_refused_key_is_a_refused_login() -> None:
+    """N-34: the server answered the authentication itself."""
+    with Server(new_pair("somebody else").public_line) as address:
+        assert result(address) is SshResult.AUTH_FAILED
+
+
+@pytest.mark.parametrize(("answer", "status"), [("ok\n", 1), ("no\n", 0), ("", 0), ("okay\n", 0)])
+def test_a_login_that_runs_nothing_is_not_ready(answer: str, status: int) -> None:
+    """2.10: exit 0 and exactly ok."""
+    with Server(PAIR.public_line, answer, status) as address:
+        assert result(address) is SshResult.COMMAND_FAILED
+
+
+def test_nobody_there_is_a_refused_connection() -> None:
+    """2.10."""
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    assert result(SshAddress("127.0.0.1", port, "root")) is SshResult.CONNECTION_REFUSED
+
+
+@pytest.mark.parametrize("greeting", [b"\x00", b"SSH-2.0-x\r\n", b"HTTP/1.1 400\r\n\r\n" * 3])
+def test_a_server_that_hangs_up_in_the_handshake_refused_nobody(
+    talks: Callable[[bytes], SshAddress], greeting: bytes
+) -> None:
+    """X-13, N-34: a broken handshake is never auth_failed."""
+    assert result(talks(greeting)) is SshResult.CONNECTION_CLOSED
+
+
+def test_a_server_that_says_nothing_times_out(talks: Callable[[bytes], SshAddress]) -> None:
+    """X-13: a hanging banner is a time-out."""
+    assert result(talks(b"")) is SshResult.TIMEOUT
+
+
+def test_a_name_that_does_not_resolve_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2.10: DNS."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(-2, "unknown")
+
+    monkeypatch.setattr(socket, "create_connection", unknown)
+    assert result(SshAddress("nowhere.example", 22, "root")) is SshResult.DNS_FAILED
+
+
+def test_a_network_without_a_route_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2.10: no route."""
+
+    def no_route(*_: object, **__: object) -> None:
+        raise OSError(113, "no route to host")
+
+    monkeypatch.setattr(socket, "create_connection", no_route)
+    assert result(SshAddress("192.0.2.1", 22, "root")) is SshResult.NETWORK_UNREACHABLE
+
+
+def test_a_probe_key_that_cannot_be_used_is_our_own_fault() -> None:
+    """2.10: and no connection is made."""
+    broken = KeyPair("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n", "")
+    assert result(SshAddress("127.0.0.1", 1, "root"), broken) is SshResult.KEY_PARSE_FAILED
