@@ -27,7 +27,7 @@ def known(body: Any, names: Iterable[str], where: str = "") -> dict[str, Any]:
     return body
 
 
-def number(low: float = 0.0, high: float = float("inf")) -> Check:
+def number(low: float = 0.0, high: float = 1e9) -> Check:
     """A number within [low, high]."""
 
     def check(field: str, value: Any) -> float:

@@ -13,7 +13,7 @@ from simulator.checks import BadField
 from simulator.clock import epoch_s, rfc3339
 from simulator.faults.machines import strike_existing
 from simulator.instances import MICRO
-from simulator.knobs import PROVIDERS
+from simulator.knobs import FASTEST, PROVIDERS
 from simulator.wire import Provider
 from simulator.world import World
 
@@ -138,7 +138,7 @@ class Control:
 
     async def _offers(self, request: web.Request) -> web.Response:
         given = checks.known(dict(request.query), {"limit"})
-        limit = int(given.get("limit", _FEW)) if given.get("limit", "0").isdigit() else _FEW
+        limit = int(given.get("limit", _FEW)) if given.get("limit", "0").isdecimal() else _FEW
         counts = {name: p.offer_counts() for name, p in self._world.providers.items()}
         rows = [
             {"provider": name, **row}
@@ -149,7 +149,8 @@ class Control:
 
     async def _change_offers(self, request: web.Request) -> web.Response:
         body = dict(checks.mapping("body", await _body(request)))
-        provider = self._provider(body.pop("provider", "vastai"))
+        name = checks.one_of(*PROVIDERS)("provider", body.pop("provider", "vastai"))
+        provider = self._provider(name)
         provider.change_offers(body)
         return _answer(provider.offer_counts())
 
@@ -175,7 +176,7 @@ class Control:
         return _answer({"instances": rows, "total_usd": total, "alive": alive})
 
     async def _clock(self, request: web.Request) -> web.Response:
-        known = {"advance_s": _NUMBER, "speed": _NUMBER, "set": checks.anything}
+        known = {"advance_s": _NUMBER, "speed": checks.number(0, FASTEST), "set": checks.anything}
         given = checks.fields(await _body(request), known)
         clock = self._world.clock
         if "speed" in given:
@@ -221,7 +222,7 @@ def _wanted(row: dict[str, Any], given: dict[str, Any]) -> bool:
     since = given.get("since")
     if since is None:
         return True
-    return bool(row["number"] > int(since) if since.isdigit() else row["at"] >= since)
+    return bool(row["number"] > int(since) if since.isdecimal() else row["at"] >= since)
 
 
 def _guarded(act: _Endpoint) -> _Endpoint:

@@ -27,10 +27,10 @@ class Hardware:
     driver: str
     cuda: float | None
     disk_gb: float
-    cpu_name: str = "AMD EPYC 7B13 64-Core Processor"
-    cpu_cores: int = 16
-    ram_mb: int = 64_000
-    bus_offset: int = 0
+    cpu_name: str
+    cpu_cores: int
+    ram_mb: int
+    bus_offset: int
 
 
 @dataclass

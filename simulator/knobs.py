@@ -9,6 +9,7 @@ from typing import Any
 from simulator import checks
 from simulator.checks import BadField, Check
 
+FASTEST = 100_000  # seconds of the simulator in a real one
 PROVIDERS = ("vastai", "tensordock")
 _BOOT: dict[str, Check] = {
     "null_s": checks.number(),
@@ -61,7 +62,7 @@ def _rate_limit(field: str, value: Any) -> Any:
 
 _CHECKS: dict[str, Check] = {
     "seed": checks.integer(),
-    "speed": checks.number(0, 100_000),
+    "speed": checks.number(0, FASTEST),
     "realistic": checks.flag,
     "strict_slash": checks.flag,
     "strict_body": checks.flag,

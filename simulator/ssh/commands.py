@@ -93,6 +93,7 @@ def _cat(view: MachineView, words: list[str], given: str) -> tuple[str, int]:
         "/etc/os-release": 'NAME="Ubuntu"\nVERSION_ID="22.04"\nID=ubuntu\n',
         "/etc/hostname": view.hostname + "\n",
         "/root/.ssh/authorized_keys": "".join(line + "\n" for line in view.usable_keys()),
+        "/proc/cpuinfo": f"model name\t: {view.hardware.cpu_name}\n" * view.hardware.cpu_cores,
         "/proc/meminfo": f"MemTotal:       {view.hardware.ram_mb * 1024} kB\n",
     }
     if not words:

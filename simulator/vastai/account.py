@@ -63,7 +63,7 @@ class Account:
         except ValueError:
             return errors.error(400, "invalid_request", "Invalid query parameters")
         day = filters.get("day") if isinstance(filters, dict) else None
-        if not isinstance(day, dict):
+        if not isinstance(day, dict) or not all(isinstance(v, int | float) for v in day.values()):
             return errors.error(400, "invalid_request", "select_filters.day is required")
         results = [self._charge(i) for i in self._mine() if self._within(i, day)]
         part = results[start : start + limit]
@@ -81,7 +81,7 @@ class Account:
     def _within(self, instance: Instance, day: dict[str, Any]) -> bool:
         end_s = instance.ended_s or self._vast.clock.now_s()
         first, last = day.get("gte", day.get("gt", 0)), day.get("lte", day.get("lt", 1e12))
-        return float(end_s) >= float(first) and instance.created_s <= float(last)
+        return bool(end_s >= first and instance.created_s <= last)
 
     def _charge(self, instance: Instance) -> dict[str, Any]:
         now_s = self._vast.clock.now_s()

@@ -89,4 +89,4 @@ def failed_in_body(status_in_body: int, text: str) -> Reply:
 
 
 def _number(text: str) -> int | str:
-    return int(text) if text.isdigit() else text
+    return int(text) if text.isdecimal() else text

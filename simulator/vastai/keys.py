@@ -130,7 +130,7 @@ def _live(call: Call) -> Instance | None:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdigit() else -1
+    return int(text) if text.isdecimal() else -1
 
 
 def _key_line(call: Call) -> str | None:

@@ -60,7 +60,7 @@ def _limit(text: str | None, page_size: int) -> int:
 def _start(token: str | None) -> int:
     if not token or token == "null":  # noqa: S105 - a page cursor, not a secret
         return 0
-    if not token.startswith("v1-") or not token[3:].isdigit():
+    if not token.startswith("v1-") or not token[3:].isdecimal():
         raise BadListing("invalid_token", "Invalid pagination token")
     return int(token[3:])
 
@@ -86,7 +86,7 @@ def _condition(name: str, condition: Any) -> dict[str, Any]:
 def _ordered(rows: list[Row], text: str | None) -> list[Row]:
     order = _parsed("order_by", text, list) or [{"col": "id", "dir": "asc"}]
     for part in reversed(order):
-        if not isinstance(part, dict) or (rows and part.get("col") not in rows[0]):
+        if not isinstance(part, dict) or (rows and str(part.get("col")) not in rows[0]):
             raise BadListing("invalid_request", "order_by: not a valid column")
         column, down = str(part.get("col")), part.get("dir") == "desc"
         rows = sorted(rows, key=lambda row, c=column: _sortable(row[c]), reverse=down)

@@ -58,12 +58,12 @@ def change(book: Book, body: Any) -> None:
     Raises BadField.
     """
     given = checks.known(body, {"add", "remove", "set"})
-    removed = [_known(book, "remove", ident) for ident in given.get("remove") or []]
+    removed = [_known(book, "remove", ident) for ident in _list("remove", given)]
     settings = {
         ident: (_known(book, "set", ident), checks.fields(values, _SET, f"set.{ident}"))
         for ident, values in checks.mapping("set", given.get("set") or {}).items()
     }
-    added = [_new_ask(book, number, spec) for number, spec in enumerate(given.get("add") or [])]
+    added = [_new_ask(book, number, spec) for number, spec in enumerate(_list("add", given))]
     for ask in removed:
         ask.listed = False
     for ask, values in settings.values():
@@ -71,8 +71,15 @@ def change(book: Book, body: Any) -> None:
     book.add(added)
 
 
+def _list(field: str, given: dict[str, Any]) -> list[Any]:
+    value = given.get(field) or []
+    if not isinstance(value, list):
+        raise BadField(field, "must be a list")
+    return value
+
+
 def _known(book: Book, field: str, ident: Any) -> Ask:
-    ask = book.get(int(ident)) if str(ident).isdigit() else None
+    ask = book.get(int(ident)) if str(ident).isdecimal() else None
     if ask is None:
         raise BadField(field, f"no offer {ident}")
     return ask

@@ -73,7 +73,7 @@ class VastAi:
         text = call.args.get("ask_id")
         if text is None:
             return None, None
-        ask = self.book.get(int(text)) if text.isdigit() else None
+        ask = self.book.get(int(text)) if text.isdecimal() else None
         return text, ask.machine.model.name if ask else None
 
     def refuse_key(self, call: Call) -> Reply | None:
@@ -114,7 +114,7 @@ class VastAi:
 
     def reprice_offer(self, offer_id: str, factor: float) -> None:
         """Multiply the GPU price of an ask."""
-        ask = self.book.get(int(offer_id)) if offer_id.isdigit() else None
+        ask = self.book.get(int(offer_id)) if offer_id.isdecimal() else None
         if ask is not None:
             self.book.reprice(ask, round(ask.dph_base * factor, 6))
 

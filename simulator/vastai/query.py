@@ -141,9 +141,9 @@ def _storage(raw: Any) -> float:
 
 def _type(raw: Any) -> str:
     kind = "on-demand" if raw is None else raw
-    if kind not in TYPES:
+    if not isinstance(kind, str) or kind not in TYPES:
         raise BadQuery(f"q.type: Input should be one of {sorted(TYPES)}")
-    return str(kind)
+    return kind
 
 
 def make_test(op: str, wanted: Any, sample: Any, *, holes: bool = True) -> Test:
@@ -179,7 +179,7 @@ def _coerced(value: Any, sample: Any) -> Any:
 
 
 def _number(text: str) -> Any:
-    if text.count(".") == 2 and text.replace(".", "").isdigit():
+    if text.count(".") == 2 and text.replace(".", "").isdecimal():
         return fields.driver_number(text)
     try:
         return float(text)

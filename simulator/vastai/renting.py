@@ -59,7 +59,7 @@ class Renting:
         return None
 
     def _rentable(self, text: str) -> Ask | None:
-        ask = self._vast.book.get(int(text)) if text.isdigit() else None
+        ask = self._vast.book.get(int(text)) if text.isdecimal() else None
         return ask if ask is not None and ask.rentable else None
 
     def _rent(self, call: Call, ask: Ask, body: dict[str, Any]) -> Reply:

@@ -68,7 +68,10 @@ def test_reset_forgets_machines_rules_knobs_journal_and_offers(sim: Sim, key: Ke
         ("clock", {"set": "yesterday"}, "set"),
         ("clock", {"set": "2001-01-01T00:00:00Z"}, "set"),
         ("scenario", {}, "name"),
+        ("clock", {"speed": 1e300}, "speed"),
         ("offers", {"remove": ["1"]}, "remove"),
+        ("offers", {"add": True}, "add"),
+        ("offers", {"provider": {}}, "provider"),
     ],
 )
 def test_unknown_or_wrong_fields_are_named(

@@ -53,6 +53,7 @@ def test_labels_are_counted(sim: Sim) -> None:
         ({"select_filters": '{"dph_total":{"lt":1}}'}, "invalid_request"),
         ({"select_filters": "{"}, "invalid_request"),
         ({"order_by": '[{"col":"nothing"}]'}, "invalid_request"),
+        ({"order_by": '[{"col":[1]}]'}, "invalid_request"),
     ],
 )
 def test_a_malformed_list_request_is_refused(sim: Sim, query: dict[str, str], error: str) -> None:

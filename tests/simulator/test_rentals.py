@@ -52,7 +52,7 @@ def test_a_taken_ask_is_no_such_ask_until_its_machine_is_gone(sim: Sim) -> None:
     assert sim.create(ask_id).json()["success"] is True
 
 
-@pytest.mark.parametrize("ask_id", ["77", "not-a-number"])
+@pytest.mark.parametrize("ask_id", ["77", "not-a-number", "²", "-1"])
 def test_an_unknown_ask_is_no_such_ask(sim: Sim, ask_id: str) -> None:
     answer = sim.ask("PUT", f"/api/v0/asks/{ask_id}/", {"image": "x"})
     assert answer.status_code == 400

@@ -145,6 +145,7 @@ def test_the_virtual_fields_speak_of_other_columns(sim: Sim) -> None:
         {"order": "dph_total"},
         {"limit": "many"},
         {"type": "forever"},
+        {"type": []},
         {"q": {}},
         {"no_such_column": {"eq": 1}},
         [],
