@@ -10,7 +10,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from gpu_shopper import __version__
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.edge import http
-from gpu_shopper.edge.answers import HealthBody, InventoryBody, OfferBody, ReadyBody
+from gpu_shopper.edge.answers.offers import InventoryBody, OfferBody
+from gpu_shopper.edge.answers.status import HealthBody, ReadyBody
 from gpu_shopper.edge.bodies import InventoryQuery
 from gpu_shopper.edge.callers import admit
 from gpu_shopper.edge.inventory import (

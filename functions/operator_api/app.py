@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from gpu_shopper.core.api_keys import Role
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.edge import http
-from gpu_shopper.edge.answers import KeyBody, KeysBody, NewKeyBody, RevokedBody
+from gpu_shopper.edge.answers.keys import KeyBody, KeysBody, NewKeyBody, RevokedBody
 from gpu_shopper.edge.bodies import CreateKeyBody, KeysQuery
 from gpu_shopper.edge.callers import admit, operator_of
 from gpu_shopper.edge.keys import checked_new_key, listed_keys

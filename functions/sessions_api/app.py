@@ -11,7 +11,7 @@ from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import TERMINAL
 from gpu_shopper.edge import http
-from gpu_shopper.edge.answers import (
+from gpu_shopper.edge.answers.sessions import (
     CreatedBody,
     ExtendedBody,
     SessionBody,

@@ -6,7 +6,7 @@ from gpu_shopper.core import offer_ids
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.inventory import Filters, ProviderView, Sort
 from gpu_shopper.core.settings import Settings
-from gpu_shopper.edge.answers import InventoryBody, OfferBody, ProviderBody
+from gpu_shopper.edge.answers.offers import InventoryBody, OfferBody, ProviderBody
 from gpu_shopper.edge.bodies import InventoryQuery, microusd
 from gpu_shopper.edge.problems import reflected
 from gpu_shopper.errors import ValidationFailed

@@ -7,7 +7,7 @@ from datetime import datetime
 from gpu_shopper.core.api_keys import ApiKey, Caller
 from gpu_shopper.core.instants import from_text
 from gpu_shopper.edge import cursors
-from gpu_shopper.edge.answers import KeyBody, KeysBody
+from gpu_shopper.edge.answers.keys import KeyBody, KeysBody
 from gpu_shopper.edge.bodies import CreateKeyBody, KeysQuery
 from gpu_shopper.errors import ValidationFailed
 from gpu_shopper.usecases import keys

@@ -8,7 +8,7 @@ from gpu_shopper.core.api_keys import Caller, Role
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import State
 from gpu_shopper.edge import cursors
-from gpu_shopper.edge.answers import SessionBody, SessionsBody
+from gpu_shopper.edge.answers.sessions import SessionBody, SessionsBody
 from gpu_shopper.edge.bodies import CreateSessionBody, SessionsQuery, microusd
 from gpu_shopper.edge.inventory import checked_provider, offer_id_of
 from gpu_shopper.errors import Forbidden, SessionNotFound, ValidationFailed

@@ -1,107 +1,17 @@
-"""Answers: sessions, offers and keys as callers see them. Nothing secret has a field here."""
+"""Sessions and their attempts."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, ClassVar
 
-from gpu_shopper.core.api_keys import ApiKey
 from gpu_shopper.core.costs import attempt_cost, session_cost
 from gpu_shopper.core.instants import to_text
-from gpu_shopper.core.inventory import Shown as ShownOffer
 from gpu_shopper.core.money import to_usd
 from gpu_shopper.core.session import Attempt, Session
 from gpu_shopper.core.ssh_keys import fingerprint, known_hosts_line
+from gpu_shopper.edge.answers.values import instant, usd
 from gpu_shopper.edge.bodies import Shown
-
-
-def _at(instant: datetime | None) -> str | None:
-    return to_text(instant) if instant else None
-
-
-def _usd(microusd: int | None) -> float | None:
-    return None if microusd is None else to_usd(microusd)
-
-
-class OfferBody(Shown):
-    """One offer."""
-
-    NULLABLE: ClassVar[frozenset[str]] = frozenset(
-        {
-            "vram_gb",
-            "country",
-            "reliability",
-            "cuda_version",
-            "machine_id",
-            "price_percentile_7d",
-        }
-    )
-
-    id: str
-    provider: str
-    provider_id: str
-    gpu_type: str
-    gpu_name_raw: str
-    gpu_count: int
-    vram_gb: int | None
-    price_per_hour: float
-    location: str
-    country: str | None
-    reliability: float | None
-    available: bool = True
-    max_duration_hours: int
-    fetched_at: str
-    availability_confidence: float
-    cuda_version: float | None
-    machine_id: str | None
-    interruptible: bool = False
-    price_percentile_7d: int | None = None
-    inet_up_usd_per_gb: float | None = None
-    inet_down_usd_per_gb: float | None = None
-
-    @classmethod
-    def of(cls, shown: ShownOffer) -> OfferBody:
-        """The offer at the instant for which its confidence was computed."""
-        offer = shown.offer
-        return cls(
-            id=offer.id,
-            provider=offer.provider,
-            provider_id=offer.provider_id,
-            gpu_type=offer.gpu_type,
-            gpu_name_raw=offer.gpu_name_raw,
-            gpu_count=offer.gpu_count,
-            vram_gb=offer.vram_gb,
-            price_per_hour=to_usd(offer.price_microusd_per_hour),
-            location=offer.location,
-            country=offer.country,
-            reliability=offer.reliability,
-            max_duration_hours=offer.max_duration_hours,
-            fetched_at=to_text(shown.fetched_at),
-            availability_confidence=round(shown.confidence, 6),
-            cuda_version=offer.cuda_version,
-            machine_id=offer.machine_id,
-            inet_up_usd_per_gb=_usd(offer.inet_up_microusd_per_gb),
-            inet_down_usd_per_gb=_usd(offer.inet_down_microusd_per_gb),
-        )
-
-
-class ProviderBody(Shown):
-    """How fresh one provider's part of an answer is."""
-
-    fetched_at: str | None = None
-    status: str
-    error: str | None = None
-
-
-class InventoryBody(Shown):
-    """One page of offers."""
-
-    offers: list[OfferBody]
-    count: int
-    total: int
-    limit: int
-    offset: int
-    providers: dict[str, ProviderBody]
 
 
 class AttemptBody(Shown):
@@ -136,9 +46,9 @@ class AttemptBody(Shown):
             machine_id=attempt.machine_id,
             price_per_hour=to_usd(attempt.price_microusd_per_hour),
             started_at=to_text(attempt.started_at),
-            launched_at=_at(attempt.launched_at),
-            ready_at=_at(attempt.ready_at),
-            ended_at=_at(attempt.ended_at),
+            launched_at=instant(attempt.launched_at),
+            ready_at=instant(attempt.ready_at),
+            ended_at=instant(attempt.ended_at),
             outcome=attempt.outcome.value,
             reason=attempt.reason.value if attempt.reason else None,
             cost_usd=to_usd(attempt_cost(attempt, now)),
@@ -257,7 +167,7 @@ def _asked(session: Session) -> dict[str, Any]:
         "workload_type": wish.workload_type,
         "reservation_hours": session.reservation_hours,
         "hard_max_hours": session.hard_max_hours,
-        "max_price": _usd(wish.max_price_microusd_per_hour),
+        "max_price": usd(wish.max_price_microusd_per_hour),
         "disk_gb": wish.disk_gb,
         "docker_image": wish.docker_image,
         "has_on_start_cmd": wish.on_start_cmd is not None,
@@ -289,11 +199,11 @@ def _times(session: Session) -> dict[str, Any]:
     return {
         "created_at": to_text(session.created_at),
         "updated_at": to_text(session.updated_at),
-        "ready_at": _at(session.ready_at),
+        "ready_at": instant(session.ready_at),
         "expires_at": to_text(session.expires_at),
         "hard_max_at": to_text(session.hard_max_at),
-        "stopping_at": _at(session.stopping_at),
-        "stopped_at": _at(session.stopped_at),
+        "stopping_at": instant(session.stopping_at),
+        "stopped_at": instant(session.stopped_at),
     }
 
 
@@ -327,72 +237,3 @@ class ExtendedBody(Shown):
     session_id: str
     new_expires_at: str
     reservation_hours: int
-
-
-class KeyBody(Shown):
-    """An API key without its secret."""
-
-    id: str
-    role: str
-    consumer_id: str | None
-    name: str | None
-    created_at: str
-    created_by: str
-    expires_at: str | None
-    revoked_at: str | None
-    last_used_at: str | None
-
-    @classmethod
-    def of(cls, key: ApiKey) -> KeyBody:
-        """The key as operators see it."""
-        return cls(
-            id=key.id,
-            role=key.role.value,
-            consumer_id=key.consumer_id,
-            name=key.name,
-            created_at=to_text(key.created_at),
-            created_by=key.created_by,
-            expires_at=_at(key.expires_at),
-            revoked_at=_at(key.revoked_at),
-            last_used_at=_at(key.last_used_at),
-        )
-
-
-class NewKeyBody(Shown):
-    """A new key; its text is in this answer and in no other."""
-
-    key: KeyBody
-    api_key: str
-
-
-class KeysBody(Shown):
-    """One page of keys."""
-
-    keys: list[KeyBody]
-    count: int
-    next_cursor: str | None = None
-
-
-class RevokedBody(Shown):
-    """A key that is not valid any more."""
-
-    message: str = "key revoked"
-    key_id: str
-    revoked_at: str
-
-
-class HealthBody(Shown):
-    """How the deployment's parts are doing."""
-
-    status: str
-    timestamp: str
-    version: str
-    services: dict[str, str]
-
-
-class ReadyBody(Shown):
-    """Whether the deployment is ready, and what it waits for."""
-
-    ready: bool
-    timestamp: str
-    waiting_for: list[str] | None = None
