@@ -9,7 +9,7 @@ import math
 import re
 from decimal import Decimal, InvalidOperation
 
-from gpu_shopper.core.money import from_usd
+from gpu_shopper.core.money import MICROUSD, from_usd
 
 MB_PER_GB = 1024
 MAX_USD = 1_000_000
@@ -33,6 +33,8 @@ def number(value: object) -> float | None:
 
 def count(value: object) -> int | None:
     """A finite number >= 0, cut to the whole number below it."""
+    if type(value) is float and 0.0 <= value < 1e18:  # the common case, without a further call
+        return int(value)
     found = number(value)
     return int(found) if found is not None and found >= 0 else None
 
@@ -52,8 +54,24 @@ def usd(value: object) -> Decimal | None:
 
 def microusd(value: object) -> int | None:
     """Micro-dollars of `usd(value)`, rounded half to even; 0 is allowed."""
+    if type(value) is float and 0 <= value <= MAX_USD:
+        quick = nearest(value * MICROUSD)
+        if quick is not None:
+            return quick
     amount = usd(value)
     return None if amount is None else from_usd(amount)
+
+
+def nearest(micro: float) -> int | None:
+    """The whole number next to `micro`, or None so near to a half that only decimals can tell.
+
+    Up to 10^12 a float is exact to 0.0002, so outside the band of 0.001 its side is certain.
+    """
+    whole = int(micro)
+    rest = micro - whole
+    if rest < 0.499:
+        return whole
+    return whole + 1 if rest > 0.501 else None
 
 
 def price_microusd(value: object) -> int | None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from gpu_shopper.core import locations
 from gpu_shopper.core.gpu_names import canonical
-from gpu_shopper.core.money import from_usd
+from gpu_shopper.core.money import MICROUSD, from_usd
 from gpu_shopper.core.normalise import (
+    MAX_USD,
     count,
     cuda_version,
     gpu_name_raw,
     machine_id,
     microusd,
+    nearest,
     provider_text,
     reliability,
     usd,
@@ -25,6 +29,13 @@ DEFAULT_DISK_GB = 50
 BASE_CONFIDENCE = 0.9
 MAX_GPUS = 1_024
 _SECONDS_PER_HOUR = 3_600
+
+
+# Whole markets share a few values in these columns. A value that cannot even be a key of a cache
+# raises TypeError, and its row counts as unreadable.
+_vram_gb = lru_cache(maxsize=1_024, typed=True)(vram_gb_from_mb)
+_cuda = lru_cache(maxsize=256, typed=True)(cuda_version)
+_rate = lru_cache(maxsize=4_096, typed=True)(microusd)
 
 
 class Unreadable(ValueError):
@@ -45,48 +56,64 @@ def offer_of(row: Any) -> Offer | None:
 
 
 def _offer(row: dict[str, Any]) -> Offer:
-    raw_name = gpu_name_raw(row["gpu_name"])
-    location = locations.cleaned(_text(row.get("geolocation")))
+    get = row.get
     own_id = _own_id(row["id"])
+    name, gpu_type = _gpu(_text(row["gpu_name"]))
+    location, country = _place(_text(get("geolocation")))
+    storage = row["storage_cost"]
     return Offer(
         id=f"{PROVIDER}-{own_id}",
         provider=PROVIDER,
         provider_id=own_id,
-        gpu_type=_known(canonical(raw_name)),
-        gpu_name_raw=raw_name,
+        gpu_type=gpu_type,
+        gpu_name_raw=name,
         gpu_count=_gpu_count(row["num_gpus"]),
-        vram_gb=vram_gb_from_mb(row.get("gpu_ram")),
-        price_microusd_per_hour=_price(row["dph_base"], row["storage_cost"]),
+        vram_gb=_vram_gb(get("gpu_ram")),
+        price_microusd_per_hour=_price(row["dph_base"], storage),
         default_disk_gb=DEFAULT_DISK_GB,
-        storage_microusd_per_gb_month=microusd(row["storage_cost"]) or 0,
+        storage_microusd_per_gb_month=_rate(storage) or 0,
         location=location,
-        country=locations.country(location),
-        reliability=reliability(row.get("reliability2", row.get("reliability"))),
-        max_duration_hours=_hours(row.get("duration")),
+        country=country,
+        reliability=reliability(get("reliability2", get("reliability"))),
+        max_duration_hours=_hours(get("duration")),
         base_confidence=BASE_CONFIDENCE,
-        cuda_version=cuda_version(row.get("cuda_max_good")),
-        driver_version=_short(row.get("driver_version")),
-        machine_id=machine_id(row.get("machine_id")),
-        host_id=machine_id(row.get("host_id")),
-        verified=_verified(row.get("verification")),
-        disk_gb_available=count(row.get("disk_space")),
-        inet_up_mbps=count(row.get("inet_up")),
-        inet_down_mbps=count(row.get("inet_down")),
-        inet_up_microusd_per_gb=microusd(row.get("inet_up_cost")),
-        inet_down_microusd_per_gb=microusd(row.get("inet_down_cost")),
+        cuda_version=_cuda(get("cuda_max_good")),
+        driver_version=_short(_text(get("driver_version"))),
+        machine_id=machine_id(get("machine_id")),
+        host_id=machine_id(get("host_id")),
+        verified=_verified(get("verification")),
+        disk_gb_available=count(get("disk_space")),
+        inet_up_mbps=count(get("inet_up")),
+        inet_down_mbps=count(get("inet_down")),
+        inet_up_microusd_per_gb=_rate(get("inet_up_cost")),
+        inet_down_microusd_per_gb=_rate(get("inet_down_cost")),
     )
+
+
+@lru_cache(maxsize=4_096)
+def _gpu(text: str | None) -> tuple[str, str]:
+    """The raw name, cleaned, and the canonical one."""
+    name = gpu_name_raw(text or "")
+    if not name:
+        raise Unreadable("gpu_name")
+    return name, canonical(name)
+
+
+@lru_cache(maxsize=4_096)
+def _place(text: str | None) -> tuple[str, str | None]:
+    location = locations.cleaned(text)
+    return location, locations.country(location)
+
+
+@lru_cache(maxsize=4_096)
+def _short(text: str | None) -> str | None:
+    return provider_text(text, 64) or None if text else None
 
 
 def _own_id(value: object) -> str:
     if type(value) is not int or not 0 < value < 10**18:
         raise Unreadable("id")
     return str(value)
-
-
-def _known(gpu_type: str) -> str:
-    if not gpu_type:
-        raise Unreadable("gpu_name")
-    return gpu_type
 
 
 def _gpu_count(value: object) -> int:
@@ -96,14 +123,22 @@ def _gpu_count(value: object) -> int:
 
 
 def _price(base: object, storage: object) -> int:
-    """$/h of all GPUs plus the default disk, which is priced per GB and month of 720 hours."""
-    gpus, disk = usd(base), usd(storage)
-    if not gpus or disk is None:
-        raise Unreadable("price")
-    price = from_usd(gpus + disk * DEFAULT_DISK_GB / HOURS_PER_MONTH)
+    """Micro-$/h of all GPUs and the default disk, which is priced per GB and 720 hours."""
+    if type(base) is float and type(storage) is float and 0 < base < MAX_USD > storage >= 0:
+        price = nearest((base + storage * DEFAULT_DISK_GB / HOURS_PER_MONTH) * MICROUSD)
+    else:
+        price = None
+    if price is None:
+        price = _exact_price(usd(base), usd(storage))
     if price <= 0:
         raise Unreadable("price")
     return price
+
+
+def _exact_price(base: Decimal | None, storage: Decimal | None) -> int:
+    if not base or storage is None:
+        raise Unreadable("price")
+    return from_usd(base + storage * DEFAULT_DISK_GB / HOURS_PER_MONTH)
 
 
 def _hours(duration_s: object) -> int:
@@ -118,7 +153,3 @@ def _verified(value: object) -> bool | None:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _short(value: object) -> str | None:
-    return provider_text(value, 64) or None if isinstance(value, str) else None
