@@ -14,6 +14,7 @@ from gpu_shopper.errors import (
     ProviderError,
     RentedDespiteError,
 )
+from gpu_shopper.providers.port import AttachesSshKeys
 from tests.providers.contract import LABEL, PUBLIC_KEY, request_for
 from tests.providers.simulator_rig import SimulatorRig, simulator
 
@@ -89,8 +90,8 @@ def test_an_error_that_names_nothing_is_uncertain_and_the_label_finds_the_machin
         rig.provider.launch(request_to_launch)
     found = [one for one in rig.provider.list_instances() if one.label == LABEL]
     assert len(found) == 1
-    adapter = rig.provider
-    assert adapter.attach_ssh_keys(found[0].id, [PUBLIC_KEY]) is None  # type: ignore[attr-defined]  # an optional capability
+    assert isinstance(rig.provider, AttachesSshKeys)
+    assert rig.provider.attach_ssh_keys(found[0].id, [PUBLIC_KEY]) is None
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -62,6 +62,7 @@ class Reply:
     body: bytes
     retry_after_s: float | None = None
     broken: str | None = None
+    key: str = field(default="", repr=False)
 
     def json(self, decisive: frozenset[str] = frozenset()) -> Any:
         """The body; NaN and Infinity are null. Raises BadProviderReply.
@@ -78,8 +79,12 @@ class Reply:
             raise BadProviderReply(f"status {self.status} with a body that is no JSON") from exc
 
     def text(self) -> str:
-        """The body as one printable line of at most 1,000 characters."""
-        return provider_text(self.body[:BODY_BYTES].decode(errors="replace"))
+        """The body as one printable line of at most 1,000 characters, without our key."""
+        return self.kept(self.body[:BODY_BYTES].decode(errors="replace"))
+
+    def kept(self, text: str) -> str:
+        """`text`, which this answer told us, as it may be stored and logged."""
+        return provider_text(text.replace(self.key, "[key]") if self.key else text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,8 +196,8 @@ class HttpClient:
             content, broken = self._content(response, limit, deadline_s)
         finally:
             response.close()
-        kept = content.replace(key.encode(), b"[key]")
-        return Reply(response.status_code, kept, _retry_after_s(response.headers), broken)
+        pause_s = _retry_after_s(response.headers)
+        return Reply(response.status_code, content, pause_s, broken, key)
 
     def _prepared(self, call: Call, key: str) -> requests.PreparedRequest:
         headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}

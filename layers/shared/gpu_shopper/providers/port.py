@@ -1,8 +1,9 @@
-"""The five methods that make a provider, and what each of them promises."""
+"""The five methods that make a provider, what each of them promises, and what some can besides."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
 
 from gpu_shopper.core.instances import Instance, Launched, LaunchRequest
 from gpu_shopper.core.offers import Offer
@@ -36,4 +37,16 @@ class Provider(Protocol):
 
     def terminate(self, instance_id: str) -> None:
         """Ask the provider to end the instance; silent when it is gone already. No proof."""
+        ...
+
+
+@runtime_checkable
+class AttachesSshKeys(Protocol):
+    """Optional: keys can be put on a machine that exists already.
+
+    A machine adopted by its label may have lost its keys together with the launch's answer.
+    """
+
+    def attach_ssh_keys(self, instance_id: str, keys: Iterable[str]) -> str | None:
+        """None when all keys are on it, else why not, in a few words. Never raises, repeatable."""
         ...

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gpu_shopper.core.normalise import provider_text
 from gpu_shopper.errors import (
     BadProviderReply,
     LaunchRejected,
@@ -62,7 +61,7 @@ def error_text(reply: Reply) -> str:
     parts = _explanation(_object(reply))
     if not parts and not reply.body.lstrip().startswith((b"<", b"{", b"[")):
         parts = [reply.text()]
-    return provider_text(f"status {reply.status}: {': '.join(parts) or 'no explanation'}")
+    return reply.kept(f"status {reply.status}: {': '.join(parts) or 'no explanation'}")
 
 
 def refusal(reply: Reply) -> ProviderError | None:
