@@ -30,6 +30,8 @@ from gpu_shopper.usecases.sessions import Created, NewSession
 from tests.builders import ADDRESS, DEPLOYMENT, NOON, PUBLIC_KEY, a_session, an_offer
 from tests.template.cfn import table_definitions
 
+# Moto forgets the default session between tests; one of our own keeps the service models loaded.
+SESSION = boto3.Session("testing", "testing", region_name="eu-west-1")
 ALICE = Caller("alicekey", Role.CONSUMER, "alice")
 BOB = Caller("bobkey00", Role.CONSUMER, "bob")
 OPERATOR = Caller("operator", Role.OPERATOR, None)
@@ -233,9 +235,9 @@ def a_world(settings: Settings | None = None) -> Iterator[World]:
 
 
 def _build(settings: Settings) -> World:
-    dynamodb = boto3.resource("dynamodb", region_name="eu-west-1")
+    dynamodb = SESSION.resource("dynamodb")
     tables = {name: dynamodb.create_table(**spec) for name, spec in table_definitions().items()}
-    bucket = boto3.resource("s3", region_name="us-east-1").create_bucket(Bucket="snapshots")
+    bucket = SESSION.resource("s3", region_name="us-east-1").create_bucket(Bucket="snapshots")
     clock, vast, machines = Clock(), FakeProvider(), FakeMachines()
     facts: list[Fact] = []
     ids = iter(range(1, 10_000))
