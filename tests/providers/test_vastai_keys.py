@@ -70,4 +70,4 @@ def test_attaching_keys_ends_in_time_for_the_launch_to_be_stored() -> None:
     network = Network(RENTED, slow)
     keys = tuple(f"{KEY}{number}" for number in range(9))
     assert vast(network, clock=clock).launch(launch_request(ssh_public_keys=keys)).key_error
-    assert clock.now_s <= 30
+    assert clock.now_s <= 20

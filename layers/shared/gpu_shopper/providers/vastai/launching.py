@@ -25,7 +25,7 @@ MAX_ONSTART_CHARS = 4_000
 ATTACH_TRIES = 3
 ATTACH_PAUSE_S = 1.0
 ATTACH_READ_TIMEOUT_S = 10.0
-ATTACH_LIMIT_S = 30.0
+ATTACH_LIMIT_S = 20.0
 """All keys together: a launch must end within its step's time."""
 
 SECRET_CHARS = 8
