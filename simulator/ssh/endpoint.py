@@ -119,7 +119,6 @@ class SshEndpoint:
                 sftp_factory=lambda channel: Files(channel, self._view.files),
                 allow_scp=False,
                 gss_host=None,
-                line_editor=False,
                 login_timeout=_LOGIN_TIMEOUT_S,
                 encoding="utf-8",
                 errors="replace",

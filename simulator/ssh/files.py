@@ -103,6 +103,10 @@ class Files(asyncssh.SFTPServer):
                 entry = posixpath.basename(name).encode()
                 yield asyncssh.SFTPName(entry, b"", self._attributes(name))
 
+    def exit(self) -> None:
+        """The client is done; scp takes a missing exit status for a failure."""
+        self.channel.exit(0)
+
     def _name(self, path: bytes) -> str:
         return self.map_path(path).decode(errors="replace")
 

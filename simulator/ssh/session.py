@@ -8,7 +8,7 @@ from typing import Any
 import asyncssh
 
 from simulator.ssh.machine import MachineView
-from simulator.ssh.shell import Shell
+from simulator.ssh.shell import Shell, exit_code
 
 _LONGEST_SLEEP_S = 3600.0
 
@@ -29,9 +29,12 @@ async def _prompt(process: asyncssh.SSHServerProcess[str], shell: Shell, view: M
     code = 0
     while not process.stdin.at_eof():
         process.stdout.write(f"root@{view.hostname}:~# ")
-        line = await process.stdin.readline()
-        if line.strip() in ("exit", "logout"):
-            break
+        try:
+            line = await process.stdin.readline()
+        except (asyncssh.TerminalSizeChanged, asyncssh.BreakReceived, asyncssh.SignalReceived):
+            continue
+        if line.split()[:1] in (["exit"], ["logout"]):
+            return exit_code(line.split(), code)
         if line.strip():
             code = await _run(process, shell, line.strip())
     return code

@@ -49,6 +49,8 @@ class Shell:
                 joiner = following
                 continue
             joiner = following
+            if step[0] == "exit":
+                return Result(out, err, exit_code(step, code), wait_s)
             result = self._pipeline(step)
             out, err, code = out + result.out, err + result.err, result.code
             wait_s += result.wait_s
@@ -84,6 +86,11 @@ class Shell:
         if name == "nvidia-smi" and self._mode == "no_nvidia_smi":
             return None
         return commands.COMMANDS.get(name)
+
+
+def exit_code(words: Sequence[str], last: int) -> int:
+    """The code that `exit` ends with: its argument, else that of the last command."""
+    return int(words[1]) if len(words) > 1 and words[1].isdecimal() else last
 
 
 def _words(line: str) -> list[str] | None:
