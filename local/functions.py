@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from local import aws
@@ -23,6 +22,8 @@ WARMING: dict[str, dict[str, Any]] = {
     "VerifySshFunction": {"step": "verify", **NO_SESSION},
     "TeardownStepFunction": {"step": "prove", **NO_SESSION},
 }
+# One for each function behind the API; the authorizer gets warm with them.
+WARMED_ROUTES = ("/api/v1/inventory?limit=1", "/api/v1/sessions", "/api/v1/keys")
 
 
 class FunctionFailed(Exception):
@@ -45,9 +46,3 @@ class Functions:
         if "FunctionError" in answer:
             raise FunctionFailed(f"{logical_id}: {json.dumps(payload)[:2000]}")
         return payload
-
-    def invoke_all(self, events: dict[str, dict[str, Any]]) -> None:
-        """Invoke each function once, at the same time. Raises FunctionFailed for the first."""
-        with ThreadPoolExecutor(len(events)) as pool:
-            for call in [pool.submit(self.invoke, name, event) for name, event in events.items()]:
-                call.result()

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from local import aws, paths, sam_local, stack
@@ -17,10 +18,11 @@ from local.api import Api
 from local.build import build
 from local.emulator import Emulator
 from local.endpoints import Endpoints
-from local.functions import FIRST_SWEEPS, WARMING, Functions
+from local.functions import FIRST_SWEEPS, WARMED_ROUTES, WARMING, Functions
 from local.network import wait_until
 from local.parameters import local_stage
 from local.simulator import Simulator
+from local.together import together
 
 _READY_WITHIN_S = 30.0
 
@@ -90,12 +92,10 @@ class World:
 
     def _start_processes(self, keys: ProviderKeys) -> Path:
         self._say("building template.yaml, starting the emulator and the simulator")
-        with ThreadPoolExecutor(3) as pool:
+        with ThreadPoolExecutor(1) as pool:
             building = pool.submit(build)
-            emulating = pool.submit(self.emulator.start)
-            simulating = pool.submit(self.simulator.start, **asdict(keys))
-            emulating.result()
-            simulating.result()
+            self.emulator.start()
+            self.simulator.start(**asdict(keys))
             return building.result()
 
     def _fill_secret(self, keys: ProviderKeys) -> None:
@@ -106,14 +106,9 @@ class World:
 
     def _make_ready(self, deployment_id: str, keys: ProviderKeys) -> Endpoints:
         operator_key = self._operator_key()
-        functions = self.functions()
-        with ThreadPoolExecutor(3) as pool:
-            warming = pool.submit(functions.invoke_all, WARMING)
-            making = pool.submit(self._make_consumer_key, operator_key)
-            functions.invoke_all(FIRST_SWEEPS)
-            self._wait_until_ready()
-            warming.result()
-            consumer_key = making.result()
+        self._warm_up(operator_key)
+        self._wait_until_ready()
+        consumer_key = self._make_consumer_key(operator_key)
         return Endpoints(
             api_url=self.api_url(),
             operator_key=operator_key,
@@ -126,6 +121,14 @@ class World:
             **asdict(keys),
         )
 
+    def _warm_up(self, operator_key: str) -> None:
+        """Make the first sweeps, and start one worker of every function on the way."""
+        functions, operator = self.functions(), Api(self.api_url(), operator_key)
+        events = FIRST_SWEEPS | WARMING
+        sweeps = [partial(functions.invoke, name, event) for name, event in events.items()]
+        calls = [partial(operator.send, "GET", path) for path in ("/health", *WARMED_ROUTES)]
+        together([*sweeps, *calls])
+
     def _operator_key(self) -> str:
         physical_id = stack.physical_ids(self.emulator.url)["OperatorKeySecret"]
         manager = aws.client("secretsmanager", self.emulator.url)
@@ -133,9 +136,8 @@ class World:
         return f"gsk_{generated['key_id']}_{generated['secret']}"
 
     def _make_consumer_key(self, operator_key: str) -> str:
-        operator = Api(self.api_url(), operator_key)
-        made = operator.post("/api/v1/keys", {"role": "consumer", "consumer_id": "demo"})
-        operator.get("/api/v1/sessions")  # the sessions function is warm from here on
+        wish = {"role": "consumer", "consumer_id": "demo"}
+        made = Api(self.api_url(), operator_key).post("/api/v1/keys", wish)
         api_key: str = made["api_key"]
         return api_key
 
