@@ -98,6 +98,7 @@ def test_naming_twice_changes_nothing(raw: str) -> None:
     assert once.isprintable()
 
 
-@given(st.sampled_from([raw for raw, _ in PAIRS]), st.sampled_from(["  ", "-", "_", "\t"]))
-def test_spaces_dashes_and_underscores_are_alike(raw: str, joint: str) -> None:
-    assert canonical(joint.join(raw.split())) == canonical(raw)
+@pytest.mark.parametrize("joint", ["  ", "-", "_", "\t"])
+def test_spaces_dashes_and_underscores_are_alike(joint: str) -> None:
+    joined = {joint.join(raw.split()): name for raw, name in PAIRS}
+    assert {raw: canonical(raw) for raw in joined} == joined

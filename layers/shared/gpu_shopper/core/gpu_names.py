@@ -19,7 +19,7 @@ from gpu_shopper.core.normalise import gpu_name_raw
 
 _FORMS = {"sxm": "SXM", "pci": "PCIe", "nvl": "NVL"}
 _FORM = re.compile(r"(sxm|pci-?e|nvl(?!ink))[0-9]?")
-_MEMORY = re.compile(r"(?<![a-z0-9.])[0-9]{1,4}(?: ?gi?b|g)(?![a-z0-9])")
+_MEMORY = re.compile(r"(?<![a-z0-9.])[0-9]{1,4}(?:[ -]*gi?b|g)(?![a-z0-9])")
 _WORD = re.compile(r"[a-z0-9]+")
 _MAKERS = "nvidia|geforce|tesla|quadro|amd|instinct|radeon"
 _GLUED_MAKER = re.compile(rf"^(?:{_MAKERS}|q(?=rtx))+")
