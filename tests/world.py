@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -70,6 +70,8 @@ class FakeProvider:
     address: SshAddress | None = ADDRESS
     price: int | None = None
     next_id: int = 5001
+    keys: dict[str, set[str]] = field(default_factory=dict)
+    key_errors: list[str | None] = field(default_factory=list)
 
     def list_offers(self) -> list[Offer]:
         self._call("list_offers", "")
@@ -82,7 +84,11 @@ class FakeProvider:
             instance = self._rent(request)
         if error is not None:
             raise error
-        return Launched(instance_id=instance.id, price_microusd_per_hour=self.price)
+        return Launched(
+            instance_id=instance.id,
+            price_microusd_per_hour=self.price,
+            key_error=self.attach_ssh_keys(instance.id, request.ssh_public_keys),
+        )
 
     def _rent(self, request: LaunchRequest) -> Instance:
         if request.offer not in self.offers:
@@ -99,6 +105,12 @@ class FakeProvider:
         self.next_id += 1
         self.instances[instance.id] = instance
         return instance
+
+    def attach_ssh_keys(self, instance_id: str, keys: Iterable[str]) -> str | None:
+        error = self.key_errors.pop(0) if self.key_errors else None
+        if error is None:
+            self.keys.setdefault(instance_id, set()).update(keys)
+        return error
 
     def find(self, instance_id: str) -> Instance | None:
         self._call("find", instance_id)

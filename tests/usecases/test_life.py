@@ -107,6 +107,20 @@ def test_a_lost_launch_answer_is_looked_up_and_the_machine_adopted(world: World)
     assert "instance_adopted" in world.operations()
     assert look(world.deps, session_id, 1) == VERIFY
     assert world.vast.count("launch") == 1
+    assert len(world.vast.keys["5001"]) == 2
+
+
+def test_a_key_that_could_not_be_attached_is_told_and_tried_again(world: World) -> None:
+    """QA-C1: one warning; the next look puts the keys there."""
+    world.vast.key_errors = ["503", "503", None]
+    session_id = world.create().session.id
+    launch(world.deps, session_id, 1)
+    look(world.deps, session_id, 1)
+    assert "5001" not in world.vast.keys
+    look(world.deps, session_id, 1)
+    session = world.session(session_id)
+    assert world.vast.keys["5001"] == {session.wish.ssh_public_key, session.probe_public_key}
+    assert [one.code for one in session.warnings] == ["ssh_key_attach_failed"]
 
 
 def test_an_unclear_launch_that_rented_nothing_fails_after_two_listings(world: World) -> None:

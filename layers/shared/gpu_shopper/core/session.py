@@ -72,6 +72,7 @@ class Attempt:
     unlisted_at: datetime | None = None
     instance_id: str | None = None
     launched_at: datetime | None = None
+    keys_attached: bool = False
     ready_at: datetime | None = None
     ended_at: datetime | None = None
     outcome: Outcome = Outcome.ACTIVE

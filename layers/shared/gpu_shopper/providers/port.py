@@ -50,3 +50,12 @@ class AttachesSshKeys(Protocol):
     def attach_ssh_keys(self, instance_id: str, keys: Iterable[str]) -> str | None:
         """None when all keys are on it, else why not, in a few words. Never raises, repeatable."""
         ...
+
+
+@runtime_checkable
+class AttachesKeys(Protocol):
+    """A provider that puts SSH keys on a machine after its launch."""
+
+    def attach_ssh_keys(self, instance_id: str, keys: Iterable[str]) -> str | None:
+        """Let the holders of `keys` log in: None, or why not; never raises, safe to repeat."""
+        ...

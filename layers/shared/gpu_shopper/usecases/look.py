@@ -9,15 +9,23 @@ from gpu_shopper.core import evidence
 from gpu_shopper.core.deadlines import attempt_deadline, launch_unknown_until
 from gpu_shopper.core.evidence import Listing
 from gpu_shopper.core.instances import Health, Instance, Launched
-from gpu_shopper.core.life import evolve
+from gpu_shopper.core.life import evolve, evolve_attempt
 from gpu_shopper.core.polling import SshResult, lookup_wait_s, poll_wait_s
 from gpu_shopper.core.session import Attempt, LaunchState, Notice, Session, Verification
 from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.errors import ProviderError, SessionNotFound
+from gpu_shopper.providers.port import AttachesKeys
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.attempts import fail_attempt, is_current, refuse
 from gpu_shopper.usecases.deps import Deps, StepResult
-from gpu_shopper.usecases.provision import DONE, LAUNCH_NOW, LOOK_NOW, accepted
+from gpu_shopper.usecases.provision import (
+    DONE,
+    LAUNCH_NOW,
+    LOOK_NOW,
+    accepted,
+    session_keys,
+    warned,
+)
 from gpu_shopper.usecases.writing import Decision, change
 
 PRICE_TOLERANCE_PERCENT = 1
@@ -124,11 +132,29 @@ def _progress(deps: Deps, session: Session, attempt: Attempt, wait_s: int) -> De
 def _poll(deps: Deps, session: Session, instance_id: str) -> StepResult:
     if deps.now() >= attempt_deadline(session, session.attempt):
         return end_at_deadline(deps, session)
+    _attach_missing_keys(deps, session, instance_id)
     try:
         instance = deps.provider(session.attempt.provider).find(instance_id)
     except ProviderError:
         instance = None
     return _saw(deps, session, instance)
+
+
+def _attach_missing_keys(deps: Deps, session: Session, instance_id: str) -> None:
+    """A machine found by its label, or whose launch lost its keys, gets them now."""
+    provider = deps.provider(session.attempt.provider)
+    if session.attempt.keys_attached or not isinstance(provider, AttachesKeys):
+        return
+    error = provider.attach_ssh_keys(instance_id, session_keys(session))
+
+    def decide(current: Session) -> Decision:
+        if current.attempt.instance_id != instance_id or current.state is not State.PROVISIONING:
+            return None
+        now = deps.now()
+        after = evolve_attempt(current, now, keys_attached=error is None)
+        return (replace(after, warnings=warned(after, error, now)) if error else after), []
+
+    change(deps, lambda: store.get(deps.sessions, session.id), decide)
 
 
 def end_at_deadline(deps: Deps, session: Session) -> StepResult:

@@ -7,7 +7,7 @@ it finds that its work is done. The launch call is sent at most once per written
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gpu_shopper.core import evidence
 from gpu_shopper.core.instances import Launched, LaunchRequest
@@ -146,12 +146,12 @@ def _call(deps: Deps, session: Session, shown: Shown) -> StepResult:
 
 
 def _request(session: Session, shown: Shown) -> LaunchRequest:
-    wish, probe = session.wish, session.probe_public_key
+    wish = session.wish
     return LaunchRequest(
         offer=shown.offer,
         label=session.attempt.label,
         disk_gb=wish.disk_gb,
-        ssh_public_keys=tuple(key for key in (wish.ssh_public_key, probe) if key),
+        ssh_public_keys=session_keys(session),
         image=wish.docker_image,
         on_start_cmd=wish.on_start_cmd,
     )
@@ -177,6 +177,7 @@ def accepted(
             now,
             launch=LaunchState.ACCEPTED,
             instance_id=launched.instance_id,
+            keys_attached=not adopted and launched.key_error is None,
             launched_at=(current.called_at or current.started_at) if adopted else now,
             call_ended_at=current.call_ended_at or now,
             price_microusd_per_hour=(
@@ -185,15 +186,27 @@ def accepted(
             price_source="provider" if launched.price_microusd_per_hour else "offer",
         )
         if launched.key_error:
-            message = f"an SSH key could not be attached: {launched.key_error}"
-            notice = Notice(code="ssh_key_attach_failed", message=message, at=now)
-            after = replace(after, warnings=(*after.warnings, notice)[-20:])
+            after = replace(after, warnings=warned(after, launched.key_error, now))
         metrics = {"InstancesLaunched": 1.0} | ({"InstancesAdopted": 1.0} if adopted else {})
         who = (actor or Actor.LIFECYCLE).value
         return after, [about(after, operation, actor=who, metrics=metrics)]
 
     change(deps, lambda: store.get(deps.sessions, session.id), decide)
     _withdraw(deps, session)
+
+
+def session_keys(session: Session) -> tuple[str, ...]:
+    """The public keys that may log in: the caller's, and our probe's."""
+    return tuple(key for key in (session.wish.ssh_public_key, session.probe_public_key) if key)
+
+
+def warned(session: Session, key_error: str, now: datetime) -> tuple[Notice, ...]:
+    """The session's warnings with one, not more, about a key that is not on the machine."""
+    code = "ssh_key_attach_failed"
+    if any(one.code == code for one in session.warnings):
+        return session.warnings
+    message = f"an SSH key could not be attached: {key_error}"
+    return (*session.warnings, Notice(code=code, message=message, at=now))[-20:]
 
 
 def _withdraw(deps: Deps, session: Session) -> None:
