@@ -10,9 +10,9 @@ from typing import Any
 import asyncssh
 
 from simulator.clock import Clock
-from simulator.faults.rules import Occasion, RuleBook
-from simulator.instances import MICRO, Fate, Hardware, Inside, InstalledKey, Instance, Span
-from simulator.ssh.endpoint import SshEndpoint
+from simulator.doors import Doors
+from simulator.faults.rules import RuleBook
+from simulator.instances import MICRO, Fate, Hardware, InstalledKey, Instance, Span
 
 FIRST_ID = 1000
 Hook = Callable[[Instance], None]
@@ -23,7 +23,8 @@ class Birth:
     """What is needed to make a machine.
 
     `boot`: (seconds after the step before, status); `ssh_user` None: no SSH server inside;
-    `host_key`: the one that its start-up commands install.
+    `host_key`: the one that its start-up commands install. `ports`: TCP ports to map;
+    with `serves_http` the image answers on them.
     """
 
     provider: str
@@ -37,39 +38,8 @@ class Birth:
     ssh_user: str | None = "root"
     host_key: asyncssh.SSHKey | None = None
     image: str = ""
-
-
-class _View:
-    """What sessions on a machine see of it."""
-
-    def __init__(self, instance: Instance, clock: Clock) -> None:
-        self._instance = instance
-        self._clock = clock
-
-    @property
-    def hostname(self) -> str:
-        return f"C.{self._instance.id}"
-
-    @property
-    def hardware(self) -> Hardware:
-        return self._instance.hardware
-
-    @property
-    def inside(self) -> Inside:
-        return self._instance.inside
-
-    @property
-    def files(self) -> dict[str, bytes]:
-        return self._instance.files
-
-    def usable_keys(self) -> list[str]:
-        return self._instance.usable_keys(self._clock.now_s())
-
-    def now_s(self) -> float:
-        return self._clock.now_s()
-
-    def uptime_s(self) -> float:
-        return self._clock.now_s() - (self._instance.started_s or self._clock.now_s())
+    ports: tuple[int, ...] = ()
+    serves_http: bool = False
 
 
 class Fleet:
@@ -77,15 +47,14 @@ class Fleet:
 
     def __init__(self, clock: Clock, rules: RuleBook) -> None:
         self._clock = clock
-        self._rules = rules
+        self._doors = Doors(clock, rules)
         self._released: dict[str, tuple[Hook, Hook]] = {}
         self.clear()
 
     def clear(self) -> None:
         """End everything, also open connections; ids start again."""
         for instance in self.everything():
-            if instance.ssh:
-                instance.ssh.close()
+            self._doors.shut(instance)
         self._instances: dict[int, Instance] = {}
         self._ids = itertools.count(FIRST_ID)
         self._key_ids = itertools.count(500)
@@ -121,11 +90,14 @@ class Fleet:
             disk_gb=birth.disk_gb,
             fate=fate or Fate(),
             image=birth.image,
+            serves_http=birth.serves_http,
             spans=[Span(now_s, birth.price_micro)],
         )
         self._instances[instance.id] = instance
+        for port in birth.ports:
+            self._doors.add_port(instance, port)
         if birth.ssh_user is not None:
-            self._open_door(instance, birth.ssh_user, birth.host_key)
+            self._doors.add_ssh(instance, birth.ssh_user, birth.host_key)
         self._boot(instance, birth.boot)
         return instance
 
@@ -145,14 +117,13 @@ class Fleet:
         """The machine enters a status; SSH is open exactly while it is `running`."""
         if not instance.alive:
             return
-        instance.status = status
+        was_running, instance.status = instance.status == "running", status
         if status == "running":
             self._raise_price(instance)
             instance.started_s = instance.started_s or self._clock.now_s()
-            if instance.ssh:
-                instance.ssh.open()
-        elif instance.ssh and instance.ssh.is_open:
-            self._new_door(instance)
+            self._doors.open(instance)
+        elif was_running:
+            self._doors.renew(instance)
 
     def _raise_price(self, instance: Instance) -> None:
         factor, instance.fate.price_factor = instance.fate.price_factor, None
@@ -182,8 +153,7 @@ class Fleet:
         self._cancel(instance)
         instance.ended_s, instance.ended_by = self._clock.now_s(), by
         instance.stop_billing(instance.ended_s)
-        if instance.ssh:
-            instance.ssh.close()
+        self._doors.shut(instance)
         self._hook(instance, 0)
         if instance.fate.resurrect_after_s is not None:
             delay_s, instance.fate.resurrect_after_s = instance.fate.resurrect_after_s, None
@@ -196,43 +166,8 @@ class Fleet:
         instance.spans.append(Span(self._clock.now_s(), instance.price_micro))
         instance.ended_s = instance.ended_by = instance.destroy_asked_s = None
         self._hook(instance, 1)
-        if instance.ssh:
-            self._open_door(instance, instance.ssh.user, instance.ssh.host_key)
+        self._doors.renew(instance)
         self.show_status(instance, "running")
-
-    def _open_door(
-        self, instance: Instance, user: str, host_key: asyncssh.SSHKey | None = None
-    ) -> None:
-        view = _View(instance, self._clock)
-        instance.ssh = SshEndpoint(view, user, lambda: self._ssh_mode(instance), host_key)
-
-    def _new_door(self, instance: Instance) -> None:
-        """Stop listening but keep the host key: the next start opens another port."""
-        old = instance.ssh
-        if old is None:
-            return
-        old.close()
-        self._open_door(instance, old.user, old.host_key)
-
-    def _ssh_mode(self, instance: Instance) -> dict[str, Any] | None:
-        fired = self._rules.consult(
-            Occasion(
-                provider=instance.provider,
-                operation="ssh",
-                label=instance.label,
-                offer_id=instance.offer_id,
-                instance_id=str(instance.id),
-                gpu_type=instance.hardware.gpu_name,
-            )
-        )
-        mode = fired[0].params if fired else _next_mode(instance)
-        if mode and mode["mode"] == "host_key_change":
-            return self._changed_host_key(instance, mode)
-        return mode
-
-    def _changed_host_key(self, instance: Instance, mode: dict[str, Any]) -> dict[str, Any] | None:
-        up_s = self._clock.now_s() - (instance.started_s or 0.0)
-        return {"mode": "wrong_host_key"} if up_s >= float(mode.get("after_s") or 0) else None
 
     def _boot(self, instance: Instance, plan: tuple[tuple[float, str], ...]) -> None:
         if not plan:
@@ -262,16 +197,6 @@ class Fleet:
         hooks = self._released.get(instance.provider)
         if hooks:
             hooks[which](instance)
-
-
-def _next_mode(instance: Instance) -> dict[str, Any] | None:
-    """The machine's own SSH fault; one with a count is used up by connections."""
-    mode = instance.ssh_mode
-    if mode and "count" in mode:
-        mode["count"] -= 1
-        if mode["count"] <= 0:
-            instance.ssh_mode = None
-    return mode
 
 
 def micro(dollars: float) -> int:

@@ -9,6 +9,7 @@ from simulator.clock import Timer, rfc3339
 from simulator.journal import redacted
 
 if TYPE_CHECKING:
+    from simulator.entrypoint import HttpEndpoint
     from simulator.ssh.endpoint import SshEndpoint
 
 MICRO = 1_000_000
@@ -101,6 +102,8 @@ class Instance:
     fate: Fate = field(default_factory=Fate)
     inside: Inside = field(default_factory=Inside)
     ssh: SshEndpoint | None = None
+    ports: list[HttpEndpoint] = field(default_factory=list)
+    serves_http: bool = False
     boot_timer: Timer | None = None
     timers: list[Timer] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
@@ -164,6 +167,7 @@ class Instance:
             "removed": self.removed,
             "ssh_port": self.ssh.port if self.ssh else None,
             "ssh_open": bool(self.ssh and self.ssh.is_open),
+            "ports": {str(end.inside_port): end.port for end in self.ports},
             "host_key": self.ssh.host_key_line if self.ssh else None,
             "request": redacted(self.request),
         }

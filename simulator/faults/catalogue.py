@@ -19,6 +19,7 @@ OPERATIONS = (
     "account",
     "locations",
 )
+DOORS = ("ssh", "http")  # connections to machines, which are not requests to the provider
 SSH_MODES = (
     "refuse",
     "hang",
@@ -132,6 +133,9 @@ CATALOGUE: dict[str, Action] = {
     ),
     # keys and SSH
     "ssh": Action(_SSH, frozenset({"ssh"})),
+    "http": Action(
+        {"status": _CODE, "delay_s": _SECONDS, "refuse": checks.flag}, frozenset({"http"})
+    ),
     "key_not_installed": _on("attach_key", s=checks.maybe(_SECONDS)),
     "attach_fails": _on("attach_key", code=_CODE, count=checks.integer()),
 }

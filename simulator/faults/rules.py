@@ -10,7 +10,7 @@ from typing import Any
 
 from simulator import checks, draws
 from simulator.checks import BadField
-from simulator.faults.catalogue import CATALOGUE, DEFAULTS, OPERATIONS
+from simulator.faults.catalogue import CATALOGUE, DEFAULTS, DOORS, OPERATIONS
 from simulator.knobs import PROVIDERS
 
 _WHEN: dict[str, checks.Check] = {
@@ -33,7 +33,7 @@ _SELECTORS: dict[str, checks.Check] = {
     "provider": checks.one_of(*PROVIDERS),
     "method": checks.text,
     "path": checks.text,
-    "operation": checks.one_of(*OPERATIONS, "ssh"),
+    "operation": checks.one_of(*OPERATIONS, *DOORS),
     "match": checks.anything,
     "when": checks.anything,
     "action": checks.anything,
@@ -101,7 +101,7 @@ class Rule:
         if "operation" in wanted:
             return bool(wanted["operation"] == occasion.operation)
         usual = CATALOGUE[self.action].operations
-        return occasion.operation != "ssh" if usual is None else occasion.operation in usual
+        return occasion.operation not in DOORS if usual is None else occasion.operation in usual
 
     def _right_thing(self, occasion: Occasion) -> bool:
         if self.match.get("body_contains", "") not in occasion.body:

@@ -10,6 +10,7 @@ from typing import Any
 from simulator import draws
 from simulator.faults.rules import Rule
 from simulator.vastai.query import OPERATORS, make_test
+from simulator.vastai.rows import docker_map
 
 MAX_PAGE = 25
 _SMALL_PAGE = 5  # what a limit of zero or less becomes
@@ -159,9 +160,11 @@ def bent_row(row: Row, rule: Rule) -> Row:
 
 
 def _moved(row: Row, times: int) -> Row:
+    if row["ssh_port"] is None:
+        return {}
     port = 1024 + (row["ssh_port"] + times) % 60_000
-    ports = {"22/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(port)}]}  # noqa: S104 - as Docker shows it
-    return {"ssh_port": port, "ports": ports if row["ports"] else row["ports"]}
+    ports = row["ports"] | docker_map({22: port}) if row["ports"] else row["ports"]
+    return {"ssh_port": port, "ports": ports}
 
 
 def _names(rule: Rule, row: Row) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from simulator.fleet import Birth, micro
@@ -16,6 +17,7 @@ LONGEST_LABEL = 256
 LONGEST_SCRIPT = 16_384  # onstart and args together; sources name 4,096 and 16,384
 LOWEST_BID, HIGHEST_BID = 0.001, 128.0
 
+_PORT = re.compile(r"-p\s+\d{1,5}:(\d{1,5})(?:/tcp)?")
 _KNOWN = {
     "client_id",
     "image",
@@ -108,6 +110,7 @@ def _check_price(price: Any) -> None:
 def birth(ask: Ask, body: dict[str, Any], boot: tuple[tuple[float, str], ...]) -> Birth:
     """The machine that this ask and body make; priced with the disk asked for."""
     disk_gb = float(body.get("disk") or MIN_DISK_GB)
+    entrypoint = body.get("runtype") == "args"
     gpu_price = body.get("price") or ask.dph_base
     storage = ask.machine.storage_cost * disk_gb / fields.HOURS_PER_MONTH
     return Birth(
@@ -119,10 +122,18 @@ def birth(ask: Ask, body: dict[str, Any], boot: tuple[tuple[float, str], ...]) -
         price_micro=micro(gpu_price + storage),
         disk_gb=disk_gb,
         boot=boot,
-        ssh_user=None if body.get("runtype") == "args" else "root",
+        ssh_user=None if entrypoint else "root",
+        ports=mapped_ports(body.get("env") or {}),
+        serves_http=entrypoint,
         host_key=injected_host_key(str(body.get("onstart") or "")),
         image=str(body.get("image") or "vastai/base-image"),
     )
+
+
+def mapped_ports(env: dict[str, Any]) -> tuple[int, ...]:
+    """TCP ports of the container that `-p OUT:IN` entries of the environment map."""
+    found = (_PORT.fullmatch(name.strip()) for name in env)
+    return tuple(dict.fromkeys(int(match.group(1)) for match in found if match))
 
 
 def hardware(ask: Ask, disk_gb: float) -> Hardware:

@@ -91,8 +91,10 @@ def _software(instance: Instance) -> dict[str, Any]:
 
 def _address(instance: Instance) -> dict[str, Any]:
     port = instance.ssh.port if instance.ssh else None
-    running = instance.status == "running" and port is not None
-    forwarded = {"22/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(port)}]}  # noqa: S104 - as Docker shows it
+    running = instance.status == "running"
+    mapped = {end.inside_port: end.port for end in instance.ports}
+    mapped |= {} if port is None else {22: port}
+    first = port if port is not None else min(mapped.values(), default=_CLOSED_PORTS)
     return {
         "ssh_host": ADDRESS,
         "ssh_idx": "7",
@@ -100,9 +102,17 @@ def _address(instance: Instance) -> dict[str, Any]:
         "machine_dir_ssh_port": 22,
         "public_ipaddr": ADDRESS,
         "local_ipaddrs": "10.2.0.5 172.17.0.1\n",
-        "direct_port_start": port if running else _CLOSED_PORTS,
-        "direct_port_end": port if running else _CLOSED_PORTS,
-        "ports": forwarded if running else {},
+        "direct_port_start": first if running else _CLOSED_PORTS,
+        "direct_port_end": first if running else _CLOSED_PORTS,
+        "ports": docker_map(mapped) if running else {},
+    }
+
+
+def docker_map(mapped: dict[int, int]) -> dict[str, Any]:
+    """Docker's map from container port to host port, whose numbers are texts."""
+    return {
+        f"{inside}/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(outside)}]  # noqa: S104 - Docker's word
+        for inside, outside in sorted(mapped.items())
     }
 
 

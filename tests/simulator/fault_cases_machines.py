@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import paramiko
+import requests
 
 from tests.simulator.driver import KeyPair, Sim
 from tests.simulator.fault_cases import Post, case, fails, listed, shown
@@ -123,6 +124,22 @@ def _attach_fails(sim: Sim, key: KeyPair, post: Post) -> bool:
     post(params={"code": 500, "count": 2})
     codes = [sim.attach(instance_id, key).status_code for _ in range(3)]
     return codes == [500, 500, 200]
+
+
+@case("http")
+def _http(sim: Sim, _key: KeyPair, post: Post) -> bool:
+    post(params={"status": 503})
+    instance_id = sim.rent(runtype="args", env={"-p 80:80": "1"})
+    port = sim.truth(instance_id)["ports"]["80"]
+    return requests.get(f"http://127.0.0.1:{port}/health", timeout=5).status_code == 503
+
+
+@case("http refuse")
+def _http_refuse(sim: Sim, _key: KeyPair, post: Post) -> bool:
+    post(params={"refuse": True, "delay_s": 0.05})
+    instance_id = sim.rent(runtype="args", env={"-p 80:80": "1"})
+    url = f"http://127.0.0.1:{sim.truth(instance_id)['ports']['80']}/health"
+    return fails(lambda: requests.get(url, timeout=5), requests.ConnectionError)
 
 
 @case("ssh")

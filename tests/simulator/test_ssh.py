@@ -8,6 +8,7 @@ import socket
 
 import paramiko
 import pytest
+import requests
 
 from tests.simulator.driver import KeyPair, Sim, until
 
@@ -221,12 +222,25 @@ def test_a_host_key_in_the_start_up_script_is_installed(
     assert host.private_text not in json.dumps(sim.control("GET", "requests"))
 
 
-def test_an_entrypoint_machine_has_no_ssh(sim: Sim) -> None:
-    instance_id = sim.rent(runtype="args")
+def test_an_entrypoint_machine_serves_http_on_its_mapped_port_and_has_no_ssh(sim: Sim) -> None:
+    instance_id = sim.rent(runtype="args", env={"A": "1", "-p 8000:8000": "1"})
     assert sim.truth(instance_id)["ssh_port"] is None
     row = sim.get(instance_id)
     assert row
-    assert row["actual_status"] == "running"
+    assert list(row["ports"]) == ["8000/tcp"]
+    url = f"http://127.0.0.1:{row['ports']['8000/tcp'][0]['HostPort']}/v1/models"
+    assert requests.get(url, timeout=5).status_code == 200
+    sim.destroy(instance_id)
+    sim.advance(1)
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, timeout=5)
+
+
+def test_ports_of_an_ssh_machine_are_mapped_beside_22_and_nobody_answers(sim: Sim) -> None:
+    row = sim.get(sim.rent(env={"-p 8080:8080": "1", "-p 9000:9000/udp": "1"}))
+    assert row
+    assert list(row["ports"]) == ["22/tcp", "8080/tcp"]
+    assert refused(int(row["ports"]["8080/tcp"][0]["HostPort"]))
 
 
 def test_load_disk_and_oom_can_be_set_and_are_seen_inside(sim: Sim, key: KeyPair) -> None:
