@@ -130,6 +130,10 @@ simulator: setup ## run the provider simulator alone (PORT= OFFERS= SEED= VASTAI
 		$(if $(VASTAI_KEY),--vastai-key $(VASTAI_KEY)) \
 		$(if $(TENSORDOCK_TOKEN),--tensordock-token $(TENSORDOCK_TOKEN))
 
+.PHONY: bench
+bench: setup ## import time of the API's functions, against what they must import
+	@$(PY) -m bench.imports
+
 .PHONY: openapi
 openapi: setup ## write docs/openapi.json from the models
 	@$(PY) -m gpu_shopper.edge.openapi > docs/openapi.json
