@@ -143,7 +143,12 @@ def test_kept_text_is_one_printable_line_of_at_most_1000_characters(text: str) -
 
 @pytest.mark.parametrize(
     ("raw", "name"),
-    [(" RTX\x00 4090 \n", "RTX 4090"), ("\x1b[31mA40", "[31mA40"), ("x" * 200, "x" * 128)],
+    [
+        (" RTX\x00 4090 \n", "RTX 4090"),
+        ("\x1b[31mA40", "[31mA40"),
+        ("A \x00 40", "A 40"),
+        ("x" * 200, "x" * 128),
+    ],
 )
 def test_a_raw_gpu_name_is_trimmed_and_printable(raw: str, name: str) -> None:
     assert normalise.gpu_name_raw(raw) == name

@@ -44,6 +44,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "gte": lambda value, wanted: value >= wanted,
     "gt": lambda value, wanted: value > wanted,
     "lte": lambda value, wanted: value <= wanted,
+    "in": lambda value, wanted: value in wanted,
     "notin": lambda value, wanted: value not in wanted,
 }
 

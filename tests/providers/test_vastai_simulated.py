@@ -14,7 +14,7 @@ from gpu_shopper.errors import (
     ProviderError,
     RentedDespiteError,
 )
-from gpu_shopper.providers.port import AttachesSshKeys
+from gpu_shopper.providers.port import AttachesKeys
 from tests.providers.contract import LABEL, PUBLIC_KEY, request_for
 from tests.providers.simulator_rig import SimulatorRig, simulator
 
@@ -90,7 +90,7 @@ def test_an_error_that_names_nothing_is_uncertain_and_the_label_finds_the_machin
         rig.provider.launch(request_to_launch)
     found = [one for one in rig.provider.list_instances() if one.label == LABEL]
     assert len(found) == 1
-    assert isinstance(rig.provider, AttachesSshKeys)
+    assert isinstance(rig.provider, AttachesKeys)
     assert rig.provider.attach_ssh_keys(found[0].id, [PUBLIC_KEY]) is None
 
 

@@ -123,6 +123,6 @@ def provider_text(text: str, limit: int = TEXT_LIMIT) -> str:
 
 def gpu_name_raw(text: str) -> str:
     """A provider's GPU name, trimmed, without control characters, at most 128 characters."""
-    one_line = " ".join(text[: 8 * GPU_NAME_LIMIT].split())
-    printable = "".join(one for one in one_line if one.isprintable())
-    return printable.strip()[:GPU_NAME_LIMIT].strip()
+    head = text[: 8 * GPU_NAME_LIMIT]
+    kept = "".join(one for one in head if one.isprintable() or one.isspace())
+    return " ".join(kept.split())[:GPU_NAME_LIMIT].strip()

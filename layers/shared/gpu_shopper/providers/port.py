@@ -41,20 +41,11 @@ class Provider(Protocol):
 
 
 @runtime_checkable
-class AttachesSshKeys(Protocol):
-    """Optional: keys can be put on a machine that exists already.
+class AttachesKeys(Protocol):
+    """Optional: SSH keys can be put on a machine after its launch.
 
     A machine adopted by its label may have lost its keys together with the launch's answer.
     """
-
-    def attach_ssh_keys(self, instance_id: str, keys: Iterable[str]) -> str | None:
-        """None when all keys are on it, else why not, in a few words. Never raises, repeatable."""
-        ...
-
-
-@runtime_checkable
-class AttachesKeys(Protocol):
-    """A provider that puts SSH keys on a machine after its launch."""
 
     def attach_ssh_keys(self, instance_id: str, keys: Iterable[str]) -> str | None:
         """Let the holders of `keys` log in: None, or why not; never raises, safe to repeat."""

@@ -2,7 +2,8 @@
 
 Rows are asked for by rising GPU price, the next page beginning at the last price of the one
 before; rows met twice are dropped. Where 64 or more offers share one price the page cannot move
-on, so that price is asked for GPU name by GPU name, then by count, then by machine.
+on, so that price is asked for by GPU names, half of them at a time; one name that is too much by
+itself is asked for by count, and then by machine.
 """
 
 from __future__ import annotations
@@ -70,21 +71,29 @@ class _Sweep:
         return [*self._by_id.values(), *self._nameless]
 
     def _split(self, filters: Filters, columns: tuple[str, ...]) -> None:
-        """Everything that matches `filters`, value by value of the first of `columns`."""
+        """Everything that matches `filters`, by the values of the first of `columns`."""
         page = self._page(filters)
-        if len(page) < PAGE_ROWS:
-            return
-        if not columns:
+        if len(page) >= PAGE_ROWS and not columns:
             raise BadProviderReply(f"more than {PAGE_ROWS} offers of one price and machine")
-        column, done = columns[0], list[Any]()
+        done = list[Any]()
         while len(page) >= PAGE_ROWS:
-            values = _values(page, column, done)
+            values = _values(page, columns[0], done)
             if not values:
-                raise BadProviderReply(f"the search cannot be split by {column}")
-            for value in values:
-                self._split({**filters, column: {"eq": value}}, columns[1:])
+                raise BadProviderReply(f"the search cannot be split by {columns[0]}")
+            self._halve(filters, columns, values)
             done += values
-            page = self._page({**filters, column: {"notin": done}})
+            page = self._page({**filters, columns[0]: {"notin": done}})
+
+    def _halve(self, filters: Filters, columns: tuple[str, ...], values: list[Any]) -> None:
+        """Everything with one of `values` in the first column; a single value is split further."""
+        column = columns[0]
+        if len(values) == 1:
+            self._split({**filters, column: {"eq": values[0]}}, columns[1:])
+            return
+        middle = len(values) // 2
+        for half in (values[:middle], values[middle:]):
+            if len(self._page({**filters, column: {"in": half}})) >= PAGE_ROWS:
+                self._halve(filters, columns, half)
 
     def _page(self, filters: Filters) -> list[Any]:
         page = _rows_of(self._ask(query(filters)))
