@@ -6,7 +6,8 @@ from typing import Any
 
 import requests
 
-_TIMEOUT_S = 30
+# Above the gateway's 29 s, so that it is the gateway that gives up first.
+_TIMEOUT_S = 60
 
 
 class ApiRefused(Exception):

@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 
-def together[T](calls: Iterable[Callable[[], T]]) -> list[T]:
-    """Call all at once and return their results in order.
+def together[T](calls: Iterable[Callable[[], T]], *, at_once: int = 4) -> list[T]:
+    """Call them, `at_once` at a time, and return their results in order.
 
     Raises what the first of them raises, and does not wait for the others then: somebody who
     gave up (Ctrl-C) ends the processes they wait for.
     """
-    wanted = list(calls)
-    pool = ThreadPoolExecutor(len(wanted))
+    pool = ThreadPoolExecutor(at_once)
     try:
-        return [future.result() for future in [pool.submit(call) for call in wanted]]
+        return [future.result() for future in [pool.submit(call) for call in calls]]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
