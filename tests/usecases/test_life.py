@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from gpu_shopper.core.polling import SshResult
-from gpu_shopper.core.session import LaunchState, Outcome
+from gpu_shopper.core.inventory import Shown
+from gpu_shopper.core.polling import SshResult, SshTry
+from gpu_shopper.core.session import LaunchState, Outcome, Session
 from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.errors import (
     DuplicateSession,
@@ -24,8 +27,8 @@ from gpu_shopper.errors import (
     SessionNotFound,
     StaleInventory,
 )
-from gpu_shopper.usecases import sessions
-from gpu_shopper.usecases.deps import StepResult
+from gpu_shopper.usecases import provision, sessions
+from gpu_shopper.usecases.deps import Deps, StepResult
 from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.teardown import ask, prove
@@ -242,6 +245,49 @@ def test_ssh_succeeding_after_a_stop_changes_nothing(world: World) -> None:
     stop(world, session_id)
     assert verify(world.deps, FakeProbe(), session_id, 1) == DONE
     assert world.session(session_id).state is State.STOPPING
+
+
+def test_ssh_succeeding_while_a_stop_is_written_changes_nothing(world: World) -> None:
+    """M-32: the try was under way when the caller stopped."""
+    session_id = world.create().session.id
+    launch(world.deps, session_id, 1)
+    look(world.deps, session_id, 1)
+
+    class StoppedMeanwhile(FakeProbe):
+        def __call__(self, *args: Any) -> SshTry:
+            stop(world, session_id)
+            return super().__call__(*args)
+
+    assert verify(world.deps, StoppedMeanwhile(), session_id, 1) == DONE
+    assert world.session(session_id).state is State.STOPPING
+
+
+def test_two_executions_at_once_launch_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """N-29: the second one wrote its intention while the first read the offer."""
+    session_id = world.create().session.id
+    real = provision._still_wanted
+
+    def overtaken(deps: Deps, session: Session) -> Shown:
+        monkeypatch.setattr(provision, "_still_wanted", real)
+        launch(world.deps, session_id, 1)
+        return real_before_it_was_withdrawn
+
+    real_before_it_was_withdrawn = real(world.deps, world.session(session_id))
+    monkeypatch.setattr(provision, "_still_wanted", overtaken)
+    assert launch(world.deps, session_id, 1) == LOOK
+    assert world.vast.count("launch") == 1
+
+
+def test_a_machine_without_an_address_fails_at_the_deadline(world: World) -> None:
+    """M-111: the session's own deadline, from the launch; no other rule shortens it."""
+    world.vast.address = None
+    session_id = world.create(ssh_timeout_min=1).session.id
+    launch(world.deps, session_id, 1)
+    while world.session(session_id).state is State.PROVISIONING:
+        world.clock.tick(look(world.deps, session_id, 1).wait_s)
+    stopping = world.session(session_id)
+    assert stopping.end_reason is EndReason.SSH_TIMEOUT
+    assert 60 <= (world.clock.at - stopping.created_at).total_seconds() < 80
 
 
 def test_verification_waits_5_8_12_15_seconds_and_ends_at_the_deadline(world: World) -> None:

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from gpu_shopper.core.instances import Health
+from gpu_shopper.core.instances import Health, Launched
 from gpu_shopper.core.labels import Label
 from gpu_shopper.core.session import Outcome
 from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.errors import BadProviderReply, LaunchUncertain, ProviderUnavailable
 from gpu_shopper.usecases.look import look
-from gpu_shopper.usecases.provision import launch
+from gpu_shopper.usecases.provision import accepted, launch
 from gpu_shopper.usecases.reconcile import reconcile
 from tests.builders import DEPLOYMENT, SESSION_ID, an_instance
 from tests.usecases.test_life import running, stop, torn_down
@@ -95,6 +95,33 @@ def test_of_two_machines_with_one_label_the_stored_one_stays(world: World) -> No
     reconcile(world.deps, "vastai")
     assert set(world.vast.instances) == {"5001"}
     assert world.session(session_id).state is State.RUNNING
+
+
+def test_a_machine_that_its_session_claims_meanwhile_is_not_an_orphan(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """X-3, N-25: of twins the higher id looked like the spare one until the launch answered."""
+    session_id = world.create().session.id
+    world.vast.errors["launch"] = [LaunchUncertain("cut off")]
+    world.vast.rents_despite_error = True
+    launch(world.deps, session_id, 1)
+    world.vast.instances["4000"] = replace(world.vast.instances["5001"], id="4000")
+
+    def answered_first(*_: object) -> bool:
+        accepted(
+            world.deps,
+            world.session(session_id),
+            Launched(instance_id="5001"),
+            "instance_launched",
+        )
+        return False
+
+    monkeypatch.setattr("gpu_shopper.usecases.reconcile._adopt", answered_first)
+    reconcile(world.deps, "vastai")
+    assert "5001" in world.vast.instances
+    monkeypatch.undo()
+    reconcile(world.deps, "vastai")
+    assert set(world.vast.instances) == {"5001"}
 
 
 def test_a_resurrected_machine_of_an_ended_session_is_destroyed_again(world: World) -> None:
