@@ -54,15 +54,20 @@ class Frame:
 
 
 def new_app() -> APIGatewayRestResolver:
-    """A resolver whose validation errors have our shape."""
+    """A resolver whose validation errors have our shape; every other error goes to `serve`."""
     app = APIGatewayRestResolver(enable_validation=True)
-
     app.exception_handler(RequestValidationError)(_refuse)
+    app.exception_handler(Exception)(_pass_on)
     return app
 
 
 def _refuse(exc: RequestValidationError) -> Response[Any]:
     raise validation_failed(exc.errors()) from exc
+
+
+def _pass_on(exc: Exception) -> Response[Any]:
+    """Without this the resolver logs every error with its stack first, a 404 like a defect."""
+    raise exc
 
 
 def serve(
