@@ -11,7 +11,7 @@ import pytest
 from tests.template.cfn import parameters, properties, resources, template
 
 METHODS = {"get", "head", "post", "put", "patch", "delete", "options"}
-OPEN_PATHS = {"/", "/{proxy+}", "/health", "/ready"}
+OPEN_PATHS = ("/", "/{proxy+}", "/health", "/ready")
 SERVED_BY = {
     "/api/v1/inventory": "InventoryApiFunction",
     "/api/v1/inventory/{proxy+}": "InventoryApiFunction",
