@@ -2,7 +2,8 @@
 
 A field `absence_min_age_s` is the environment variable `ABSENCE_MIN_AGE_S` and the template
 parameter `AbsenceMinAgeS`; a test compares the three. The names end in their unit: `_s` seconds,
-`_min` minutes, `_hours` hours; anything else is a count or a share.
+`_min` minutes, `_hours` hours; anything else is a count or a share. `docs/settings.md` is written
+from the comments here.
 """
 
 from __future__ import annotations
@@ -15,65 +16,65 @@ class Settings:
     """Numbers of the domain rules; the defaults are those of the product's contract."""
 
     # Callers: one token bucket per API key.
-    consumer_rate_per_s: int = 10
-    consumer_burst: int = 20
-    consumer_daily_quota: int = 100_000
-    operator_rate_per_s: int = 50
-    operator_burst: int = 100
-    operator_daily_quota: int = 1_000_000
+    consumer_rate_per_s: int = 10  # requests that a consumer key gets back each second
+    consumer_burst: int = 20  # requests that a rested consumer key may send at once
+    consumer_daily_quota: int = 100_000  # requests of a consumer key in one UTC day
+    operator_rate_per_s: int = 50  # requests that an operator key gets back each second
+    operator_burst: int = 100  # requests that a rested operator key may send at once
+    operator_daily_quota: int = 1_000_000  # requests of an operator key in one UTC day
 
     # Inventory snapshots.
-    snapshot_fresh_s: int = 120
-    snapshot_half_trust_s: int = 300
-    snapshot_usable_s: int = 600
-    refresh_lease_s: int = 300
-    refresh_give_up_s: int = 240
-    refresh_backoff_s: int = 60
-    refresh_backoff_cap_s: int = 300
-    offer_memory_s: int = 3_600
+    snapshot_fresh_s: int = 120  # up to this age an offer is trusted fully; older ones are `stale`
+    snapshot_half_trust_s: int = 300  # from this age on confidence is halved; falls linearly before
+    snapshot_usable_s: int = 600  # an older snapshot is not shown, and its offers are not rented
+    refresh_lease_s: int = 300  # how long one refresh keeps others of its provider away
+    refresh_give_up_s: int = 240  # a fetch that took longer is thrown away
+    refresh_backoff_s: int = 60  # pause after a failed refresh; doubles with each in a row
+    refresh_backoff_cap_s: int = 300  # longest pause after failed refreshes
+    offer_memory_s: int = 3_600  # how long a vanished offer is `stale` rather than unknown
 
     # A session's life.
-    max_reservation_hours: int = 12
-    hard_max_hours: int = 12
-    pending_restart_s: int = 60
-    pending_deadline_s: int = 120
-    step_overdue_s: int = 60
-    deadline_grace_s: int = 60
+    max_reservation_hours: int = 12  # most hours that one request may reserve
+    hard_max_hours: int = 12  # age at which a session ends whatever was extended
+    pending_restart_s: int = 60  # a session still pending then gets its machine started again
+    pending_deadline_s: int = 120  # a session still pending then fails
+    step_overdue_s: int = 60  # a step so late means a dead execution, which is replaced
+    deadline_grace_s: int = 60  # what the sweep leaves the machine, to see a deadline itself
 
     # Launching.
-    launch_call_max_s: int = 90
-    launch_throttled_tries: int = 3
-    launch_throttled_wait_s: int = 5
-    launch_lookup_wait_s: int = 5
-    launch_lookup_wait_cap_s: int = 60
-    never_rented_first_look_s: int = 60
-    listings_apart_s: int = 30
-    launch_unknown_deadline_s: int = 300
-    instance_failed_polls: int = 2
+    launch_call_max_s: int = 90  # longest a launch call may take; later it counts as unclear
+    launch_throttled_tries: int = 3  # repeats of a launch that a provider's rate limit refused
+    launch_throttled_wait_s: int = 5  # pause before such a repeat, if the provider names none
+    launch_lookup_wait_s: int = 5  # first pause between lookups of an unclear launch; doubles
+    launch_lookup_wait_cap_s: int = 60  # longest pause between those lookups
+    never_rented_first_look_s: int = 60  # age of an unclear launch from which a listing is evidence
+    listings_apart_s: int = 30  # two listings count as two only when so far apart
+    launch_unknown_deadline_s: int = 300  # how long an attempt may be without an instance id
+    instance_failed_polls: int = 2  # polls in a row that must call a loading machine failed
 
     # SSH verification.
-    ssh_deadline_default_min: int = 10
-    ssh_poll_first_s: int = 5
-    ssh_poll_cap_s: int = 15
-    ssh_connect_timeout_s: int = 10
-    ssh_login_timeout_s: int = 15
-    ssh_command_timeout_s: int = 15
-    ssh_auth_failures: int = 3
-    ssh_auth_grace_s: int = 60
+    ssh_deadline_default_min: int = 10  # from launch to the first login, unless the caller says
+    ssh_poll_first_s: int = 5  # pause before the second look; grows by half each time
+    ssh_poll_cap_s: int = 15  # longest pause between looks
+    ssh_connect_timeout_s: int = 10  # for the TCP connection
+    ssh_login_timeout_s: int = 15  # for the handshake and the login
+    ssh_command_timeout_s: int = 15  # for the command after the login
+    ssh_auth_failures: int = 3  # refused logins in a row that end the attempt
+    ssh_auth_grace_s: int = 60  # refusals so soon after the port opens do not count
 
     # Teardown.
-    teardown_wait_step_s: int = 5
-    teardown_wait_cap_s: int = 50
-    teardown_rounds_per_execution: int = 200
-    absence_min_age_s: int = 60
-    stopping_alarm_s: int = 300
+    teardown_wait_step_s: int = 5  # pause between terminate and proof, times the round
+    teardown_wait_cap_s: int = 50  # longest such pause
+    teardown_rounds_per_execution: int = 200  # rounds after which a fresh execution goes on
+    absence_min_age_s: int = 60  # evidence is none so soon after the launch: listings lag
+    stopping_alarm_s: int = 300  # unproven for so long: an alarm; the teardown goes on
 
     # Reconciliation.
-    ghost_min_age_s: int = 600
-    instance_failed_for_s: int = 600
-    orphans_per_pass_min: int = 5
-    orphans_per_pass_percent: int = 20
+    ghost_min_age_s: int = 600  # age of an attempt from which its absence may make it a ghost
+    instance_failed_for_s: int = 600  # a running session's machine failed for so long has died
+    orphans_per_pass_min: int = 5  # orphans that one pass may end in any case
+    orphans_per_pass_percent: int = 20  # or this share of our machines, if that is more
 
     # Calls to providers.
-    provider_connect_timeout_s: int = 5
-    provider_read_timeout_s: int = 30
+    provider_connect_timeout_s: int = 5  # for the connection
+    provider_read_timeout_s: int = 30  # for each part of the answer
