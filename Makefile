@@ -9,7 +9,7 @@ VENVS := .local/venvs
 UV := .local/uv/bin/uv
 DEV := $(VENVS)/dev/bin
 PY := $(DEV)/python
-CODE := layers/shared/gpu_shopper $(wildcard functions simulator local tests bench)
+CODE := layers/shared/gpu_shopper $(wildcard functions reference simulator local tests bench)
 
 # The first Python 3.12 found; looked for only when something has to be installed.
 PYTHON ?= $(shell for each in python3.12 python3 python; do \
@@ -65,7 +65,7 @@ format: setup ## format the code and repair what ruff can
 	@$(DEV)/ruff format $(CODE)
 
 .PHONY: check
-check: setup lint types floors ## format, lint, types, floors
+check: setup lint types floors documents ## format, lint, types, floors, stale documents
 
 .PHONY: lint
 lint: setup
@@ -79,6 +79,10 @@ types: setup
 .PHONY: floors
 floors: setup
 	@$(DEV)/lint-imports
+
+.PHONY: documents
+documents: setup
+	@$(PY) -m reference --check
 
 # ---- tests -------------------------------------------------------------------------------------
 
@@ -134,9 +138,12 @@ simulator: setup ## run the provider simulator alone (PORT= OFFERS= SEED= VASTAI
 bench: setup ## import time of the API's functions, against what they must import
 	@$(PY) -m bench.imports
 
+.PHONY: docs
+docs: setup ## write docs/openapi.json, settings.md and states.md from the code
+	@$(PY) -m reference
+
 .PHONY: openapi
-openapi: setup ## write docs/openapi.json from the models
-	@$(PY) -m gpu_shopper.edge.openapi > docs/openapi.json
+openapi: docs
 
 .PHONY: clean
 clean: ## remove builds, logs and caches; the environments stay

@@ -1,0 +1,1 @@
+"""Writes the reference documents below `docs/` from the code that they describe."""

@@ -1,0 +1,47 @@
+"""`python -m reference` writes the documents; with `--check` it only says which are stale."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from reference import openapi, settings, states
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCUMENTS: dict[str, Callable[[], str]] = {
+    "openapi.json": openapi.text,
+    "settings.md": settings.text,
+    "states.md": states.text,
+}
+
+
+def stale() -> list[str]:
+    """The documents that differ from what would be written now."""
+    return [name for name, text in DOCUMENTS.items() if _written(name) != text()]
+
+
+def write() -> None:
+    """Write every document anew."""
+    for name, text in DOCUMENTS.items():
+        (DOCS / name).write_text(text(), "utf-8")
+
+
+def _written(name: str) -> str:
+    file = DOCS / name
+    return file.read_text("utf-8") if file.exists() else ""
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status: 1 when `--check` finds a stale document."""
+    if "--check" not in arguments:
+        write()
+        return 0
+    found = stale()
+    for name in found:
+        print(f"docs/{name} is stale: `make docs` writes it anew")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

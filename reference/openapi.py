@@ -1,0 +1,257 @@
+"""The API's OpenAPI document: routes from the resolvers, schemas from the models.
+
+The resolvers' own generator is not used: it writes neither the bounds of query parameters nor the
+fields of our answers, and it promises a 422 that this API never gives.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from aws_lambda_powertools.event_handler.api_gateway import Route
+from pydantic import BaseModel
+
+from functions.inventory_api import app as inventory_api
+from functions.operator_api import app as operator_api
+from functions.sessions_api import app as sessions_api
+from gpu_shopper import __version__
+from reference import models, problems
+from reference.meanings import meaning
+
+type Schema = dict[str, Any]
+
+APIS = {"inventory": inventory_api, "sessions": sessions_api, "keys": operator_api}
+EVENTS = Path(__file__).resolve().parents[1] / "events"
+
+ABOUT = """\
+Rents commodity GPUs for applications and proves that every rental ends.
+
+Instants are UTC (RFC 3339 with `Z`), prices USD, fields without a value are left out. Every path
+answers HEAD wherever it answers GET, with GET's status and headers and no body; OPTIONS answers 204
+and needs no key; another method gets 405 with `Allow`. Unknown parameters and fields are refused.
+`X-Request-ID` is taken over, or made, and is in every answer.
+"""
+
+# What the handlers answer when all is well; 200 unless said here.
+_GOOD: dict[str, tuple[int, ...]] = {
+    "create_session": (201,),
+    "signal_done": (202,),
+    "delete_session": (200, 202),
+    "create_key": (201,),
+    "health": (200, 503),
+    "ready": (200, 503),
+}
+# Errors that only some routes give; `_common` adds the rest.
+_OWN_ERRORS: dict[str, tuple[int, ...]] = {
+    "create_session": (403, 404, 409),
+    "list_sessions": (403,),
+    "signal_done": (409,),
+    "delete_session": (409,),
+    "extend_session": (409,),
+    "create_key": (403, 409),
+    "list_keys": (403,),
+    "revoke_key": (403, 409),
+}
+_SAMPLE_IDS = {
+    "session_id": "7b0c2f0e-5a1d-4c7e-9a55-0d6f5f1c2e3a",
+    "offer_id": "vastai-1001",
+    "key_id": "example0",
+}
+_HEADERS: dict[str, tuple[str, str]] = {
+    "X-Request-ID": ("string", "The id of this request."),
+    "Location": ("string", "Path of what was made."),
+    "Allow": ("string", "The methods of this path."),
+    "Retry-After": ("integer", "Seconds to wait."),
+    "WWW-Authenticate": ("string", "`Bearer`."),
+}
+
+
+def text() -> str:
+    """The document as it is kept in `docs/`."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def document() -> Schema:
+    """The whole document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Cloud GPU Shopper",
+            "version": __version__,
+            "description": ABOUT,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/", "description": "The stage's address, output `ApiUrl`."}],
+        "security": [{"ApiKey": []}],
+        "tags": [{"name": tag} for tag in (*APIS, "health")],
+        "paths": _paths(),
+        "components": {
+            "securitySchemes": {
+                "ApiKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API key, `gsk_<id>_<secret>`, of a consumer or operator.",
+                }
+            },
+            "parameters": {"RequestId": _request_id()},
+            "headers": {
+                name: {"description": text, "schema": {"type": kind}}
+                for name, (kind, text) in _HEADERS.items()
+            },
+            "responses": problems.responses(),
+            "schemas": {"Error": problems.error_schema(), **models.schemas(_models())},
+        },
+    }
+
+
+def routes() -> Iterator[tuple[str, Route]]:
+    """Every route with the name of its group, in the order in which the functions write them."""
+    for tag, api in APIS.items():
+        written = [*api.app._static_routes, *api.app._dynamic_routes]
+        for route in sorted(written, key=lambda one: one.func.__code__.co_firstlineno):
+            yield tag, route
+
+
+def _paths() -> dict[str, Schema]:
+    paths: dict[str, Schema] = {}
+    for tag, route in routes():
+        paths.setdefault(route.openapi_path, {})[route.method.lower()] = _operation(tag, route)
+    return paths
+
+
+def _models() -> list[type[BaseModel]]:
+    found = [model for _, route in routes() for model in (_body(route), _answer(route)) if model]
+    return sorted(set(found), key=lambda model: model.__name__)
+
+
+def _operation(tag: str, route: Route) -> Schema:
+    name = route.func.__name__
+    public = route.openapi_path in inventory_api.PUBLIC
+    operation: Schema = {
+        "operationId": name,
+        "summary": inspect.getdoc(route.func),
+        "tags": ["health" if public else tag],
+        "parameters": [*_path_parameters(route), *_query_parameters(route), _REQUEST_ID],
+        "responses": {**_good(route), **_bad(route, public=public)},
+    }
+    if public:
+        operation["security"] = []
+    body = _body(route)
+    if body is not None:
+        operation["requestBody"] = _request_body(route, body)
+    return operation
+
+
+_REQUEST_ID = {"$ref": "#/components/parameters/RequestId"}
+
+
+def _request_id() -> Schema:
+    return {
+        "name": "X-Request-ID",
+        "in": "header",
+        "required": False,
+        "description": "Your id of this request, `[A-Za-z0-9._-]{1,128}`; else another is made.",
+        "schema": {"type": "string"},
+    }
+
+
+def _path_parameters(route: Route) -> list[Schema]:
+    return [
+        {
+            "name": one.name,
+            "in": "path",
+            "required": True,
+            "description": meaning("path", one.name),
+            "schema": {"type": "string"},
+            "example": _SAMPLE_IDS[one.name],
+        }
+        for one in route.dependant.path_params
+    ]
+
+
+def _query_parameters(route: Route) -> list[Schema]:
+    return [parameter for query in queries(route) for parameter in models.parameters(query)]
+
+
+def queries(route: Route) -> list[type[BaseModel]]:
+    """The models of a route's query parameters."""
+    return [_model(one.field_info.annotation) for one in route.dependant.query_params]
+
+
+def _body(route: Route) -> type[BaseModel] | None:
+    found = [_model(one.field_info.annotation) for one in route.dependant.body_params]
+    return found[0] if found else None
+
+
+def _answer(route: Route) -> type[BaseModel]:
+    answer = route.dependant.return_param
+    if answer is None:
+        raise TypeError(f"{route.func.__name__} does not say what it answers")
+    return _model(answer.field_info.annotation)
+
+
+def _model(annotation: Any) -> type[BaseModel]:
+    """The model of an annotation such as `Body` or `Body | None`."""
+    parts = getattr(annotation, "__args__", (annotation,))
+    (model,) = [one for one in parts if issubclass(one, BaseModel)]
+    return cast("type[BaseModel]", model)
+
+
+def _request_body(route: Route, body: type[BaseModel]) -> Schema:
+    content: Schema = {"schema": _ref(body)}
+    sample = _sample_body(route)
+    if sample is not None:
+        content["example"] = sample
+    required = any(one.required for one in route.dependant.body_params)
+    return {"required": required, "content": {"application/json": content}}
+
+
+def _sample_body(route: Route) -> Any:
+    """The body of the sample event for this route."""
+    for file in sorted(EVENTS.glob("*_api/*.json")):
+        event = json.loads(file.read_text("utf-8"))
+        if (
+            event["httpMethod"] == route.method
+            and route.rule.match(event["path"])
+            and event["body"]
+        ):
+            return json.loads(event["body"])
+    return None
+
+
+def _good(route: Route) -> dict[str, Schema]:
+    headers = ["X-Request-ID"]
+    if route.func.__name__ == "create_session":
+        headers.append("Location")
+    answer = {
+        "description": inspect.getdoc(_answer(route)),
+        "headers": {one: {"$ref": f"#/components/headers/{one}"} for one in headers},
+        "content": {"application/json": {"schema": _ref(_answer(route))}},
+    }
+    return {str(status): answer for status in _GOOD.get(route.func.__name__, (200,))}
+
+
+def _bad(route: Route, *, public: bool) -> dict[str, Schema]:
+    name = route.func.__name__
+    statuses = {*_common(route, public=public), *_OWN_ERRORS.get(name, ())}
+    statuses -= {*_GOOD.get(name, ())}
+    return {
+        str(status): {"$ref": f"#/components/responses/{problems.name(status)}"}
+        for status in sorted(statuses)
+    }
+
+
+def _common(route: Route, *, public: bool) -> Iterator[int]:
+    yield from (400, 406, 413, 415, 500, 502, 503, 504)
+    if not public:
+        yield from (401, 429)
+    if route.dependant.path_params:
+        yield 404
+
+
+def _ref(model: type[BaseModel]) -> Schema:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
