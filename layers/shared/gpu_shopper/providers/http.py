@@ -65,7 +65,7 @@ class Reply:
     key: str = field(default="", repr=False)
 
     def json(self, decisive: frozenset[str] = frozenset()) -> Any:
-        """The body; NaN and Infinity are null. Raises BadProviderReply.
+        """The body. Raises BadProviderReply. NaN and Infinity stay: as null they might mean "gone".
 
         Of a key that occurs twice the last value counts, except for `decisive` keys: two values
         of one of these make the body unreadable.
@@ -74,7 +74,7 @@ class Reply:
             raise BadProviderReply(self.broken)
         hook = _agreeing(decisive) if decisive else None
         try:
-            return json.loads(self.body, parse_constant=_null, object_pairs_hook=hook)
+            return json.loads(self.body, object_pairs_hook=hook)
         except (ValueError, RecursionError) as exc:
             raise BadProviderReply(f"status {self.status} with a body that is no JSON") from exc
 
@@ -264,10 +264,6 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     except (KeyError, ValueError, OverflowError):
         return None
     return max(0.0, min(at - sent_at, 86_400.0))
-
-
-def _null(_token: str) -> None:
-    return None
 
 
 def _agreeing(decisive: frozenset[str]) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
