@@ -150,3 +150,18 @@ def test_a_sweep_is_late_after_three_missed_intervals(world: World) -> None:
     assert health.checked(world.deps).services["lifecycle"] == "ok"
     world.clock.tick(1)
     assert health.checked(world.deps).services["lifecycle"] == "late"
+
+
+def test_a_slow_refresh_does_not_replace_a_newer_one(world: World) -> None:
+    """M-20: the fetch that began later stays."""
+
+    def overtake() -> None:
+        world.clock.tick(400)
+        world.publish([an_offer(id="vastai-3", provider_id="3")])
+        world.clock.tick(-300)
+
+    world.clock.tick(60)
+    world.vast.before["list_offers"] = overtake
+    assert refresh_inventory(world.deps, "vastai").error == "overtaken"
+    world.clock.tick(300)
+    assert listed(world) == ["vastai-3"]
