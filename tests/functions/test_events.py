@@ -1,0 +1,113 @@
+"""The sample events, played through the handlers: they tell the life of one session."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gpu_shopper.core.states import EndReason, State
+from gpu_shopper.edge.http import Frame
+from tests.builders import SESSION_ID
+from tests.events import cases, logical_id, sample
+from tests.template.cfn import ROOT, resources
+from tests.world import FakeProbe, World
+
+SECRET = "A" * 43
+API = {"inventory_api", "sessions_api", "operator_api"}
+
+type Play = Callable[[str], Any]
+
+
+def body(answer: dict[str, Any]) -> Any:
+    return json.loads(answer["body"])
+
+
+@pytest.fixture
+def play(world: World, frame: Frame, monkeypatch: pytest.MonkeyPatch) -> Play:
+    """Sends a sample to its function; new ids and secrets are those that the samples name."""
+
+    def wired(case: str, new_id: str) -> Any:
+        name = case.split("/")[0]
+        module = importlib.import_module(f"functions.{name}.app")
+        deps = replace(world.deps, new_id=lambda: new_id, new_secret=lambda: SECRET)
+        monkeypatch.setattr(module, "deps", lambda: deps)
+        if name in API:
+            monkeypatch.setattr(module, "frame", lambda: frame)
+        if name == "verify_ssh":
+            monkeypatch.setattr(module, "try_login", FakeProbe())
+        return module
+
+    def send(case: str) -> Any:
+        new_id = "example0" if case.startswith("operator_api/") else SESSION_ID
+        return wired(case, new_id).handler(sample(case), None)
+
+    return send
+
+
+def test_every_function_has_samples_and_every_sample_a_function() -> None:
+    assert {logical_id(case) for case in cases()} == set(resources("AWS::Serverless::Function"))
+    folders = {app.parent.name for app in (ROOT / "functions").glob("*/app.py")}
+    assert {case.split("/")[0] for case in cases()} == folders
+
+
+def test_every_sample_is_played_in_this_file() -> None:
+    source = Path(__file__).read_text("utf-8")
+    assert [case for case in cases() if f'"{case}"' not in source] == []
+
+
+def test_the_samples_bring_a_session_to_running(play: Play, world: World) -> None:
+    created = play("sessions_api/create")
+    assert (created["statusCode"], body(created)["session"]["id"]) == (201, SESSION_ID)
+    assert play("provision_step/launch")["outcome"] == "look"
+    assert play("provision_step/look")["outcome"] == "verify"
+    assert play("verify_ssh/verify") == {"outcome": "done", "wait_s": 0}
+    assert body(play("sessions_api/get"))["status"] == "running"
+    assert [one["id"] for one in body(play("sessions_api/list"))["sessions"]] == [SESSION_ID]
+    assert body(play("sessions_api/extend"))["reservation_hours"] == 3
+
+
+def test_the_samples_end_a_session_and_prove_it(play: Play, world: World) -> None:
+    for case in ("sessions_api/create", "provision_step/launch", "provision_step/look"):
+        play(case)
+    assert play("sessions_api/done")["statusCode"] == 202
+    world.clock.tick(world.deps.settings.absence_min_age_s)
+    assert play("teardown_step/ask")["outcome"] == "prove"
+    world.clock.tick(world.deps.settings.teardown_wait_cap_s)
+    assert play("teardown_step/prove")["outcome"] == "done"
+    ended = world.session(SESSION_ID)
+    assert (ended.state, ended.end_reason) == (State.STOPPED, EndReason.USER_REQUESTED)
+    again = play("sessions_api/delete")
+    assert (again["statusCode"], body(again)["status"]) == (200, "stopped")
+
+
+def test_the_samples_make_use_and_revoke_a_key(play: Play) -> None:
+    made = play("operator_api/create_key")
+    presented = sample("authorizer/key")["headers"]["Authorization"]
+    assert f"Bearer {body(made)['api_key']}" == presented
+    assert play("authorizer/key")["context"]["consumer_id"] == "alice"
+    assert body(play("operator_api/list_keys"))["count"] == 1
+    assert play("operator_api/revoke_key")["statusCode"] == 200
+    with pytest.raises(Exception, match=r"^Unauthorized$"):
+        play("authorizer/key")
+
+
+def test_the_samples_sweep_until_the_deployment_is_ready(play: Play, world: World) -> None:
+    assert play("inventory_api/ready")["statusCode"] == 503
+    world.clock.tick(60)
+    assert play("refresh_inventory/vastai") == {"offers": 1, "error": None}
+    assert play("reconcile/vastai") == play("reconcile/vastai")
+    assert play("expire_sessions/sweep") == play("expire_sessions/sweep")
+    assert play("inventory_api/ready")["statusCode"] == 200
+    assert set(body(play("inventory_api/health"))["services"].values()) == {"ok"}
+
+
+def test_the_samples_find_the_offer_that_they_rent(play: Play) -> None:
+    (listed,) = body(play("inventory_api/list"))["offers"]
+    assert listed == body(play("inventory_api/offer"))
+    assert json.loads(sample("sessions_api/create")["body"])["offer_id"] == listed["id"]
