@@ -65,7 +65,7 @@ def test_waits_never_overflow(times: int) -> None:
 def tried(*results: tuple[SshResult, float]) -> Verification:
     seen = Verification()
     for result, seconds in results:
-        seen = after_try(seen, result, later(seconds))
+        seen = after_try(seen, result, later(seconds), SETTINGS)
     return seen
 
 
@@ -75,7 +75,8 @@ REFUSED, CLOSED = SshResult.AUTH_FAILED, SshResult.CONNECTION_CLOSED
 @pytest.mark.parametrize(
     ("tries", "ends"),
     [
-        ([(REFUSED, 0), (REFUSED, 60), (REFUSED, 75), (REFUSED, 90)], False),
+        ([(REFUSED, 0), (REFUSED, 60), (REFUSED, 75), (REFUSED, 90)], True),
+        ([(REFUSED, n * 15) for n in range(6)], False),
         ([(REFUSED, 0), (CLOSED, 30), (REFUSED, 60), (REFUSED, 75), (REFUSED, 90)], True),
         ([(REFUSED, 0), (CLOSED, 30), (REFUSED, 59), (REFUSED, 75), (REFUSED, 90)], False),
         ([(REFUSED, 0), (CLOSED, 30), (REFUSED, 60), (REFUSED, 75)], False),

@@ -68,22 +68,22 @@ def _grown(first: float, factor: float, times: int, cap: float) -> float:
     return min(cap, first * factor ** min(times, 64))
 
 
-def after_try(seen: Verification, result: SshResult, now: datetime) -> Verification:
-    """`seen` with one more SSH try in it; any other result breaks a row of refusals."""
+def after_try(
+    seen: Verification, result: SshResult, now: datetime, settings: Settings
+) -> Verification:
+    """`seen` with one more SSH try in it.
+
+    Refusals count once the grace since the first contact is over, because keys need 10–15 s to
+    spread; any other result breaks a row of them.
+    """
     reached = seen.reached_at or (now if result in _REACHED else None)
     counted = replace(seen, polls=seen.polls + 1, reached_at=reached, last_error=result.value)
-    if result is not SshResult.AUTH_FAILED:
-        return replace(counted, auth_refusals=0, first_auth_refusal_at=None)
-    return replace(
-        counted,
-        auth_refusals=seen.auth_refusals + 1,
-        first_auth_refusal_at=seen.first_auth_refusal_at or now,
-    )
+    if result is not SshResult.AUTH_FAILED or reached is None:
+        return replace(counted, auth_refusals=0)
+    grace_is_over = now >= reached + timedelta(seconds=settings.ssh_auth_grace_s)
+    return replace(counted, auth_refusals=seen.auth_refusals + grace_is_over)
 
 
 def login_is_refused(seen: Verification, settings: Settings) -> bool:
-    """True when refusals in a row began after the grace: keys need 10–15 s to spread."""
-    first, reached = seen.first_auth_refusal_at, seen.reached_at
-    if first is None or reached is None or seen.auth_refusals < settings.ssh_auth_failures:
-        return False
-    return first >= reached + timedelta(seconds=settings.ssh_auth_grace_s)
+    """True after enough refusals in a row."""
+    return seen.auth_refusals >= settings.ssh_auth_failures

@@ -36,14 +36,14 @@ class LaunchState(StrEnum):
 class Verification:
     """Progress of the SSH verification of one attempt; carried in the item, not in a function.
 
-    `polls` counts since the address last changed. `auth_refusals` counts refusals in a row.
+    `polls` counts since the address last changed. `auth_refusals` counts refusals in a
+    row after the grace.
     """
 
     polls: int = 0
     failed_polls: int = 0
     reached_at: datetime | None = None
     auth_refusals: int = 0
-    first_auth_refusal_at: datetime | None = None
     last_error: str | None = None
 
 

@@ -131,7 +131,7 @@ def _call(deps: Deps, session: Session, shown: Shown) -> StepResult:
     try:
         launched = deps.provider(attempt.provider).launch(_request(session, shown))
     except RentedDespiteError as exc:
-        accepted(deps, session, Launched(instance_id=exc.instance_id), "instance_launched")
+        _rented(deps, session, Launched(instance_id=exc.instance_id))
         return fail_attempt(deps, session.id, EndReason.INSTANCE_STOPPED, exc.message)
     except RateLimited as exc:
         return _throttled(deps, session, exc)
@@ -141,8 +141,13 @@ def _call(deps: Deps, session: Session, shown: Shown) -> StepResult:
             return _unclear(deps, session)
         _blame(deps, session, exc)
         return refuse(deps, session.id, _REASONS[type(exc)], exc.message, absence)
-    accepted(deps, session, launched, "instance_launched")
+    _rented(deps, session, launched)
     return LOOK_NOW
+
+
+def _rented(deps: Deps, session: Session, launched: Launched) -> None:
+    accepted(deps, session, launched, "instance_launched")
+    _withdraw(deps, session)
 
 
 def _request(session: Session, shown: Shown) -> LaunchRequest:
@@ -192,7 +197,6 @@ def accepted(
         return after, [about(after, operation, actor=who, metrics=metrics)]
 
     change(deps, lambda: store.get(deps.sessions, session.id), decide)
-    _withdraw(deps, session)
 
 
 def session_keys(session: Session) -> tuple[str, ...]:
@@ -228,7 +232,10 @@ def _blame(deps: Deps, session: Session, error: ProviderError) -> None:
 
 
 def _unclear(deps: Deps, session: Session) -> StepResult:
-    """The call ended without an answer we can trust: the label is looked up next."""
+    """The call ended without an answer we can trust: the label is looked up next.
+
+    The offer is hidden here, not when its machine is found: who finds it may not write inventory.
+    """
 
     def decide(now_session: Session) -> Decision:
         if now_session.attempt.instance_id is not None:
@@ -237,6 +244,7 @@ def _unclear(deps: Deps, session: Session) -> StepResult:
         return evolve_attempt(now_session, now, call_ended_at=now), []
 
     change(deps, lambda: store.get(deps.sessions, session.id), decide)
+    _withdraw(deps, session)
     return LOOK_NOW
 
 

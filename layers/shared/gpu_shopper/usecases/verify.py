@@ -56,7 +56,7 @@ def _judge(deps: Deps, session: Session, tried: SshTry) -> StepResult:
     def decide(current: Session) -> Decision:
         if not _awaits(current, number):
             return None
-        return _ready(current, tried, deps.now()) or _not_ready(deps, current, tried)
+        return _ready(deps, current, tried) or _not_ready(deps, current, tried)
 
     saved, changed = change(deps, lambda: store.get(deps.sessions, session.id), decide)
     if not changed or saved.state is not State.PROVISIONING:
@@ -72,11 +72,14 @@ def _judge(deps: Deps, session: Session, tried: SshTry) -> StepResult:
     return StepResult("look", poll_wait_s(saved.attempt.verification.polls - 1, deps.settings))
 
 
-def _ready(session: Session, tried: SshTry, now: datetime) -> Decision:
+def _ready(deps: Deps, session: Session, tried: SshTry) -> Decision:
     if tried.result is not SshResult.READY:
         return None
+    now = deps.now()
     event, actor = Event.BECOME_READY, Actor.LIFECYCLE
-    attempt = replace(_tried(session.attempt, tried, now), outcome=Outcome.READY, ready_at=now)
+    attempt = replace(
+        _tried(deps, session.attempt, tried, now), outcome=Outcome.READY, ready_at=now
+    )
     after = replace(
         apply(session, event, actor, now),
         attempts=(*session.attempts[:-1], attempt),
@@ -96,7 +99,7 @@ def _ready(session: Session, tried: SshTry, now: datetime) -> Decision:
 
 def _not_ready(deps: Deps, session: Session, tried: SshTry) -> Decision:
     now = deps.now()
-    attempt = _tried(session.attempt, tried, now)
+    attempt = _tried(deps, session.attempt, tried, now)
     wait_s = poll_wait_s(attempt.verification.polls - 1, deps.settings)
     after = evolve(
         session,
@@ -108,11 +111,11 @@ def _not_ready(deps: Deps, session: Session, tried: SshTry) -> Decision:
     return after, _facts(session, after, tried)
 
 
-def _tried(attempt: Attempt, tried: SshTry, now: datetime) -> Attempt:
+def _tried(deps: Deps, attempt: Attempt, tried: SshTry, now: datetime) -> Attempt:
     """`attempt` with the try counted; the first host key seen is pinned."""
     return replace(
         attempt,
-        verification=after_try(attempt.verification, tried.result, now),
+        verification=after_try(attempt.verification, tried.result, now, deps.settings),
         host_key=attempt.host_key or tried.host_key,
         host_key_changed=attempt.host_key_changed or _changed(tried),
     )
