@@ -38,8 +38,8 @@ class _View:
     def files(self) -> dict[str, bytes]:
         return self._instance.files
 
-    def usable_keys(self) -> list[str]:
-        return self._instance.usable_keys(self._clock.now_s())
+    def usable_keys(self, user: str) -> list[str]:
+        return self._instance.usable_keys(self._clock.now_s(), user)
 
     def now_s(self) -> float:
         return self._clock.now_s()
@@ -55,10 +55,12 @@ class Doors:
         self._clock = clock
         self._rules = rules
 
-    def add_ssh(self, instance: Instance, user: str, host_key: asyncssh.SSHKey | None) -> None:
+    def add_ssh(
+        self, instance: Instance, users: tuple[str, ...], host_key: asyncssh.SSHKey | None
+    ) -> None:
         """Bind an SSH port that does not listen yet; without a host key it makes its own."""
         view = _View(instance, self._clock)
-        instance.ssh = SshEndpoint(view, user, lambda: self._ssh_mode(instance), host_key)
+        instance.ssh = SshEndpoint(view, users, lambda: self._ssh_mode(instance), host_key)
 
     def add_port(self, instance: Instance, inside_port: int) -> None:
         """Bind the outside of a mapped TCP port."""
@@ -82,7 +84,7 @@ class Doors:
         """New ports with the same host key, for a machine that may start again."""
         self.shut(instance)
         if instance.ssh:
-            self.add_ssh(instance, instance.ssh.user, instance.ssh.host_key)
+            self.add_ssh(instance, instance.ssh.users, instance.ssh.host_key)
         inside = [port.inside_port for port in instance.ports]
         instance.ports.clear()
         for port in inside:

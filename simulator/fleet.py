@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncssh
@@ -12,7 +12,7 @@ import asyncssh
 from simulator.clock import Clock
 from simulator.doors import Doors
 from simulator.faults.rules import RuleBook
-from simulator.instances import MICRO, Fate, Hardware, InstalledKey, Instance, Span
+from simulator.instances import MICRO, Fate, Hardware, InstalledKey, Instance, Span, Words
 
 FIRST_ID = 1000
 Hook = Callable[[Instance], None]
@@ -22,9 +22,9 @@ Hook = Callable[[Instance], None]
 class Birth:
     """What is needed to make a machine.
 
-    `boot`: (seconds after the step before, status); `ssh_user` None: no SSH server inside;
-    `host_key`: the one that its start-up commands install. `ports`: TCP ports to map;
-    with `serves_http` the image answers on them.
+    `status` at once, then `boot`: (seconds after the step before, status); its address is told
+    after `address_delay_s`. No `ssh_users`: no SSH server inside; `host_key`: the one that its
+    start-up commands install. `ports`: TCP ports to map; with `serves_http` the image answers.
     """
 
     provider: str
@@ -35,7 +35,10 @@ class Birth:
     price_micro: int
     disk_gb: float
     boot: tuple[tuple[float, str], ...]
-    ssh_user: str | None = "root"
+    status: str | None = None
+    address_delay_s: float = 0.0
+    words: Words = field(default_factory=Words)
+    ssh_users: tuple[str, ...] = ("root",)
     host_key: asyncssh.SSHKey | None = None
     image: str = ""
     ports: tuple[int, ...] = ()
@@ -88,6 +91,9 @@ class Fleet:
             request=birth.request,
             created_s=now_s,
             disk_gb=birth.disk_gb,
+            status=birth.status,
+            words=birth.words,
+            address_s=now_s + birth.address_delay_s,
             fate=fate or Fate(),
             image=birth.image,
             serves_http=birth.serves_http,
@@ -96,16 +102,18 @@ class Fleet:
         self._instances[instance.id] = instance
         for port in birth.ports:
             self._doors.add_port(instance, port)
-        if birth.ssh_user is not None:
-            self._doors.add_ssh(instance, birth.ssh_user, birth.host_key)
+        if birth.ssh_users:
+            self._doors.add_ssh(instance, birth.ssh_users, birth.host_key)
         self._boot(instance, birth.boot)
         return instance
 
-    def add_key(self, instance: Instance, line: str, delay_s: float | None) -> InstalledKey:
+    def add_key(
+        self, instance: Instance, line: str, delay_s: float | None, user: str | None = None
+    ) -> InstalledKey:
         """Put a public key on a machine; it works after `delay_s`, or never for None."""
         now_s = self._clock.now_s()
         usable_s = None if delay_s is None else now_s + delay_s
-        key = InstalledKey(next(self._key_ids), line.strip(), usable_s, now_s)
+        key = InstalledKey(next(self._key_ids), line.strip(), usable_s, now_s, user)
         instance.keys.append(key)
         return key
 
@@ -185,7 +193,7 @@ class Fleet:
 
     def _fail(self, instance: Instance) -> None:
         instance.status_msg = instance.fate.create_error
-        self.show_status(instance, "created")
+        self.show_status(instance, instance.words.failed)
 
     def _cancel(self, instance: Instance) -> None:
         for timer in [*instance.timers, instance.boot_timer]:

@@ -86,8 +86,12 @@ class Gate:
     def _addressed(self, provider: Provider, call: Call) -> Any:
         return self._world.fleet.get(call.args.get("instance_id", ""), provider.name)
 
+    def _redirects(self, provider: Provider, call: Call) -> bool:
+        strict = provider.paths_end_in_slash and self._world.knobs.flag("strict_slash")
+        return strict and not call.path.endswith("/")
+
     async def _answer(self, provider: Provider, call: Call, route: Route | None) -> Reply:
-        if self._world.knobs.flag("strict_slash") and not call.path.endswith("/"):
+        if self._redirects(provider, call):
             return Reply(301, b"", {"Location": f"{provider.prefix}{call.path}/"})
         if route is None:
             return provider.not_found(call)
@@ -106,8 +110,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 def _occasion(provider: Provider, call: Call) -> Occasion:
     instance = call.instance
     offer_id, gpu = provider.offer_facts(call)
-    body = _readable(call)
-    label = body.get("label") if isinstance(body, dict) and call.operation == "create" else None
+    label = provider.label_asked(_readable(call)) if call.operation == "create" else None
     return Occasion(
         provider=provider.name,
         operation=call.operation,

@@ -36,12 +36,24 @@ class Hardware:
 
 @dataclass
 class InstalledKey:
-    """A public key on a machine; it opens the door from `usable_s` on (None: never)."""
+    """A public key on a machine: opens the door from `usable_s` on (None: never), for `user` only.
+
+    `user` None: for whoever may log in.
+    """
 
     id: int
     line: str
     usable_s: float | None
     created_s: float
+    user: str | None = None
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a provider calls a machine that it could not make, and one that died by itself."""
+
+    failed: str = "created"
+    dead: str = "exited"
 
 
 @dataclass
@@ -79,7 +91,10 @@ class Span:
 
 @dataclass
 class Instance:
-    """One rental. Times in epoch seconds; prices in micro-dollars per hour."""
+    """One rental. Times in epoch seconds, prices in micro-dollars per hour.
+
+    From `address_s` on the provider tells its address.
+    """
 
     id: int
     provider: str
@@ -96,6 +111,8 @@ class Instance:
     ended_s: float | None = None
     ended_by: str | None = None
     destroy_asked_s: float | None = None
+    words: Words = field(default_factory=Words)
+    address_s: float = 0.0
     hidden: bool = False
     removed: bool = False
     keys: list[InstalledKey] = field(default_factory=list)
@@ -140,9 +157,10 @@ class Instance:
         parts = (span.length_s(now_s) * span.micro_per_hour for span in self.spans)
         return round(sum(parts) / _HOUR_S)
 
-    def usable_keys(self, now_s: float) -> list[str]:
-        """The public key lines that open the door now."""
-        return [k.line for k in self.keys if k.usable_s is not None and k.usable_s <= now_s]
+    def usable_keys(self, now_s: float, user: str) -> list[str]:
+        """The public key lines that open the door for `user` now."""
+        mine = (key for key in self.keys if key.user in (None, user))
+        return [k.line for k in mine if k.usable_s is not None and k.usable_s <= now_s]
 
     def truth(self, now_s: float) -> dict[str, Any]:
         """What `/_test/instances` says, also about what the provider hides."""

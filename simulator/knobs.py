@@ -76,6 +76,7 @@ _CHECKS: dict[str, Check] = {
     "list_lag_s": checks.number(),
     "single_lag_s": checks.number(),
     "list_shape": checks.one_of(1, 2, 3),
+    "stale_locations": checks.number(0, 1),
     "v0_list": checks.one_of(410, "410", "deprecated_200", "empty_200"),
     "page_size": checks.integer(1, 25),
     "churn": lambda field, value: (
@@ -99,6 +100,7 @@ _DEFAULTS: dict[str, Any] = {
     "list_lag_s": 0,
     "single_lag_s": 0,
     "list_shape": 1,
+    "stale_locations": 0,
     "v0_list": 410,
     "page_size": 25,
     "churn": dict.fromkeys(_CHURN, 0),

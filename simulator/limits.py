@@ -30,11 +30,10 @@ class Limits:
 
     def refused(self, provider: Provider, call: Call) -> Reply | None:
         """The 429 for a call that came too early, else None."""
-        interval_s = self._interval_s(call.operation)
+        interval_s = self._interval_s(provider, call.operation)
         if interval_s <= 0:
-            self._last_s.clear()
             return None
-        identity = (provider.name, call.operation, call.headers.get("Authorization", ""))
+        identity = (provider.name, call.operation, _caller(call))
         now_s = self._world.clock.now_s()
         wait_s = self._last_s.get(identity, -interval_s) + interval_s - now_s
         if wait_s <= 0:
@@ -42,12 +41,13 @@ class Limits:
             return None
         return self._reply(provider, wait_s)
 
-    def _interval_s(self, operation: str) -> float:
+    def _interval_s(self, provider: Provider, operation: str) -> float:
         knob = self._world.knobs.values["rate_limit"]
         if knob == "off":
+            self._last_s.clear()
             return 0.0
         if knob == "vast_intervals":
-            return VAST_INTERVALS_S.get(operation, 0.0)
+            return VAST_INTERVALS_S.get(operation, 0.0) if provider.name == "vastai" else 0.0
         return 1.0 / knob if knob else 0.0
 
     def _reply(self, provider: Provider, wait_s: float) -> Reply:
@@ -57,3 +57,7 @@ class Limits:
         if draws.share(self._world.seed, "retry_after", self._refused) >= share:
             return reply
         return replace(reply, headers={**reply.headers, "Retry-After": f"{wait_s:.3f}"})
+
+
+def _caller(call: Call) -> str:
+    return call.headers.get("Authorization", "") or call.query.get("api_token", "")

@@ -41,7 +41,7 @@ def apply(world: World, instance: Instance, body: Any) -> None:
     if "status" in given:
         world.fleet.show_status(instance, given["status"])
     if given.get("die"):
-        word = given["die"] if isinstance(given["die"], str) else "exited"
+        word = given["die"] if isinstance(given["die"], str) else instance.words.dead
         world.fleet.die(instance, word)
     if given.get("host_key") and instance.ssh:
         instance.ssh.change_host_key()

@@ -37,6 +37,8 @@ _CHURN = {
     "price_edits_per_h": 0.01,
 }
 
+_STALE_LOCATIONS = 0.4
+
 SCENARIOS: dict[str, list[dict[str, Any]]] = {
     "calm": [],
     "market": [_STALE_ASKS],
@@ -57,5 +59,5 @@ SCENARIOS: dict[str, list[dict[str, Any]]] = {
 def install(world: World, name: str) -> list[Rule]:
     """Post the rules of a scenario and set its churn; the answer is the rules."""
     if name in ("market", "worst_day"):
-        world.configure({"churn": _CHURN})
+        world.configure({"churn": _CHURN, "stale_locations": _STALE_LOCATIONS})
     return [world.rules.add({"provider": "vastai", **rule}) for rule in SCENARIOS[name]]

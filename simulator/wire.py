@@ -81,6 +81,7 @@ class Provider(Protocol):
 
     name: str
     prefix: str
+    paths_end_in_slash: bool
     routes: list[Route]
 
     def restart(self, seed: int, offers: int) -> None:
@@ -95,6 +96,10 @@ class Provider(Protocol):
         """(offer id, GPU name) that a create asks for."""
         ...
 
+    def label_asked(self, body: Any) -> str | None:
+        """The label in the body of a create, as far as there is one."""
+        ...
+
     def refuse_key(self, call: Call) -> Reply | None:
         """The answer to a missing or wrong key, None when the key is good."""
         ...
@@ -107,8 +112,8 @@ class Provider(Protocol):
         """HTTP 200 whose body says that it failed."""
         ...
 
-    def no_capacity(self, status: int, text: str) -> Reply:
-        """A create refused for lack of machines."""
+    def no_capacity(self, status: int | None, text: str | None) -> Reply:
+        """A create refused for lack of machines; None: as the provider usually does."""
         ...
 
     def not_found(self, call: Call) -> Reply:

@@ -101,7 +101,11 @@ CATALOGUE: dict[str, Action] = {
     ),
     # creates
     "no_such_ask": _on("create", code=checks.one_of(400, 404, 410), remove=checks.flag),
-    "no_capacity": _on("create", text=checks.text, **{"in": checks.one_of(200, 400, 409, 500)}),
+    "no_capacity": _on(
+        "create",
+        text=checks.maybe(checks.text),
+        **{"in": checks.maybe(checks.one_of(200, 400, 409, 500))},
+    ),
     "double_create": _on("create"),
     # listings
     "list_empty": _on("list"),
@@ -122,7 +126,7 @@ CATALOGUE: dict[str, Action] = {
     "destroy_refused": _on("destroy", code=_CODE),
     # machines
     "stuck_loading": _befalls(),
-    "die": _befalls(after_s=_SECONDS, word=checks.text),
+    "die": _befalls(after_s=_SECONDS, word=checks.maybe(checks.text)),
     "create_failed_text": _befalls(text=checks.text),
     "vanish": _befalls(after_s=_SECONDS),
     "resurrect": _befalls(after_s=_SECONDS),
@@ -150,7 +154,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "slow_body": {"bytes_per_s": 100},
     "outage": {"mode": "5xx", "for_s": None},
     "no_such_ask": {"code": 400, "remove": False},
-    "no_capacity": {"text": "Required resources are currently unavailable", "in": 400},
+    "no_capacity": {"text": None, "in": None},  # None: as the provider says it
     "list_partial": {"drop_share": 0.5},
     "list_page_fails": {"page": 2, "code": 500},
     "list_lag": {"s": 5},
@@ -158,7 +162,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "status_word": {"word": "unknown"},
     "destroy_slow": {"s": 5},
     "destroy_refused": {"code": 500},
-    "die": {"after_s": 0, "word": "exited"},
+    "die": {"after_s": 0, "word": None},  # None: the provider's own word
     "create_failed_text": {"text": "Error: OCI runtime create failed: container_linux.go:380"},
     "vanish": {"after_s": 0},
     "resurrect": {"after_s": 0},

@@ -29,7 +29,7 @@ def strike(world: World, instance: Instance, rules: list[Rule]) -> None:
     for rule in rules:
         params = rule.params
         if rule.action == "die":
-            word = params["word"]
+            word = params["word"] or instance.words.dead
             fleet.later(instance, params["after_s"], lambda w=word: fleet.die(instance, w))  # type: ignore[misc]  # a bound default is not part of the type
         elif rule.action == "vanish":
             fleet.later(instance, params["after_s"], lambda: fleet.end(instance, "vanished"))
@@ -69,7 +69,7 @@ def _befall(world: World, instance: Instance, rule: Rule) -> None:
             instance.fate.stuck = True
         case "create_failed_text":
             instance.status_msg = rule.params["text"]
-            world.fleet.die(instance, "created")
+            world.fleet.die(instance, instance.words.failed)
         case "price_change":
             price = round(instance.price_micro * rule.params["factor"])
             instance.reprice(world.clock.now_s(), price)

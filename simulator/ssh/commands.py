@@ -92,7 +92,7 @@ def _cat(view: MachineView, words: list[str], given: str) -> tuple[str, int]:
         ),
         "/etc/os-release": 'NAME="Ubuntu"\nVERSION_ID="22.04"\nID=ubuntu\n',
         "/etc/hostname": view.hostname + "\n",
-        "/root/.ssh/authorized_keys": "".join(line + "\n" for line in view.usable_keys()),
+        "/root/.ssh/authorized_keys": "".join(line + "\n" for line in view.usable_keys("root")),
         "/proc/cpuinfo": f"model name\t: {view.hardware.cpu_name}\n" * view.hardware.cpu_cores,
         "/proc/meminfo": f"MemTotal:       {view.hardware.ram_mb * 1024} kB\n",
     }
@@ -174,7 +174,6 @@ COMMANDS: dict[str, Command] = {
     "wc": _wc,
     "hostname": lambda view, _words, _given: (view.hostname + "\n", 0),
     "nproc": lambda view, _words, _given: (f"{view.hardware.cpu_cores}\n", 0),
-    "whoami": _fixed("root\n"),
     "id": _fixed("uid=0(root) gid=0(root) groups=0(root)\n"),
     "pwd": _fixed("/root\n"),
     "true": _fixed(""),

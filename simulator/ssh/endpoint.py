@@ -31,12 +31,12 @@ class SshEndpoint:
     def __init__(
         self,
         view: MachineView,
-        user: str,
+        users: tuple[str, ...],
         mode: Callable[[], Mode | None],
         host_key: asyncssh.SSHKey | None = None,
     ) -> None:
         self._view = view
-        self.user = user
+        self.users = users
         self._mode = mode
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections: set[asyncssh.SSHServerConnection] = set()
@@ -113,7 +113,7 @@ class SshEndpoint:
         with contextlib.suppress(OSError, asyncssh.Error):
             server = await asyncssh.run_server(
                 connection,
-                server_factory=lambda: _Door(self._view, self.user, mode),
+                server_factory=lambda: _Door(self._view, self.users, mode),
                 server_host_keys=[host_key],
                 process_factory=lambda process: session.serve(process, self._view, mode),
                 sftp_factory=lambda channel: Files(channel, self._view.files),
@@ -132,11 +132,11 @@ class SshEndpoint:
 
 
 class _Door(asyncssh.SSHServer):
-    """Lets in the machine's user with a key that is installed and usable now."""
+    """Lets in the machine's users with a key that is installed for them and usable now."""
 
-    def __init__(self, view: MachineView, user: str, mode: Mode) -> None:
+    def __init__(self, view: MachineView, users: tuple[str, ...], mode: Mode) -> None:
         self._view = view
-        self._user = user
+        self._users = users
         self._mode = mode
 
     def begin_auth(self, _username: str) -> bool:
@@ -152,9 +152,9 @@ class _Door(asyncssh.SSHServer):
         return False
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        if self._mode["mode"] == "auth_fail" or username != self._user:
+        if self._mode["mode"] == "auth_fail" or username not in self._users:
             return False
-        return any(same_key(line, key) for line in self._view.usable_keys())
+        return any(same_key(line, key) for line in self._view.usable_keys(username))
 
 
 def same_key(line: str, key: asyncssh.SSHKey) -> bool:

@@ -30,8 +30,8 @@ class MachineView(Protocol):
         """Uploaded files by absolute path; kept in memory only."""
         ...
 
-    def usable_keys(self) -> list[str]:
-        """Public key lines that open the door now."""
+    def usable_keys(self, user: str) -> list[str]:
+        """Public key lines that open the door for that user now."""
         ...
 
     def now_s(self) -> float:

@@ -17,18 +17,18 @@ async def serve(
     process: asyncssh.SSHServerProcess[str], view: MachineView, mode: dict[str, Any]
 ) -> None:
     """Answer the command of a session, or a prompt until `exit` or the end of input."""
-    shell = Shell(view, mode["mode"])
+    shell = Shell(view, mode["mode"], process.get_extra_info("username"))
     if process.command is not None:
         process.exit(await _run(process, shell, process.command))
         return
-    process.stdout.write(f"Welcome to vast.ai. {view.hardware.gpu_name}\n")
+    process.stdout.write(f"Welcome to {view.hostname}. {view.hardware.gpu_name}\n")
     process.exit(await _prompt(process, shell, view))
 
 
 async def _prompt(process: asyncssh.SSHServerProcess[str], shell: Shell, view: MachineView) -> int:
     code = 0
     while not process.stdin.at_eof():
-        process.stdout.write(f"root@{view.hostname}:~# ")
+        process.stdout.write(f"{shell.user}@{view.hostname}:~# ")
         try:
             line = await process.stdin.readline()
         except (asyncssh.TerminalSizeChanged, asyncssh.BreakReceived, asyncssh.SignalReceived):

@@ -26,9 +26,10 @@ class Result:
 class Shell:
     """Runs command lines against one machine; `mode` is the SSH fault in force."""
 
-    def __init__(self, view: MachineView, mode: str) -> None:
+    def __init__(self, view: MachineView, mode: str, user: str) -> None:
         self._view = view
         self._mode = mode
+        self.user = user
 
     def run(self, line: str) -> Result:
         """Everything the line prints; unknown commands end with 127, as in a real shell."""
@@ -76,6 +77,8 @@ class Shell:
             return self.run(words[words.index("-c") + 1])
         if name == "sleep":
             return Result(wait_s=_seconds(words[1:]))
+        if name == "whoami":
+            return Result(out=f"{self.user}\n")
         command = self._find(name)
         if command is None:
             return Result(err=f"bash: line 1: {name}: command not found\n", code=127)

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from simulator import draws
 from simulator.faults.rules import Rule
 from simulator.vastai.query import OPERATORS, make_test
 from simulator.vastai.rows import docker_map
@@ -119,31 +118,6 @@ def _parsed(name: str, text: str | None, kind: type) -> Any:
     return value
 
 
-def bent_rows(rows: list[Row], rule: Rule, seed: int, now_s: float) -> list[Row]:
-    """The rows a fault lets through, before they are cut into pages."""
-    named = [row for row in rows if _names(rule, row)]
-    match rule.action:
-        case "list_empty":
-            return []
-        case "list_partial":
-            dropped = _dropped(rule, named, seed)
-            return [row for row in rows if row["id"] not in dropped]
-        case "list_lag":
-            young = {r["id"] for r in named if now_s - r["start_date"] < rule.params["s"]}
-            return [row for row in rows if row["id"] not in young]
-        case "list_duplicates":
-            return [row for row in rows for _ in range(2 if row in named else 1)]
-        case _:
-            return [bent_row(row, rule) if row in named else row for row in rows]
-
-
-def _dropped(rule: Rule, rows: list[Row], seed: int) -> set[int]:
-    if "drop_ids" in rule.params:
-        return {row["id"] for row in rows if str(row["id"]) in rule.params["drop_ids"]}
-    share = rule.params["drop_share"]
-    return {row["id"] for row in rows if draws.share(seed, rule.id, row["id"]) < share}
-
-
 def bent_row(row: Row, rule: Rule) -> Row:
     """One row with what the fault does to it."""
     match rule.action:
@@ -165,10 +139,6 @@ def _moved(row: Row, times: int) -> Row:
     port = 1024 + (row["ssh_port"] + times) % 60_000
     ports = row["ports"] | docker_map({22: port}) if row["ports"] else row["ports"]
     return {"ssh_port": port, "ports": ports}
-
-
-def _names(rule: Rule, row: Row) -> bool:
-    return rule.covers(row["label"], None, str(row["id"]), row["gpu_name"])
 
 
 def bent_answer(answer: dict[str, Any], rule: Rule) -> dict[str, Any]:

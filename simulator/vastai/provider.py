@@ -21,12 +21,15 @@ from simulator.vastai.search import Search
 from simulator.wire import Call, Reply, Route
 from simulator.world import World
 
+_NO_CAPACITY = "Required resources are currently unavailable"
+
 
 class VastAi:
     """The market, the instances and the account, over HTTP at the root."""
 
     name = "vastai"
     prefix = ""
+    paths_end_in_slash = True
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -76,6 +79,11 @@ class VastAi:
         ask = self.book.get(int(text)) if text.isdecimal() else None
         return text, ask.machine.model.name if ask else None
 
+    def label_asked(self, body: Any) -> str | None:
+        """The label in the body of a create, as far as there is one."""
+        label = body.get("label") if isinstance(body, dict) else None
+        return label if isinstance(label, str) else None
+
     def refuse_key(self, call: Call) -> Reply | None:
         """403 without a key, 404 with one that is not among the required ones."""
         key = _key(call)
@@ -92,9 +100,9 @@ class VastAi:
         """200 with success:false."""
         return errors.failed_in_body(status_in_body, text)
 
-    def no_capacity(self, status: int, text: str) -> Reply:
+    def no_capacity(self, status: int | None, text: str | None) -> Reply:
         """A create refused although the ask is listed."""
-        return errors.error(status, "no_capacity", text)
+        return errors.error(status or 400, "no_capacity", text or _NO_CAPACITY)
 
     def not_found(self, call: Call) -> Reply:
         """No such path."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from simulator import visibility
 from simulator.instances import Instance
 from simulator.vastai import errors, listing
 from simulator.vastai.rows import instance_row
@@ -25,8 +26,8 @@ class Reads:
         ]
 
     def _one(self, call: Call) -> Reply:
-        instance = call.instance
-        if instance is None or not self._single_shows(instance) or self._nulled(call):
+        instance = visibility.single(self._vast.world, call)
+        if instance is None:
             return json_reply({"instances": None})
         row = self._row(instance)
         for rule in call.rules:
@@ -34,37 +35,21 @@ class Reads:
         row.pop("volume_info")
         return json_reply({"instances": row})
 
-    def _nulled(self, call: Call) -> bool:
-        rule = call.rule("single_null")
-        if rule is None or rule.first_fired_s is None:
-            return False
-        lasts_s = rule.params["s"]
-        return lasts_s is None or self._vast.clock.now_s() - rule.first_fired_s <= lasts_s
-
-    def _single_shows(self, instance: Instance) -> bool:
-        age_s = self._vast.clock.now_s() - instance.created_s
-        visible = instance.alive and not instance.hidden and not instance.removed
-        return visible and age_s >= self._vast.world.knobs.seconds("single_lag_s")
-
-    def _list_shows(self, instance: Instance) -> bool:
-        now_s, knobs = self._vast.clock.now_s(), self._vast.world.knobs
-        if instance.provider != "vastai" or instance.hidden or instance.removed:
-            return False
-        if instance.ended_s is not None:
-            return now_s - instance.ended_s < knobs.seconds("gone_linger_s")
-        return now_s - instance.created_s >= knobs.seconds("list_lag_s")
-
     def _row(self, instance: Instance) -> dict[str, Any]:
         vast = self._vast
         ask = vast.ask_of(instance)
         return instance_row(instance, ask, vast.market_s, vast.clock.now_s())
 
     def _rows(self, call: Call) -> list[dict[str, Any]]:
-        world = self._vast.world
-        rows = [self._row(i) for i in world.fleet.everything() if self._list_shows(i)]
+        shown = visibility.listed(self._vast.world, "vastai", call.rules)
+        return [self._bent(instance, call) for instance in shown]
+
+    def _bent(self, instance: Instance, call: Call) -> dict[str, Any]:
+        row = self._row(instance)
         for rule in call.rules:
-            rows = listing.bent_rows(rows, rule, world.seed, world.clock.now_s())
-        return rows
+            if visibility.named(rule, instance):
+                row = listing.bent_row(row, rule)
+        return row
 
     def _list(self, call: Call) -> Reply:
         page_size = int(self._vast.world.knobs.seconds("page_size"))

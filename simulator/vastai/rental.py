@@ -122,7 +122,7 @@ def birth(ask: Ask, body: dict[str, Any], boot: tuple[tuple[float, str], ...]) -
         price_micro=micro(gpu_price + storage),
         disk_gb=disk_gb,
         boot=boot,
-        ssh_user=None if entrypoint else "root",
+        ssh_users=() if entrypoint else ("root",),
         ports=mapped_ports(body.get("env") or {}),
         serves_http=entrypoint,
         host_key=injected_host_key(str(body.get("onstart") or "")),
