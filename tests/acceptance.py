@@ -1,6 +1,7 @@
 """`python -m tests.acceptance`: which acceptance criteria have a test, taken from the tests alone.
 
-A test names its criteria at the start of its docstring: \"\"\"N-17, M-105: …\"\"\".
+A test names its criteria at the start of its docstring, before a colon or a full stop:
+\"\"\"N-17, M-105: …\"\"\".
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _TESTS = Path(__file__).parent
-_NAMED = re.compile(r"((?:[A-Z]{1,3}-\d+(?:,\s*)?)+):")
+_ID = r"(?:BUG|CRIT|E2E|QA|[A-Z]{1,2})-[A-Z]?\d+"
+_NAMED = re.compile(rf"((?:{_ID}(?:,\s*)?)+)[:.]")
 
 
 def ids_of(docstring: str) -> list[str]:
     """The criteria that a docstring names; none when it does not begin with them."""
     named = _NAMED.match(docstring)
-    return [] if named is None else re.findall(r"[A-Z]{1,3}-\d+", named[1])
+    return [] if named is None else re.findall(_ID, named[1])
 
 
 def _tests() -> Iterator[tuple[str, str]]:
@@ -29,8 +31,8 @@ def _tests() -> Iterator[tuple[str, str]]:
 
 
 def _in_order(criterion: str) -> tuple[str, int]:
-    group, number = criterion.split("-")
-    return group, int(number)
+    group = criterion.rstrip("0123456789")
+    return group, int(criterion.removeprefix(group))
 
 
 def main() -> None:

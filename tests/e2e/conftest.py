@@ -18,6 +18,7 @@ from tests.e2e.deployed import Deployed, deploy
 from tests.e2e.renting import Renting
 from tests.e2e.stories import Stories
 
+MEASURED = pytest.StashKey[list[str]]()
 OFFERS = 300
 # Waits that no test could sit out; everything else is as in samconfig's local stage.
 SHORT = {
@@ -26,12 +27,36 @@ SHORT = {
     "SshAuthGraceS": "3",
     "RefreshBackoffS": "1",
     "RefreshBackoffCapS": "1",
+    "AllowedOrigins": "https://app.example.com",
+}
+# A world where callers are slowed down early, and a dead execution is noticed after seconds.
+ROUGH = {
+    "ConsumerRatePerS": "1",
+    "ConsumerBurst": "5",
+    "StepOverdueS": "5",
+    "RefreshBackoffS": "1",
+    "RefreshBackoffCapS": "1",
 }
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Markers of these tests."""
     config.addinivalue_line("markers", "story(tell): judge what `tell` returned, see stories.py")
+    config.addinivalue_line("markers", "last: judge the whole run, after all other tests")
+    config.stash[MEASURED] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the whole run come at its end."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print what was measured."""
+    for line in config.stash[MEASURED]:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +78,13 @@ def renting(live: Deployed) -> Renting:
 
 
 @pytest.fixture(scope="session")
+def rough_renting(workdir: Path) -> Iterator[Renting]:
+    """Rents in a world of its own, for what would disturb the others."""
+    for live in _world(workdir / "rough", **ROUGH):
+        yield Renting(live, watcher=live.operator)
+
+
+@pytest.fixture(scope="session")
 def stories(renting: Renting, request: pytest.FixtureRequest) -> Iterator[Stories]:
     """The stories of all selected tests, begun together."""
     marks = (item.get_closest_marker("story") for item in request.session.items)
@@ -61,6 +93,12 @@ def stories(renting: Renting, request: pytest.FixtureRequest) -> Iterator[Storie
         yield told
     finally:
         told.close()
+
+
+@pytest.fixture
+def measured(pytestconfig: pytest.Config) -> list[str]:
+    """Lines for the end of the run."""
+    return pytestconfig.stash[MEASURED]
 
 
 @pytest.fixture
@@ -91,7 +129,7 @@ def _world(workdir: Path, **overrides: str) -> Iterator[Deployed]:
     try:
         live = deploy(world, **overrides)
         live.simulator.post("/_test/reset", {"offers": OFFERS})
-        live.functions.invoke("RefreshInventoryFunction", {"provider": "vastai"})
+        live.sweep("RefreshInventoryFunction")
         yield live
     finally:
         world.stop()

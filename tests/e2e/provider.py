@@ -38,7 +38,7 @@ def patch(live: Deployed, instance_id: str, **change: Any) -> Row:
 def requests(live: Deployed, method: str, path: str) -> list[Row]:
     """What the provider was asked, oldest first; `path` may be a glob."""
     query = {"method": method, "path": path}
-    rows: list[Row] = live.simulator.get("/_test/requests", **query)["requests"]
+    rows: list[Row] = live.simulator.call("GET", "/_test/requests", params=query)["requests"]
     return rows
 
 

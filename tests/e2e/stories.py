@@ -14,7 +14,7 @@ import pytest
 
 from tests.e2e.renting import Renting
 
-AT_ONCE = 10
+AT_ONCE = 6
 WITHIN_S = 200.0
 
 type Story = Callable[[Renting], Any]

@@ -1,0 +1,68 @@
+"""Every route that docs/openapi.json describes, with who may use it by the contract's table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from local import paths
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method on one path.
+
+    `access`: open (no key needed), shared (any key), own (one's own sessions), operator.
+    `body` is one that passes validation; what it asks for need not exist.
+    """
+
+    method: str
+    path: str
+    access: str
+    body: dict[str, Any] | None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def at(self, session_id: str = NOBODY) -> str:
+        """The path for one session; offers and keys in it do not exist."""
+        return located(self.path, session_id)
+
+
+def located(path: str, session_id: str = NOBODY) -> str:
+    """A path pattern with its names filled in."""
+    return path.format(session_id=session_id, offer_id="vastai-1", key_id="abcd1234")
+
+
+RENT = {"offer_id": "vastai-1", "workload_type": "ssh", "reservation_hours": 1}
+_BODIES: dict[str, dict[str, Any]] = {
+    "POST /api/v1/sessions": RENT,
+    "POST /api/v1/sessions/{session_id}/extend": {"additional_hours": 1},
+    "POST /api/v1/keys": {"role": "consumer", "consumer_id": "made"},
+}
+
+
+def _access(path: str) -> str:
+    if not path.startswith("/api/"):
+        return "open"
+    if path.startswith("/api/v1/sessions/"):
+        return "own"
+    return "operator" if path.startswith("/api/v1/keys") else "shared"
+
+
+def _described() -> Iterator[Route]:
+    document = json.loads((paths.ROOT / "docs" / "openapi.json").read_text("utf-8"))
+    for path, operations in document["paths"].items():
+        for verb in operations:
+            method = verb.upper()
+            yield Route(method, path, _access(path), _BODIES.get(f"{method} {path}"))
+
+
+ROUTES = tuple(_described())
+CLOSED = tuple(route for route in ROUTES if route.access != "open")
+READ = tuple(route for route in ROUTES if route.method == "GET")
+PATHS = tuple(dict.fromkeys(route.path for route in ROUTES))

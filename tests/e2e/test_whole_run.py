@@ -1,0 +1,142 @@
+"""Judged last, over everything that the other tests made the shared world do."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from datetime import datetime
+
+import pytest
+import requests
+
+from local import aws
+from tests.e2e.aws_view import executions, log_lines
+from tests.e2e.deployed import Deployed, wait_for
+from tests.e2e.renting import TERMINAL, Renting, Row
+
+pytestmark = pytest.mark.last
+
+PEM = "PRIVATE KEY"
+WORD = re.compile(r"[a-z]+(_[a-z]+)*")
+NO_INSTANT = re.compile(r'"(0001|1970|1601)-\d\d-\d\dT')
+# A machine is usable this long after its creation, by the simulator's knobs null_s and loading_s.
+BOOT_S = 0.3
+
+
+def _bodies(live: Deployed) -> list[tuple[requests.Response, Row]]:
+    return [(answer, answer.json()) for answer in live.answers if answer.content]
+
+
+def _is_creation(answer: requests.Response) -> bool:
+    return answer.request.method == "POST" and answer.status_code == 201
+
+
+def test_every_error_has_one_shape(live: Deployed) -> None:
+    """N-50, QA-H5."""
+    errors = [(a, body) for a, body in _bodies(live) if a.status_code >= 400]
+    assert len(errors) > 100
+    for answer, body in errors:
+        if answer.request.path_url.endswith(("/health", "/ready")):
+            continue
+        assert WORD.fullmatch(body["error_type"])
+        assert body["error"]
+        assert body["request_id"] == answer.headers["X-Request-ID"]
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_no_answer_was_an_error_of_ours(live: Deployed) -> None:
+    """QA-H2: 500, 502 and 504 are never the answer to what a caller does."""
+    statuses = {answer.status_code for answer in live.answers}
+    assert statuses & {500, 502, 504} == set()
+
+
+def test_no_answer_shows_an_instant_that_never_was(live: Deployed) -> None:
+    """M-10."""
+    assert [a.text for a in live.answers if NO_INSTANT.search(a.text)] == []
+
+
+def test_private_keys_are_in_the_201_and_nowhere_else(live: Deployed, renting: Renting) -> None:
+    """N-38, X-28, QA-M8."""
+    keys = [rental.private_key for rental in renting.rentals if rental.private_key]
+    assert len(keys) > 10
+    with_pem = [a for a in live.answers if PEM in a.text]
+    assert all(_is_creation(answer) for answer in with_pem)
+    assert len(with_pem) >= len(keys)
+    for answer in with_pem:
+        body = answer.json()
+        assert PEM in body.pop("ssh_private_key")
+        assert PEM not in str(body)
+
+
+def test_no_secret_is_logged_or_passes_through_a_state_machine(live: Deployed) -> None:
+    """N-38, X-28, QA-M8, N-2: PEM headers, API keys, the provider's key."""
+    recorded = "\n".join([*log_lines(live), *_histories(live)])
+    assert PEM not in recorded
+    secrets = {body["api_key"] for a, body in _bodies(live) if "api_key" in body}
+    secrets |= {live.endpoints.operator_key, live.endpoints.consumer_key}
+    assert len(secrets) > 10
+    shown = [secret for secret in secrets if secret.split("_", 2)[2] in recorded]
+    assert shown == []
+    assert live.endpoints.vastai_key not in recorded
+    assert live.endpoints.vastai_key not in "".join(answer.text for answer in live.answers)
+
+
+def _histories(live: Deployed) -> list[str]:
+    """Every execution with its input, its output and every step's."""
+    states = aws.client("stepfunctions", live.endpoints.emulator_url)
+    found = []
+    for execution in executions(live):
+        arn = execution["executionArn"]
+        history = states.get_execution_history(executionArn=arn, maxResults=1000)["events"]
+        found.append(
+            json.dumps([states.describe_execution(executionArn=arn), history], default=str)
+        )
+    return found
+
+
+def test_all_that_was_rented_is_gone_and_paid_for(live: Deployed, renting: Renting) -> None:
+    """CRIT-1, QA-H3: sessions terminal, machines gone, executions ended, costs not below bills."""
+    mine = {rental.id: rental for rental in renting.rentals}
+    for rental in mine.values():
+        if rental.now()["status"] not in TERMINAL:
+            rental.end()
+    wait_for(lambda: not [e for e in executions(live) if e["status"] == "RUNNING"], 60)
+    bills = live.simulator.get("/_test/instances")["instances"]
+    for session_id, rental in mine.items():
+        machines = [one for one in bills if session_id in (one["label"] or "")]
+        assert not any(one["alive"] for one in machines)
+        if len(machines) == 1:
+            assert rental.now()["cost_usd"] >= machines[0]["billed_usd"] - 1e-6
+
+
+def test_measure(live: Deployed, renting: Renting, measured: list[str]) -> None:
+    """Printed at the end of the run; a busy machine must not fail it."""
+    lags = sorted(_lags(live, renting))
+    posts = [
+        a for a in live.answers if _is_creation(a) and a.request.path_url.endswith("/sessions")
+    ]
+    took_ms = [answer.elapsed.total_seconds() * 1000 for answer in posts]
+    measured.append(
+        f"SSH reachable to running: median {statistics.median(lags):.1f} s of {len(lags)} sessions"
+    )
+    measured.append(f"POST /sessions: median {statistics.median(took_ms):.0f} ms of {len(posts)}")
+    assert lags
+
+
+def _lags(live: Deployed, renting: Renting) -> list[float]:
+    """Seconds from a machine that can be logged in to, to a session that says so."""
+    created = {
+        one["id"]: datetime.fromisoformat(one["created"])
+        for one in live.simulator.get("/_test/instances")["instances"]
+    }
+    sessions = (rental.now() for rental in renting.rentals)
+    return [
+        (
+            datetime.fromisoformat(one["ready_at"]) - created[one["provider_instance_id"]]
+        ).total_seconds()
+        - BOOT_S
+        for one in sessions
+        if "ready_at" in one
+    ]
