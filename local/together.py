@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 
-def together[T](calls: Iterable[Callable[[], T]], *, at_once: int = 4) -> list[T]:
+def together[T](calls: Iterable[Callable[[], T]], *, at_once: int = 3) -> list[T]:
     """Call them, `at_once` at a time, and return their results in order.
 
     Raises what the first of them raises, and does not wait for the others then: somebody who

@@ -124,10 +124,15 @@ class World:
     def _warm_up(self, operator_key: str) -> None:
         """Make the first sweeps, and start one worker of every function on the way."""
         functions, operator = self.functions(), Api(self.api_url(), operator_key)
+
+        def routes() -> None:  # in turns: at the same time, each would start an authorizer
+            for path in WARMED_ROUTES:
+                operator.get(path)
+
         events = FIRST_SWEEPS | WARMING
-        sweeps = [partial(functions.invoke, name, event) for name, event in events.items()]
-        calls = [partial(operator.send, "GET", path) for path in ("/health", *WARMED_ROUTES)]
-        together([*sweeps, *calls])
+        calls: list[Callable[[], object]] = [routes]
+        calls += [partial(functions.invoke, name, event) for name, event in events.items()]
+        together(calls)
 
     def _operator_key(self) -> str:
         physical_id = stack.physical_ids(self.emulator.url)["OperatorKeySecret"]
