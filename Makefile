@@ -148,4 +148,4 @@ openapi: docs
 .PHONY: clean
 clean: ## remove builds, logs and caches; the environments stay
 	@test ! -x $(PY) || $(PY) -m local down
-	@rm -rf .local/build .local/emulator .local/logs .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .local/build .local/run .local/e2e .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
