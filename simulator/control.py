@@ -137,12 +137,13 @@ class Control:
         return _answer(instance.truth(self._world.clock.now_s()))
 
     async def _offers(self, request: web.Request) -> web.Response:
-        given = checks.known(dict(request.query), {"limit"})
+        given = checks.known(dict(request.query), {"limit", "provider"})
         limit = int(given.get("limit", _FEW)) if given.get("limit", "0").isdecimal() else _FEW
         counts = {name: p.offer_counts() for name, p in self._world.providers.items()}
         rows = [
             {"provider": name, **row}
             for name, provider in self._world.providers.items()
+            if given.get("provider", name) == name
             for row in provider.show_offers()
         ]
         return _answer({"counts": counts, "offers": rows[:limit]})

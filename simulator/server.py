@@ -11,6 +11,7 @@ from aiohttp import web
 
 from simulator.control import Control
 from simulator.gate import Gate
+from simulator.tensordock.provider import TensorDock
 from simulator.vastai.provider import VastAi
 from simulator.world import World
 
@@ -47,6 +48,7 @@ def build_world(options: Options) -> World:
     """The state with every provider on it."""
     world = World(options.seed, options.offers, options.keys)
     world.add(VastAi(world))
+    world.add(TensorDock(world))
     return world
 
 

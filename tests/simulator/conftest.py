@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulator import driver
+from tests.simulator.dock import Dock
 from tests.simulator.driver import KeyPair, Sim
 
 
@@ -30,3 +31,9 @@ def sim(running: str) -> Sim:
 def key() -> KeyPair:
     """A client's key pair."""
     return KeyPair.new()
+
+
+@pytest.fixture
+def dock(sim: Sim, key: KeyPair) -> Dock:
+    """The same simulator, as TensorDock's client sees it."""
+    return Dock(sim, key)
