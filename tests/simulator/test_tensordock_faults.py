@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from simulator.faults.catalogue import CATALOGUE
+from tests.simulator import fault_cases_tensordock_machines
 from tests.simulator.dock import Dock
 from tests.simulator.fault_cases_tensordock import DOCK_CASES
 
+MODULES = (fault_cases_tensordock_machines,)  # imported for its cases
 ELSEWHERE = {
     "latency",  # these three do not depend on the provider
     "reset",
