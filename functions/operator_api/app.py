@@ -13,7 +13,7 @@ from gpu_shopper.edge import http
 from gpu_shopper.edge.answers.keys import KeyBody, KeysBody, NewKeyBody, RevokedBody
 from gpu_shopper.edge.bodies import CreateKeyBody, KeysQuery
 from gpu_shopper.edge.callers import admit, operator_of
-from gpu_shopper.edge.keys import checked_new_key, listed_keys
+from gpu_shopper.edge.keys import checked_new_key, key_id_of, listed_keys
 from gpu_shopper.edge.wiring import deps, frame
 from gpu_shopper.usecases import keys
 
@@ -41,7 +41,7 @@ def list_keys(query: Annotated[KeysQuery, Query()]) -> KeysBody:
 def revoke_key(key_id: str) -> RevokedBody:
     """Revoke a key; its consumer's sessions go on."""
     caller = operator_of(app.current_event.raw_event)
-    key = keys.revoke_key(deps(), caller, key_id)
+    key = keys.revoke_key(deps(), caller, key_id_of(key_id))
     return RevokedBody(key_id=key.id, revoked_at=to_text(key.revoked_at or deps().now()))
 
 

@@ -16,5 +16,4 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """One step of one attempt."""
     asked = StepEvent.model_validate(event)
     result = STEPS[asked.step](deps(), asked.session_id, asked.attempt)
-    logger.info("step", **event, outcome=result.outcome, wait_s=result.wait_s)
-    return told(result)
+    return told(logger, asked, result)

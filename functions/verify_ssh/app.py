@@ -14,5 +14,4 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """One SSH try of one attempt."""
     asked = StepEvent.model_validate(event)
     result = verify(deps(), try_login, asked.session_id, asked.attempt)
-    logger.info("step", **event, outcome=result.outcome, wait_s=result.wait_s)
-    return told(result)
+    return told(logger, asked, result)

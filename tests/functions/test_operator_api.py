@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from functions.authorizer import app as authorizer
+from gpu_shopper.core.api_keys import ApiKey
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.edge import wiring
+from gpu_shopper.usecases import keys as key_cases
+from gpu_shopper.usecases.deps import Deps
 from tests.functions.calls import CONSUMER, OPERATOR, Client
 from tests.world import World
 
@@ -67,6 +70,10 @@ def test_a_new_key_has_the_documented_form_and_is_shown_once(
         ({"role": "operator", "expires_at": "soon"}, "expires_at"),
         ({"role": "operator", "expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
         ({"role": "operator", "expires_at": "2999-01-01T00:00:00Z"}, "expires_at"),
+        ({"role": "operator", "expires_at": "9999-12-31T23:59:59-23:59"}, "expires_at"),
+        ({"role": "operator", "expires_at": "0001-01-01T00:00:00+23:59"}, "expires_at"),
+        ({"role": "operator", "expires_at": "20270101T000000Z"}, "expires_at"),
+        ({"role": "operator", "expires_at": "2027-01-01T00:00:00"}, "expires_at"),
         ({"role": "operator", "colour": "red"}, "colour"),
     ],
 )
@@ -112,6 +119,31 @@ def test_the_last_operator_key_stays(operator: Client) -> None:
     assert operator("DELETE", f"{PATH}/{first}").json["error_type"] == "invalid_state"
     make(operator, role="operator", consumer_id=None)
     assert operator("DELETE", f"{PATH}/{first}").status == 200
+
+
+def test_the_last_two_operator_keys_cannot_revoke_each_other(
+    operator: Client, wired: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1.7: both looked before either wrote; one is told to try again."""
+    first = make(operator, role="operator", consumer_id=None)["key"]["id"]
+    second = make(operator, role="operator", consumer_id=None)["key"]["id"]
+    real = key_cases._is_last_operator
+
+    def overtaken(deps: Deps, key: ApiKey) -> bool:
+        answer = real(deps, key)
+        monkeypatch.setattr(key_cases, "_is_last_operator", real)
+        assert operator("DELETE", f"{PATH}/{second}").status == 200
+        return answer
+
+    monkeypatch.setattr(key_cases, "_is_last_operator", overtaken)
+    assert operator("DELETE", f"{PATH}/{first}").json["error_type"] == "conflict"
+    assert operator("DELETE", f"{PATH}/{first}").json["error_type"] == "invalid_state"
+
+
+@pytest.mark.parametrize("key_id", ["x", "ABCDEFGH", "a" * 99, "abcd-123"])
+def test_what_cannot_be_a_key_id_is_not_found(operator: Client, key_id: str) -> None:
+    """1.7: without asking the store for it."""
+    assert operator("DELETE", f"{PATH}/{key_id}").json["error_type"] == "key_not_found"
 
 
 def test_keys_are_filtered_and_paged(operator: Client) -> None:

@@ -75,6 +75,24 @@ def test_a_body_that_is_not_json_by_its_type_is_refused(sessions: Client) -> Non
     assert sessions("POST", "/api/v1/sessions", body=BODY, headers=right).status == 201
 
 
+@pytest.mark.parametrize("kind", ["Application/JSON", "APPLICATION/JSON; Charset=UTF-8"])
+def test_the_type_of_a_body_is_read_in_any_case(sessions: Client, kind: str) -> None:
+    """1.1: media types have no case."""
+    reply = sessions("POST", "/api/v1/sessions", body=BODY, headers={"Content-Type": kind})
+    assert reply.status == 201
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data", "nonsense", ""])
+def test_the_type_of_no_body_does_not_matter(sessions: Client, kind: str) -> None:
+    """1.1: there is nothing to read."""
+    headers = {"content-type": kind}
+    assert sessions("POST", "/api/v1/sessions", headers=headers).json["error_type"] == (
+        "validation_error"
+    )
+    path = "/api/v1/sessions/7b0c2f0e-5a1d-4c7e-9a55-0d6f5f1c2e3a/done"
+    assert sessions("POST", path, headers=headers).status == 404
+
+
 @pytest.mark.parametrize("body", ["{", "[]", "1", '"x"', "nul", "[" * 100_000, '{"a":"\\ud800"}'])
 def test_a_body_that_is_no_json_object_is_refused(sessions: Client, body: str) -> None:
     """1.1: also one too deep to parse and one that is no text."""

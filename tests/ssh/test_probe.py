@@ -155,6 +155,12 @@ def test_a_name_that_does_not_resolve_is_told_apart(monkeypatch: pytest.MonkeyPa
     assert result(SshAddress("nowhere.example", 22, "root")) is SshResult.DNS_FAILED
 
 
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example"])
+def test_a_name_that_cannot_be_one_does_not_resolve(host: str) -> None:
+    """2.10: an error of its encoding is no crash."""
+    assert result(SshAddress(host, 22, "root")) is SshResult.DNS_FAILED
+
+
 def test_a_network_without_a_route_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """2.10: no route."""
 

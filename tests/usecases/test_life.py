@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from gpu_shopper.core.instances import Health, Instance, Launched, SshAddress
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.polling import SshResult, SshTry
 from gpu_shopper.core.session import LaunchState, Outcome, Session
@@ -30,10 +32,10 @@ from gpu_shopper.errors import (
 from gpu_shopper.usecases import provision, sessions
 from gpu_shopper.usecases.deps import Deps, StepResult
 from gpu_shopper.usecases.look import look
-from gpu_shopper.usecases.provision import launch
+from gpu_shopper.usecases.provision import accepted, launch
 from gpu_shopper.usecases.teardown import ask, prove
 from gpu_shopper.usecases.verify import verify
-from tests.builders import an_offer
+from tests.builders import an_instance, an_offer
 from tests.world import ALICE, BOB, FakeProbe, World
 
 LOOK, VERIFY, DONE = StepResult("look"), StepResult("verify"), StepResult("done")
@@ -278,6 +280,103 @@ def test_two_executions_at_once_launch_once(world: World, monkeypatch: pytest.Mo
     assert world.vast.count("launch") == 1
 
 
+def test_a_second_call_after_a_rate_limit_starts_the_proof_anew(world: World) -> None:
+    """N-19: listings made after the refused call say nothing about the one under way."""
+    session_id = world.create().session.id
+    world.vast.errors["launch"] = [RateLimited("slow down", retry_after_s=60)]
+    world.clock.tick(launch(world.deps, session_id, 1).wait_s)
+    world.vast.errors["launch"] = [LaunchUncertain("cut off")]
+    seen = []
+
+    def stopped_and_judged() -> None:
+        stop(world, session_id)
+        for _ in range(3):
+            ask(world.deps, session_id, 1)
+            world.clock.tick(33)
+        seen.append(world.session(session_id).state)
+
+    world.vast.before["launch"] = stopped_and_judged
+    world.vast.rents_despite_error = True
+    launch(world.deps, session_id, 1)
+    assert seen == [State.STOPPING]
+    torn_down(world, session_id)
+    assert world.vast.instances == {}
+
+
+def adopted_during(world: World, method: str, session_id: str) -> None:
+    """While the provider answers `method`, another function finds the machine by its label."""
+
+    def adopt() -> None:
+        world.vast.instances["5001"] = an_instance(label=world.session(session_id).attempt.label)
+        session = world.session(session_id)
+        accepted(world.deps, session, Launched(instance_id="5001"), "instance_adopted")
+
+    world.vast.before[method] = adopt
+
+
+def test_a_refusal_is_worth_nothing_once_the_machine_was_found(world: World) -> None:
+    """N-19, N-68: failed is not written beside a living machine."""
+    session_id = world.create().session.id
+    world.vast.errors["launch"] = [NoCapacity("sold out")]
+    adopted_during(world, "launch", session_id)
+    assert launch(world.deps, session_id, 1) == LOOK
+    session = world.session(session_id)
+    assert (session.state, session.attempt.instance_id) == (State.PROVISIONING, "5001")
+
+
+def test_a_listing_is_worth_nothing_once_the_machine_was_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-19: the second listing without the label, and an adoption before it is written."""
+    session_id = world.create().session.id
+    world.vast.errors["launch"] = [LaunchUncertain("cut off")]
+    launch(world.deps, session_id, 1)
+    world.clock.tick(61)
+    look(world.deps, session_id, 1)
+    world.clock.tick(31)
+
+    def empty_then_adopted() -> list[Instance]:
+        adopted_during(world, "after", session_id)
+        world.vast.before.pop("after")()
+        return []
+
+    monkeypatch.setattr(world.vast, "list_instances", empty_then_adopted)
+    assert look(world.deps, session_id, 1) == LOOK
+    session = world.session(session_id)
+    assert (session.state, session.attempt.instance_id) == (State.PROVISIONING, "5001")
+
+
+def test_an_answer_that_says_nothing_breaks_a_row_of_failures(world: World) -> None:
+    """2.9: failed, unknown, failed is not twice in a row."""
+    session_id = world.create().session.id
+    launch(world.deps, session_id, 1)
+    dead = replace(world.vast.instances["5001"], health=Health.FAILED, status="exited")
+    world.vast.instances["5001"] = dead
+    look(world.deps, session_id, 1)
+    world.vast.errors["find"] = [ProviderUnavailable("down")]
+    look(world.deps, session_id, 1)
+    world.vast.errors.clear()
+    look(world.deps, session_id, 1)
+    assert world.session(session_id).state is State.PROVISIONING
+
+
+def test_a_try_at_an_address_that_changed_meanwhile_proves_nothing(world: World) -> None:
+    """2.10: running means that this address was verified."""
+    session_id = world.create().session.id
+    launch(world.deps, session_id, 1)
+    look(world.deps, session_id, 1)
+
+    class MovedMeanwhile(FakeProbe):
+        def __call__(self, *args: Any) -> SshTry:
+            moved = replace(world.vast.instances["5001"], ssh=SshAddress("203.0.113.8", 1, "root"))
+            world.vast.instances["5001"] = moved
+            look(world.deps, session_id, 1)
+            return super().__call__(*args)
+
+    assert verify(world.deps, MovedMeanwhile(), session_id, 1) == LOOK
+    assert world.session(session_id).state is State.PROVISIONING
+
+
 def test_a_machine_without_an_address_fails_at_the_deadline(world: World) -> None:
     """M-111: the session's own deadline, from the launch; no other rule shortens it."""
     world.vast.address = None
@@ -312,13 +411,9 @@ def test_verification_waits_5_8_12_15_seconds_and_ends_at_the_deadline(world: Wo
 
 def test_an_instance_that_fails_on_two_polls_fails_the_attempt(world: World) -> None:
     """BUG-011: one poll is not enough, the second is."""
-    from dataclasses import replace as with_
-
-    from gpu_shopper.core.instances import Health
-
     session_id = world.create().session.id
     launch(world.deps, session_id, 1)
-    dead = with_(world.vast.instances["5001"], health=Health.FAILED, status="exited")
+    dead = replace(world.vast.instances["5001"], health=Health.FAILED, status="exited")
     world.vast.instances["5001"] = dead
     assert look(world.deps, session_id, 1).outcome == "look"
     assert world.session(session_id).state is State.PROVISIONING

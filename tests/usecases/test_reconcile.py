@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from gpu_shopper.core.instances import Health, Launched
+from gpu_shopper.core.instances import Health, Launched, SshAddress
 from gpu_shopper.core.labels import Label
 from gpu_shopper.core.session import Outcome
 from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.errors import BadProviderReply, LaunchUncertain, ProviderUnavailable
+from gpu_shopper.store import operations
 from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import accepted, launch
 from gpu_shopper.usecases.reconcile import reconcile
@@ -249,6 +250,43 @@ def test_a_pass_destroys_a_bounded_number_of_orphans(world: World) -> None:
     assert "orphans_held_back" in world.operations()
     reconcile(world.deps, "vastai")
     assert world.vast.instances == {}
+
+
+def test_an_orphan_that_vanished_by_itself_is_closed_too(world: World) -> None:
+    """N-23: held back by the limit, then gone without our asking."""
+    for number in range(6):
+        an_orphan(world, str(9000 + number))
+    reconcile(world.deps, "vastai")
+    assert set(world.vast.instances) == {"9005"}
+    world.vast.instances.clear()
+    world.clock.tick(60)
+    reconcile(world.deps, "vastai")
+    assert list(operations.open_orphans(world.deps.operations, "vastai")) == []
+
+
+def test_a_running_machine_that_moved_is_found_at_its_new_address(world: World) -> None:
+    """2.13: matched: address when new."""
+    session_id = running(world)
+    moved = replace(world.vast.instances["5001"], ssh=SshAddress("203.0.113.9", 4022, "root"))
+    world.vast.instances["5001"] = moved
+    reconcile(world.deps, "vastai")
+    assert world.session(session_id).attempt.ssh == moved.ssh
+
+
+def test_one_session_that_cannot_be_handled_does_not_keep_orphans_alive(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2.13: each finding by itself."""
+    running(world)
+    an_orphan(world)
+
+    def broken(*_: object) -> bool:
+        raise RuntimeError("unreadable")
+
+    monkeypatch.setattr("gpu_shopper.usecases.reconcile._check_matched", broken)
+    reconcile(world.deps, "vastai")
+    assert set(world.vast.instances) == {"5001"}
+    assert "sweep_item_failed" in world.operations()
 
 
 def test_a_failed_listing_concludes_nothing(world: World) -> None:

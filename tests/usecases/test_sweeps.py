@@ -116,7 +116,7 @@ def test_a_launch_nobody_heard_of_again_is_stopped_after_five_minutes(world: Wor
     session_id = world.create().session.id
     world.vast.errors["launch"] = [LaunchUncertain("cut off")]
     launch(world.deps, session_id, 1)
-    world.clock.tick(360)
+    world.clock.tick(300)
     expire_sessions(world.deps)
     assert world.session(session_id).end_reason is EndReason.PROVISION_TIMEOUT
     torn_down(world, session_id)

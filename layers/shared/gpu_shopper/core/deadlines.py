@@ -39,7 +39,8 @@ def attempt_deadline(session: Session, attempt: Attempt) -> datetime:
 
 def launch_unknown_until(attempt: Attempt, settings: Settings) -> datetime:
     """Until when an attempt may stay without an instance id."""
-    return attempt.started_at + timedelta(seconds=settings.launch_unknown_deadline_s)
+    called_at = attempt.called_at or attempt.started_at
+    return called_at + timedelta(seconds=settings.launch_unknown_deadline_s)
 
 
 def due_at(session: Session, settings: Settings) -> datetime | None:
@@ -87,7 +88,7 @@ def _provisioning(session: Session, settings: Settings) -> list[tuple[datetime, 
     timeout = End(Event.FAIL_PROVISIONING, EndReason.PROVISION_TIMEOUT)
     agenda: list[tuple[datetime, Due]] = [(session.expires_at, timeout)]
     if attempt.instance_id is None:
-        agenda.append((launch_unknown_until(attempt, settings) + grace, timeout))
+        agenda.append((launch_unknown_until(attempt, settings), timeout))
     else:
         end = End(Event.FAIL_PROVISIONING, EndReason.SSH_TIMEOUT)
         agenda.append((attempt_deadline(session, attempt) + grace, end))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def to_text(at: datetime) -> str:
@@ -11,8 +14,10 @@ def to_text(at: datetime) -> str:
 
 
 def from_text(text: str) -> datetime:
-    """The instant written by `to_text`. Raises ValueError for anything without a zone."""
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"instant without a zone: {text}")
-    return at.astimezone(UTC)
+    """The instant in RFC 3339 text, as `to_text` writes it. Raises ValueError for anything else."""
+    if _RFC_3339.fullmatch(text) is None:
+        raise ValueError("not an RFC 3339 instant with its zone")
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError as exc:
+        raise ValueError("an instant out of range") from exc

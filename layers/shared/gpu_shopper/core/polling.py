@@ -68,15 +68,15 @@ def _grown(first: float, factor: float, times: int, cap: float) -> float:
     return min(cap, first * factor ** min(times, 64))
 
 
-def after_try(
-    seen: Verification, result: SshResult, now: datetime, settings: Settings
-) -> Verification:
+def after_try(seen: Verification, tried: SshTry, now: datetime, settings: Settings) -> Verification:
     """`seen` with one more SSH try in it.
 
     Refusals count once the grace since the first contact is over, because keys need 10–15 s to
     spread; any other result breaks a row of them.
     """
-    reached = seen.reached_at or (now if result in _REACHED else None)
+    result = tried.result
+    spoke = result in _REACHED or tried.host_key is not None
+    reached = seen.reached_at or (now if spoke else None)
     counted = replace(seen, polls=seen.polls + 1, reached_at=reached, last_error=result.value)
     if result is not SshResult.AUTH_FAILED or reached is None:
         return replace(counted, auth_refusals=0)

@@ -117,8 +117,23 @@ def _answered(
     _check_accept(headers)
     _check_body(event, headers)
     _check_query(event, _known_parameters(app, served, path))
-    answer: Answer = app.resolve({**event, "httpMethod": served}, context)
+    answer: Answer = app.resolve(_as_checked(event, served), context)
     return answer
+
+
+def _as_checked(event: Event, method: str) -> Event:
+    """The event with what was checked here said in the one way that the resolver knows."""
+    kept = {
+        name: value
+        for name, value in (event.get("headers") or {}).items()
+        if name.lower() != "content-type"
+    }
+    return {
+        **event,
+        "httpMethod": method,
+        "headers": {**kept, "Content-Type": JSON},
+        "multiValueHeaders": {},
+    }
 
 
 def _request_id(headers: Mapping[str, str], new_id: Callable[[], str]) -> str:

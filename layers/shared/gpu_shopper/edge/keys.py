@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from gpu_shopper.core.api_keys import ApiKey, Caller
@@ -9,9 +10,16 @@ from gpu_shopper.core.instants import from_text
 from gpu_shopper.edge import cursors
 from gpu_shopper.edge.answers.keys import KeyBody, KeysBody
 from gpu_shopper.edge.bodies import CreateKeyBody, KeysQuery
-from gpu_shopper.errors import ValidationFailed
+from gpu_shopper.errors import KeyNotFound, ValidationFailed
 from gpu_shopper.usecases import keys
 from gpu_shopper.usecases.deps import Deps
+
+
+def key_id_of(text: str) -> str:
+    """A key id from a path. Raises KeyNotFound for what cannot be one."""
+    if re.fullmatch(r"[a-z0-9]{8}", text) is None:
+        raise KeyNotFound("key not found")
+    return text
 
 
 def checked_new_key(body: CreateKeyBody) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from aws_lambda_powertools import Logger
 from pydantic import BaseModel, Field, StringConstraints
 
 from gpu_shopper.usecases.deps import StepResult
@@ -23,6 +24,8 @@ class ProviderEvent(BaseModel):
     provider: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,32}$")]
 
 
-def told(result: StepResult) -> dict[str, Any]:
-    """What a step's state machine gets."""
-    return {"outcome": result.outcome, "wait_s": result.wait_s}
+def told(logger: Logger, asked: StepEvent, result: StepResult) -> dict[str, Any]:
+    """What a step's state machine gets; one log line says the same."""
+    answer = {"outcome": result.outcome, "wait_s": result.wait_s}
+    logger.info("step", extra={**asked.model_dump(), **answer})
+    return answer

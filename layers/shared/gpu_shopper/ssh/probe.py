@@ -69,6 +69,8 @@ def _connected(address: SshAddress, settings: Settings) -> Iterator[paramiko.Tra
         sock = socket.create_connection(
             (address.host, address.port), timeout=settings.ssh_connect_timeout_s
         )
+    except UnicodeError as exc:
+        raise _Failed(SshResult.DNS_FAILED) from exc
     except OSError as exc:
         raise _Failed(_connect_failure(exc)) from exc
     transport = paramiko.Transport(sock)
@@ -127,17 +129,17 @@ def _logged_in(
 
 
 def _ran(transport: paramiko.Transport, settings: Settings) -> None:
+    """Run the command; its few bytes are there when its exit status is, in one packet."""
     try:
         channel = transport.open_session(timeout=settings.ssh_command_timeout_s)
         channel.settimeout(settings.ssh_command_timeout_s)
         channel.exec_command(COMMAND)
-        output = channel.makefile("rb").read(MAX_OUTPUT_BYTES)
-        finished = channel.status_event.wait(settings.ssh_command_timeout_s)
+        if not channel.status_event.wait(settings.ssh_command_timeout_s):
+            raise _Failed(SshResult.TIMEOUT)
+        output = channel.recv(MAX_OUTPUT_BYTES)
     except TimeoutError as exc:
         raise _Failed(SshResult.TIMEOUT) from exc
     except (paramiko.SSHException, EOFError, OSError) as exc:
         raise _Failed(SshResult.COMMAND_FAILED) from exc
-    if not finished:
-        raise _Failed(SshResult.TIMEOUT)
     if channel.recv_exit_status() != 0 or output.strip() != EXPECTED:
         raise _Failed(SshResult.COMMAND_FAILED)

@@ -1,6 +1,7 @@
 """API keys and their token buckets.
 
 pk KEYS        sk <key id>    one API key, without its secret
+pk OPERATORS   sk OPERATORS   counts revocations, so that the last key cannot go unnoticed
 pk RATE#<id>   sk BUCKET      the key's bucket: `full_at_us` and one counter per UTC day
 """
 
@@ -18,12 +19,16 @@ from gpu_shopper.core.api_keys import ApiKey
 from gpu_shopper.core.rate_limit import MICROSECONDS, Bucket
 from gpu_shopper.errors import Conflict, KeyNotFound, TooManyRequests
 from gpu_shopper.store.codec import Item, from_item, to_item
+from gpu_shopper.store.transactions import Cancelled, Put, write_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 _KEYS = "KEYS"
+_OPERATORS = {"pk": "OPERATORS", "sk": "OPERATORS"}
 USED_EVERY = timedelta(minutes=5)
+IDLE_KEPT = timedelta(days=2)
+"""A bucket that nobody uses is full again long before it is removed."""
 
 
 def create_key(table: Table, key: ApiKey) -> None:
@@ -72,6 +77,28 @@ def revoke_key(table: Table, key: ApiKey, at: datetime) -> ApiKey:
             raise KeyNotFound("no such key") from exc
         return found
     return from_item(ApiKey, answer["Attributes"])
+
+
+def operators_version(table: Table) -> int:
+    """Counts the revocations of operator keys; read before the keys that a decision rests on."""
+    item: Any = table.get_item(Key=_OPERATORS, ConsistentRead=True).get("Item")
+    return int(item["version"]) if item else 0
+
+
+def revoke_operator_key(table: Table, key: ApiKey, at: datetime, version: int) -> ApiKey:
+    """Revoke an operator's key, unless another one was revoked since `version` was read.
+
+    Raises: Conflict.
+    """
+    revoked = replace(key, revoked_at=at)
+    item = {"pk": _KEYS, "sk": key.id} | to_item(revoked)
+    same = Attr("version").eq(version) if version else Attr("pk").not_exists()
+    counted = Put({**_OPERATORS, "version": version + 1}, same)
+    try:
+        write_all(table, [Put(item, Attr("revoked_at").not_exists()), counted])
+    except Cancelled as exc:
+        raise Conflict("an operator key was revoked meanwhile", retry_suggested=True) from exc
+    return revoked
 
 
 def note_use(table: Table, key: ApiKey, at: datetime) -> None:
@@ -128,10 +155,14 @@ def _move(
     try:
         table.update_item(
             Key={"pk": f"RATE#{bucket_id}", "sk": "BUCKET"},
-            UpdateExpression=f"SET {setting} ADD #today :one REMOVE #yesterday",
+            UpdateExpression=f"SET {setting}, #ttl = :ttl ADD #today :one REMOVE #yesterday",
             ConditionExpression=condition,
-            ExpressionAttributeNames={"#today": today, "#yesterday": yesterday},
-            ExpressionAttributeValues={":one": 1, **value},
+            ExpressionAttributeNames={"#today": today, "#yesterday": yesterday, "#ttl": "ttl"},
+            ExpressionAttributeValues={
+                ":one": 1,
+                ":ttl": int((now + IDLE_KEPT).timestamp()),
+                **value,
+            },
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except ClientError as exc:

@@ -132,19 +132,27 @@ def see_orphan(table: Table, provider: str, orphan: Orphan, now: datetime) -> bo
     try:
         table.put_item(Item=key | to_item(record), ConditionExpression=Attr("pk").not_exists())
     except table.meta.client.exceptions.ConditionalCheckFailedException:
+        table.update_item(
+            Key=key,
+            UpdateExpression="SET last_seen_at = :at REMOVE destroyed_at, #ttl",
+            ExpressionAttributeNames={"#ttl": "ttl"},
+            ExpressionAttributeValues={":at": to_text(now)},
+        )
         return False
     return True
+
+
+def forget_orphan(table: Table, provider: str, instance_id: str) -> None:
+    """Remove the record of a machine that turned out to be wanted."""
+    table.delete_item(Key={"pk": f"ORPHAN#{provider}", "sk": instance_id})
 
 
 def note_orphan_asked(table: Table, provider: str, instance_id: str, at: datetime) -> None:
     """Count one more request to destroy this orphan."""
     table.update_item(
         Key={"pk": f"ORPHAN#{provider}", "sk": instance_id},
-        UpdateExpression=(
-            "SET #s = :s, asked_at = :at, last_seen_at = :at"
-            " REMOVE destroyed_at, #ttl ADD destroy_tries :one"
-        ),
-        ExpressionAttributeNames={"#s": "status", "#ttl": "ttl"},
+        UpdateExpression=("SET #s = :s, asked_at = :at, last_seen_at = :at ADD destroy_tries :one"),
+        ExpressionAttributeNames={"#s": "status"},
         ExpressionAttributeValues={":s": "destroying", ":at": to_text(at), ":one": 1},
     )
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 
+_LOST = ("ConditionalCheckFailedException", "TransactionConflictException")
+"""A single write loses to an earlier write, or to a transaction that is under way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Put:
     """Write `item` if `condition` holds for what is there now."""
@@ -60,7 +64,9 @@ def _put(table: Table, put: Put) -> None:
     condition: Any = {} if put.condition is None else {"ConditionExpression": put.condition}
     try:
         table.put_item(Item=put.item, **condition)
-    except table.meta.client.exceptions.ConditionalCheckFailedException as exc:
+    except ClientError as exc:
+        if exc.response["Error"]["Code"] not in _LOST:
+            raise
         raise Cancelled(frozenset({0})) from exc
 
 

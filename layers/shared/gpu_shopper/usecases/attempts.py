@@ -23,19 +23,20 @@ def is_current(session: Session, attempt: int) -> bool:
 
 def refuse(
     deps: Deps,
-    session_id: str,
+    judged: Session,
     reason: EndReason,
     error: str,
     absence: Absence | None = None,
 ) -> StepResult:
     """End the session as failed: nothing was rented, as `absence` proves.
 
-    Without `absence` the attempt must be one that no provider has heard of. A session that was
-    told to stop meanwhile ends under its own reason.
+    Without `absence` the attempt must be one that no provider has heard of. The proof is about
+    the call in `judged`: a machine adopted meanwhile, or a later call, makes it worthless, and
+    the session is looked at again. One that was told to stop ends under its own reason.
     """
 
     def decide(session: Session) -> Decision:
-        if not session.is_live or session.state is State.RUNNING:
+        if not session.is_live or not same_call(session, judged):
             return None
         now, actor = deps.now(), Actor.LIFECYCLE
         proof = absence or _never_sent(session, deps)
@@ -46,8 +47,15 @@ def refuse(
         after = conclude(session, event, actor, now, proof, reason=reason, error=text)
         return after, ended(session, after, event, actor)
 
-    change(deps, lambda: store.get(deps.sessions, session_id), decide)
-    return StepResult("done")
+    session, changed = change(deps, lambda: store.get(deps.sessions, judged.id), decide)
+    again = not changed and session.state is State.PROVISIONING
+    return StepResult("look" if again else "done")
+
+
+def same_call(session: Session, judged: Session) -> bool:
+    """True while the session knows of no machine, and of no call after the judged one."""
+    now, then = session.attempt, judged.attempt
+    return now.instance_id is None and (now.number, now.called_at) == (then.number, then.called_at)
 
 
 def _never_sent(session: Session, deps: Deps) -> Absence:

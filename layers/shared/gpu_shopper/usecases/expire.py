@@ -35,7 +35,7 @@ def expire_sessions(deps: Deps) -> Swept:
         try:
             handled += _handle(deps, session_id)
         except Exception as exc:  # noqa: BLE001  (one bad item must not keep others alive)
-            deps.note(Fact("sweep_item_failed", session_id=session_id, reason=repr(exc)))
+            deps.note(Fact("sweep_item_failed", session_id=session_id, reason=type(exc).__name__))
             failed.append(session_id)
     operations.mark_sweep(deps.operations, SWEEP, deps.now(), deps.release)
     deps.note(Fact("sweep_completed", metrics={"SweepCompleted": 1}, dimensions={"Sweep": SWEEP}))

@@ -68,18 +68,17 @@ def list_keys(
 def revoke_key(deps: Deps, caller: Caller, key_id: str) -> ApiKey:
     """Revoke a key; again gives the same answer.
 
-    Raises: KeyNotFound; IllegalTransition for the last valid operator key.
+    Raises: KeyNotFound; IllegalTransition for the last valid operator key; Conflict.
     """
     key = store.find_key(deps.access, key_id)
     if key is None:
         raise KeyNotFound("key not found")
     if key.revoked_at is not None:
         return key
-    if key.role is Role.OPERATOR and _is_last_operator(deps, key):
-        raise IllegalTransition(
-            "the last valid operator key cannot be revoked", status="active", allowed_events=[]
-        )
-    revoked = store.revoke_key(deps.access, key, deps.now())
+    if key.role is Role.OPERATOR:
+        revoked = _revoke_operator(deps, key)
+    else:
+        revoked = store.revoke_key(deps.access, key, deps.now())
     deps.note(
         Fact(
             "key_revoked",
@@ -90,6 +89,16 @@ def revoke_key(deps: Deps, caller: Caller, key_id: str) -> ApiKey:
         )
     )
     return revoked
+
+
+def _revoke_operator(deps: Deps, key: ApiKey) -> ApiKey:
+    """Two last keys cannot revoke each other: the second write sees the first one's."""
+    version = store.operators_version(deps.access)
+    if _is_last_operator(deps, key):
+        raise IllegalTransition(
+            "the last valid operator key cannot be revoked", status="active", allowed_events=[]
+        )
+    return store.revoke_operator_key(deps.access, key, deps.now(), version)
 
 
 def _is_last_operator(deps: Deps, key: ApiKey) -> bool:

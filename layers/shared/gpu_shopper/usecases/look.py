@@ -66,7 +66,7 @@ def _look_up_label(deps: Deps, session: Session) -> StepResult:
     overdue = now >= launch_unknown_until(attempt, deps.settings)
     if absence is not None:
         reason = EndReason.PROVISION_TIMEOUT if overdue else EndReason.PROVIDER_UNAVAILABLE
-        return refuse(deps, session.id, reason, "the launch rented nothing", absence)
+        return refuse(deps, session, reason, "the launch rented nothing", absence)
     if overdue:
         error = "the provider never told what became of the launch"
         return fail_attempt(deps, session.id, EndReason.PROVISION_TIMEOUT, error)
@@ -194,10 +194,13 @@ def _saw(deps: Deps, session: Session, instance: Instance | None) -> StepResult:
 
 
 def _seen(attempt: Attempt, instance: Instance | None) -> Attempt:
-    """`attempt` with the instance's address, price and failures; a new address starts anew."""
-    if instance is None:
-        return attempt
+    """`attempt` with the instance's address, price and failures; a new address starts anew.
+
+    None, an answer that says nothing, breaks a row of failures.
+    """
     verification = attempt.verification
+    if instance is None:
+        return replace(attempt, verification=replace(verification, failed_polls=0))
     failed = verification.failed_polls + 1 if instance.health is Health.FAILED else 0
     moved = instance.ssh is not None and instance.ssh != attempt.ssh
     verification = replace(verification, failed_polls=failed)

@@ -49,7 +49,10 @@ def _destroy(deps: Deps, provider: str, orphan: Orphan) -> None:
     try:
         instance = deps.provider(provider).find(instance_id)
         label = owned(instance.label, deps.deployment_id) if instance else None
-        if label != orphan.label or _is_wanted(deps, label, instance_id):
+        if label != orphan.label:
+            return
+        if _is_wanted(deps, label, instance_id):
+            operations.forget_orphan(deps.operations, provider, instance_id)
             return
         operations.note_orphan_asked(deps.operations, provider, instance_id, deps.now())
         deps.provider(provider).terminate(instance_id)
@@ -76,9 +79,9 @@ def _owns(session: Session, label: Label, instance_id: str) -> bool:
 
 
 def _close_if_gone(deps: Deps, provider: str, record: OrphanRecord, listing: Listing) -> None:
-    """Proven gone: asked for before this listing, absent from it, and the lookup agrees."""
-    asked = record.asked_at
-    if asked is None or asked > listing.at or listing.holds(record.instance_id, record.label):
+    """Proven gone: last seen before this listing, absent from it, and the lookup agrees."""
+    last_known = max(record.last_seen_at, record.asked_at or record.last_seen_at)
+    if last_known > listing.at or listing.holds(record.instance_id, record.label):
         return
     try:
         if deps.provider(provider).find(record.instance_id) is not None:

@@ -33,7 +33,7 @@ from gpu_shopper.errors import (
 )
 from gpu_shopper.store import inventory as inventory_store
 from gpu_shopper.store import sessions as store
-from gpu_shopper.usecases.attempts import fail_attempt, is_current, refuse
+from gpu_shopper.usecases.attempts import fail_attempt, is_current, refuse, same_call
 from gpu_shopper.usecases.deps import Deps, StepResult
 from gpu_shopper.usecases.facts import about, transition
 from gpu_shopper.usecases.inventory import rentable_offer
@@ -70,7 +70,7 @@ def launch(deps: Deps, session_id: str, attempt: int) -> StepResult:
     try:
         shown = _still_wanted(deps, session)
     except (OfferNotFound, StaleInventory, ProviderNotUsable, PriceAboveMax) as exc:
-        return refuse(deps, session_id, _REASONS[type(exc)], exc.message)
+        return refuse(deps, session, _REASONS[type(exc)], exc.message)
     session, written = change(
         deps, lambda: store.get(deps.sessions, session_id), lambda s: _intention(deps, s, attempt)
     )
@@ -107,6 +107,9 @@ def _intention(deps: Deps, session: Session, attempt: int) -> Decision:
         launch_tries=session.attempt.launch_tries + 1,
         started_at=now if first else session.attempt.started_at,
         called_at=now,
+        call_ended_at=None,
+        unlisted_at=None,
+        lookups=0,
     )
     after = replace(
         after,
@@ -140,7 +143,7 @@ def _call(deps: Deps, session: Session, shown: Shown) -> StepResult:
         if absence is None:
             return _unclear(deps, session)
         _blame(deps, session, exc)
-        return refuse(deps, session.id, _REASONS[type(exc)], exc.message, absence)
+        return refuse(deps, session, _REASONS[type(exc)], exc.message, absence)
     _rented(deps, session, launched)
     return LOOK_NOW
 
@@ -164,8 +167,8 @@ def _request(session: Session, shown: Shown) -> LaunchRequest:
 
 def accepted(
     deps: Deps, session: Session, launched: Launched, operation: str, actor: Actor | None = None
-) -> None:
-    """Store what the provider gave us, whatever became of the session meanwhile.
+) -> bool:
+    """Store what the provider gave us, whatever became of the session meanwhile; True if new.
 
     Billing begins here. An unclear launch that is found later began with its call.
     """
@@ -196,7 +199,7 @@ def accepted(
         who = (actor or Actor.LIFECYCLE).value
         return after, [about(after, operation, actor=who, metrics=metrics)]
 
-    change(deps, lambda: store.get(deps.sessions, session.id), decide)
+    return change(deps, lambda: store.get(deps.sessions, session.id), decide)[1]
 
 
 def session_keys(session: Session) -> tuple[str, ...]:
@@ -238,7 +241,7 @@ def _unclear(deps: Deps, session: Session) -> StepResult:
     """
 
     def decide(now_session: Session) -> Decision:
-        if now_session.attempt.instance_id is not None:
+        if not same_call(now_session, session):
             return None
         now = deps.now()
         return evolve_attempt(now_session, now, call_ended_at=now), []
@@ -254,10 +257,12 @@ def _throttled(deps: Deps, session: Session, error: RateLimited) -> StepResult:
     if tries > deps.settings.launch_throttled_tries:
         absence = evidence.refused(error, deps.now())
         reason = EndReason.PROVIDER_UNAVAILABLE
-        return refuse(deps, session.id, reason, error.message, absence)
+        return refuse(deps, session, reason, error.message, absence)
     wait_s = throttled_wait_s(tries, error.retry_after_s, deps.settings)
 
     def decide(now_session: Session) -> Decision:
+        if not same_call(now_session, session):
+            return None
         now = deps.now()
         after = evolve_attempt(now_session, now, launch=LaunchState.THROTTLED, call_ended_at=now)
         return replace(after, next_step_at=now + timedelta(seconds=wait_s)), []

@@ -6,17 +6,17 @@ An incomplete listing concludes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from gpu_shopper.core import evidence
 from gpu_shopper.core.evidence import Listing, Lookup
 from gpu_shopper.core.instances import Health, Instance, Launched
 from gpu_shopper.core.labels import owned
-from gpu_shopper.core.life import apply, conclude, evolve_attempt
+from gpu_shopper.core.life import apply, conclude, evolve, evolve_attempt
 from gpu_shopper.core.reconciling import Findings, compare
-from gpu_shopper.core.session import Session
+from gpu_shopper.core.session import Attempt, Session
 from gpu_shopper.core.states import Actor, EndReason, Event, State
 from gpu_shopper.errors import Conflict, ProviderAuth, ProviderError
 from gpu_shopper.store import operations
@@ -53,10 +53,9 @@ def reconcile(deps: Deps, provider: str) -> Reconciled:
     listing = evidence.complete(asked_at, instances)
     sessions = _sessions(deps, listing)
     findings = compare(listing, sessions, provider, deps.deployment_id)
-    adopted = sum(_adopt(deps, session, one) for session, one in findings.unclaimed)
-    for session, one in findings.matched:
-        _unless_lost(_check_matched, deps, session, one)
-    ghosts = sum(_check_missing(deps, session, listing) for session in findings.missing)
+    adopted = sum(_each(deps, _adopt, findings.unclaimed))
+    _each(deps, _check_matched, findings.matched)
+    ghosts = sum(_each(deps, _check_missing, [(one, listing) for one in findings.missing]))
     cure_orphans(deps, provider, findings, listing)
     return _completed(deps, provider, findings, ghosts, adopted)
 
@@ -82,30 +81,58 @@ def _adopt(deps: Deps, session: Session, instance: Instance) -> bool:
     launched = Launched(
         instance_id=instance.id, price_microusd_per_hour=instance.price_microusd_per_hour
     )
-    accepted(deps, session, launched, "instance_adopted", Actor.RECONCILER)
-    return True
+    return accepted(deps, session, launched, "instance_adopted", Actor.RECONCILER)
 
 
-def _unless_lost[**P](act: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-    """A lost write means that somebody else saw more: the next pass looks again."""
+def _each[T](
+    deps: Deps, act: Callable[[Deps, Session, T], bool], pairs: Iterable[tuple[Session, T]]
+) -> list[bool]:
+    """Handle sessions one by one; one failure does not keep the pass from the others."""
+    return [_one(deps, act, session, thing) for session, thing in pairs]
+
+
+def _one[T](
+    deps: Deps, act: Callable[[Deps, Session, T], bool], session: Session, thing: T
+) -> bool:
     try:
-        act(*args, **kwargs)
+        return act(deps, session, thing)
     except Conflict:
-        return
+        # Somebody else saw more: the next pass looks again.
+        return False
+    except Exception as exc:  # noqa: BLE001  (one bad item must not keep orphans alive)
+        deps.note(Fact("sweep_item_failed", session_id=session.id, reason=type(exc).__name__))
+        return False
 
 
-def _check_matched(deps: Deps, session: Session, instance: Instance) -> None:
-    """Forget that it was missing; a running session's machine may fail for ten minutes."""
-    now = deps.now()
-    attempt = session.attempt
-    failed = instance.health is Health.FAILED and session.state is State.RUNNING
+def _check_matched(deps: Deps, session: Session, instance: Instance) -> bool:
+    """Store what changed; a running session's machine may fail for ten minutes."""
+    now, attempt = deps.now(), session.attempt
+    running = session.state is State.RUNNING
+    failed = instance.health is Health.FAILED and running
     since = (attempt.failed_since or now) if failed else None
     limit = timedelta(seconds=deps.settings.instance_failed_for_s)
     if since is not None and now - since >= limit:
         _instance_died(deps, session)
-    elif since != attempt.failed_since or attempt.missing_since is not None:
-        after = evolve_attempt(session, now, failed_since=since, missing_since=None)
-        save(deps, session, after)
+        return True
+    fresh = replace(attempt, failed_since=since, missing_since=None)
+    if running:
+        fresh = _moved(fresh, instance)
+    if fresh == attempt:
+        return False
+    save(deps, session, evolve(session, now, attempts=(*session.attempts[:-1], fresh)))
+    return True
+
+
+def _moved(attempt: Attempt, instance: Instance) -> Attempt:
+    """`attempt` with the machine's address as it is now; a price is learnt once, for all time."""
+    price = instance.price_microusd_per_hour if attempt.price_source == "offer" else None
+    return replace(
+        attempt,
+        ssh=instance.ssh or attempt.ssh,
+        port_map=instance.port_map or attempt.port_map,
+        price_microusd_per_hour=price or attempt.price_microusd_per_hour,
+        price_source="provider" if price else attempt.price_source,
+    )
 
 
 def _instance_died(deps: Deps, session: Session) -> None:
@@ -122,10 +149,7 @@ def _check_missing(deps: Deps, session: Session, listing: Listing) -> bool:
     old_enough = timedelta(seconds=deps.settings.ghost_min_age_s)
     if deps.now() - max(age_from, session.created_at) < old_enough:
         return False
-    try:
-        return _missing(deps, session, listing)
-    except Conflict:
-        return False
+    return _missing(deps, session, listing)
 
 
 def _missing(deps: Deps, session: Session, listing: Listing) -> bool:

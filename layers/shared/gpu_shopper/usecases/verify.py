@@ -54,13 +54,15 @@ def _judge(deps: Deps, session: Session, tried: SshTry) -> StepResult:
     number = session.attempt.number
 
     def decide(current: Session) -> Decision:
-        if not _awaits(current, number):
+        if not _awaits(current, number) or not _same_machine(current, session, tried):
             return None
         return _ready(deps, current, tried) or _not_ready(deps, current, tried)
 
     saved, changed = change(deps, lambda: store.get(deps.sessions, session.id), decide)
-    if not changed or saved.state is not State.PROVISIONING:
+    if saved.state is not State.PROVISIONING:
         return DONE
+    if not changed:
+        return StepResult("look")
     if tried.result is SshResult.KEY_PARSE_FAILED:
         error = "the probe key cannot be used"
         return fail_attempt(deps, saved.id, EndReason.AUTH_FAILED, error)
@@ -70,6 +72,13 @@ def _judge(deps: Deps, session: Session, tried: SshTry) -> StepResult:
     if deps.now() >= attempt_deadline(saved, saved.attempt):
         return end_at_deadline(deps, saved)
     return StepResult("look", poll_wait_s(saved.attempt.verification.polls - 1, deps.settings))
+
+
+def _same_machine(current: Session, session: Session, tried: SshTry) -> bool:
+    """False when the address, or the pinned key, changed while the try was under way."""
+    if current.attempt.ssh != session.attempt.ssh:
+        return False
+    return current.attempt.host_key in (session.attempt.host_key, tried.host_key)
 
 
 def _ready(deps: Deps, session: Session, tried: SshTry) -> Decision:
@@ -115,7 +124,7 @@ def _tried(deps: Deps, attempt: Attempt, tried: SshTry, now: datetime) -> Attemp
     """`attempt` with the try counted; the first host key seen is pinned."""
     return replace(
         attempt,
-        verification=after_try(attempt.verification, tried.result, now, deps.settings),
+        verification=after_try(attempt.verification, tried, now, deps.settings),
         host_key=attempt.host_key or tried.host_key,
         host_key_changed=attempt.host_key_changed or _changed(tried),
     )
