@@ -16,7 +16,7 @@ from local import paths
 from local.world import World
 from tests.e2e.deployed import Deployed, deploy
 from tests.e2e.renting import Renting
-from tests.e2e.stories import Stories
+from tests.e2e.stories import Stories, marked
 
 MEASURED = pytest.StashKey[list[str]]()
 OFFERS = 300
@@ -47,8 +47,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the whole run come at its end."""
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+    """Stories are judged after what can be tested meanwhile, and the whole run at its end."""
+    for mark in ("story", "last"):
+        items.sort(key=lambda item: item.get_closest_marker(mark) is not None)
 
 
 def pytest_terminal_summary(
@@ -87,12 +88,18 @@ def rough_renting(workdir: Path) -> Iterator[Renting]:
 @pytest.fixture(scope="session")
 def stories(renting: Renting, request: pytest.FixtureRequest) -> Iterator[Stories]:
     """The stories of all selected tests, begun together."""
-    marks = (item.get_closest_marker("story") for item in request.session.items)
-    told = Stories(renting, [mark.args[0] for mark in marks if mark is not None])
+    told = Stories(renting, marked(request.session.items))
     try:
         yield told
     finally:
         told.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def begun(request: pytest.FixtureRequest) -> None:
+    """Stories begin before the first test, whichever that is."""
+    if marked(request.session.items):
+        request.getfixturevalue("stories")
 
 
 @pytest.fixture

@@ -20,9 +20,15 @@ WITHIN_S = 200.0
 type Story = Callable[[Renting], Any]
 
 
-def told_by(tell: Story) -> pytest.MarkDecorator:
-    """Marks a test that judges what `tell` returned."""
-    return pytest.mark.story.with_args(tell)  # calling the mark would decorate `tell` itself
+def told_by(tell: Story, *, long: bool = False) -> pytest.MarkDecorator:
+    """Marks a test that judges what `tell` returned; `long` stories begin first."""
+    return pytest.mark.story.with_args(tell, long=long)  # a call would decorate `tell` itself
+
+
+def marked(items: Iterable[pytest.Item]) -> list[Story]:
+    """The stories that these tests judge, in the order in which they should begin."""
+    marks = [mark for item in items if (mark := item.get_closest_marker("story"))]
+    return [mark.args[0] for mark in sorted(marks, key=lambda mark: not mark.kwargs["long"])]
 
 
 class Stories:

@@ -147,7 +147,7 @@ def _malformed(live: Deployed, key: str) -> list[tuple[int, Row]]:
     return answers
 
 
-@told_by(keys_end)
+@told_by(keys_end, long=True)
 def test_revoked_expired_and_malformed_keys_get_the_same_answer(told: Keys) -> None:
     """N-3, N-4."""
     assert {status for status, _ in told.refusals} == {401}
@@ -155,7 +155,7 @@ def test_revoked_expired_and_malformed_keys_get_the_same_answer(told: Keys) -> N
     assert told.others == [200]
 
 
-@told_by(keys_end)
+@told_by(keys_end, long=True)
 def test_a_key_is_shown_once(told: Keys) -> None:
     """N-2."""
     assert all(API_KEY.fullmatch(secret) for secret in told.secrets)

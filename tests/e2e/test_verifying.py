@@ -47,7 +47,7 @@ def dies_while_loading(renting: Renting) -> Unusable:
     return _unusable(renting, "stuck_loading", {"type": "die", "after_s": 1}, minutes=10)
 
 
-@told_by(ssh_never_comes)
+@told_by(ssh_never_comes, long=True)
 def test_a_machine_without_ssh_fails_at_its_deadline_and_is_ended(told: Unusable) -> None:
     """N-33, BUG-005."""
     assert told.session["end_reason"] == "ssh_timeout"
@@ -56,7 +56,7 @@ def test_a_machine_without_ssh_fails_at_its_deadline_and_is_ended(told: Unusable
     assert _seconds(told.machines[0]) >= DEADLINE_S
 
 
-@told_by(login_refused)
+@told_by(login_refused, long=True)
 def test_a_machine_that_refuses_the_session_s_keys_fails_before_the_deadline(
     told: Unusable,
 ) -> None:
@@ -103,7 +103,7 @@ def host_key_changes(renting: Renting) -> OtherHostKey:
     )
 
 
-@told_by(host_key_changes)
+@told_by(host_key_changes, long=True)
 def test_another_host_key_is_reported_and_never_logged_in_to(told: OtherHostKey) -> None:
     """N-36, M-33."""
     assert told.session["end_reason"] == "host_key_changed"

@@ -119,7 +119,7 @@ def test_measure(live: Deployed, renting: Renting, measured: list[str]) -> None:
     ]
     took_ms = [answer.elapsed.total_seconds() * 1000 for answer in posts]
     measured.append(
-        f"SSH reachable to running: median {statistics.median(lags):.1f} s of {len(lags)} sessions"
+        f"SSH reachable to running: median {statistics.median(lags):.2f} s of {len(lags)} sessions"
     )
     measured.append(f"POST /sessions: median {statistics.median(took_ms):.0f} ms of {len(posts)}")
     assert lags
