@@ -10,13 +10,15 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from gpu_shopper import __version__
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.edge import http
+from gpu_shopper.edge.answers.health import OfferHealthBody
 from gpu_shopper.edge.answers.offers import InventoryBody, OfferBody
 from gpu_shopper.edge.answers.status import HealthBody, ReadyBody
-from gpu_shopper.edge.bodies import InventoryQuery
+from gpu_shopper.edge.bodies import InventoryQuery, OfferHealthQuery
 from gpu_shopper.edge.callers import admit
 from gpu_shopper.edge.inventory import (
     filters_of,
     inventory_body,
+    offer_health_body,
     offer_id_of,
     providers_of,
     sort_of,
@@ -25,7 +27,7 @@ from gpu_shopper.edge.wiring import deps, frame
 from gpu_shopper.usecases import health as health_cases
 from gpu_shopper.usecases import inventory
 
-PUBLIC = ("/health", "/ready")
+AUTHORIZED = ("/api/v1/inventory", "/api/v1/offer-health")
 
 app = http.new_app()
 
@@ -45,6 +47,12 @@ def get_offer(offer_id: str) -> OfferBody:
     """One offer, exactly as the list shows it."""
     provider, canonical = offer_id_of(offer_id, deps().enabled_providers)
     return OfferBody.of(inventory.get_offer(deps(), provider, canonical))
+
+
+@app.get("/api/v1/offer-health")
+def offer_health(query: Annotated[OfferHealthQuery, Query()]) -> OfferHealthBody:
+    """Offers and GPU types whose failures still count."""
+    return offer_health_body(deps(), query)
 
 
 @app.get("/health")
@@ -79,5 +87,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def _admit(event: dict[str, Any]) -> None:
     """Only routes behind the authorizer have a caller to count."""
-    if event["path"].startswith("/api/v1/inventory"):
+    if event["path"].startswith(AUTHORIZED):
         admit(deps(), event)

@@ -6,7 +6,7 @@
     │   │   └── HardMaxExceeded
     │   ├── Unauthorized · Forbidden
     │   ├── NotFound ── SessionNotFound · OfferNotFound · KeyNotFound
-    │   ├── IllegalTransition · DuplicateSession · PriceAboveMax
+    │   ├── IllegalTransition · DuplicateSession · PriceAboveMax · OfferSuppressed
     │   └── TooManyRequests
     ├── Conflict                    somebody else wrote first: read again
     ├── StaleInventory · ProviderNotUsable
@@ -145,6 +145,12 @@ class PriceAboveMax(RequestError):
     """The offer costs more than the caller's max_price."""
 
     code = "price_above_max"
+
+
+class OfferSuppressed(RequestError):
+    """The offer, or its machine, failed too often lately; it comes back by itself."""
+
+    code = "offer_suppressed"
 
 
 class TooManyRequests(RequestError):

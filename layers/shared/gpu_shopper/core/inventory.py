@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from gpu_shopper.core.failures import Judge, Memory
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.settings import Settings
 
@@ -44,6 +45,7 @@ class ProviderView:
     provider: str
     snapshot: Snapshot | None
     withdrawn: Mapping[str, datetime] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
     error: str | None = None
 
     def usability(self, now: datetime, settings: Settings) -> Usability:
@@ -104,17 +106,21 @@ def staleness_factor(age_s: float, settings: Settings) -> float:
 
 
 def shown(view: ProviderView, now: datetime, settings: Settings) -> list[Shown]:
-    """All offers of a usable view, with their confidence at `now`."""
+    """All offers of a usable view, with their confidence at `now`; suppressed ones are left out."""
     snapshot = view.snapshot
     if snapshot is None or view.usability(now, settings) is Usability.UNAVAILABLE:
         return []
     age_s = (now - snapshot.fetched_at).total_seconds()
     trust = staleness_factor(age_s, settings)
-    return [
-        Shown(offer, snapshot.fetched_at, min(1.0, max(0.0, offer.base_confidence * trust)))
-        for offer in snapshot.offers.values()
-        if view.shows(offer.id)
-    ]
+    judge = Judge(view.memory, now, settings)
+    found = []
+    for offer in snapshot.offers.values():
+        multiplier = judge.multiplier(offer)
+        if multiplier is None or not view.shows(offer.id):
+            continue
+        confidence = min(1.0, max(0.0, offer.base_confidence * trust * multiplier))
+        found.append(Shown(offer, snapshot.fetched_at, confidence))
+    return found
 
 
 def folded(gpu_type: str) -> str:

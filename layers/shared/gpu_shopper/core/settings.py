@@ -33,6 +33,13 @@ class Settings:
     refresh_backoff_cap_s: int = 300  # longest pause after failed refreshes
     offer_memory_s: int = 3_600  # how long a vanished offer is `stale` rather than unknown
 
+    # Failure memory of offers.
+    failure_offer_window_s: int = 1_800  # failures of an offer or its machine count this long
+    failure_type_window_s: int = 3_600  # failures of a GPU type count this long, then are forgotten
+    failure_type_offers: int = 3  # failed offers, on different machines, that degrade a GPU type
+    failure_suppress_after: int = 3  # failures of an offer in its window that hide it
+    failure_suppress_s: int = 1_800  # how long it is hidden
+
     # A session's life.
     max_reservation_hours: int = 12  # most hours that one request may reserve
     hard_max_hours: int = 12  # age at which a session ends whatever was extended

@@ -131,6 +131,13 @@ class InventoryQuery(Query):
     offset: Annotated[QueryInt, Field(ge=0)] = 0
 
 
+class OfferHealthQuery(Query):
+    """Which failures to show; both are matched as in the inventory."""
+
+    provider: Text | None = None
+    gpu_type: Text | None = None
+
+
 class SessionsQuery(Query):
     """Which sessions to list; `status` takes several words separated by commas."""
 

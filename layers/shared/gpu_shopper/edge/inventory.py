@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from gpu_shopper.core import offer_ids
+from gpu_shopper.core.failures import offer_healths, type_failures
 from gpu_shopper.core.instants import to_text
-from gpu_shopper.core.inventory import Filters, ProviderView, Sort
+from gpu_shopper.core.inventory import Filters, ProviderView, Sort, folded
 from gpu_shopper.core.settings import Settings
+from gpu_shopper.edge.answers.health import FailedOfferBody, FailedTypeBody, OfferHealthBody
 from gpu_shopper.edge.answers.offers import InventoryBody, OfferBody, ProviderBody
-from gpu_shopper.edge.bodies import InventoryQuery, microusd
+from gpu_shopper.edge.bodies import InventoryQuery, OfferHealthQuery, microusd
 from gpu_shopper.edge.problems import reflected
 from gpu_shopper.errors import ValidationFailed
-from gpu_shopper.usecases.inventory import Menu
+from gpu_shopper.usecases.deps import Deps
+from gpu_shopper.usecases.inventory import Menu, memories
 
 
-def providers_of(query: InventoryQuery, enabled: tuple[str, ...]) -> tuple[str, ...]:
+def providers_of(
+    query: InventoryQuery | OfferHealthQuery, enabled: tuple[str, ...]
+) -> tuple[str, ...]:
     """The providers asked for. Raises ValidationFailed for one that is not enabled."""
     return (checked_provider(query.provider, enabled),) if query.provider else enabled
 
@@ -73,3 +78,22 @@ def _provider(view: ProviderView, menu: Menu, settings: Settings) -> ProviderBod
         status=view.usability(menu.at, settings).value,
         error=view.error,
     )
+
+
+def offer_health_body(deps: Deps, query: OfferHealthQuery) -> OfferHealthBody:
+    """Failures that still count, of the providers and GPU types asked for."""
+    now, settings = deps.now(), deps.settings
+    wanted = folded(query.gpu_type or "")
+    offers, types = list[FailedOfferBody](), list[FailedTypeBody]()
+    for provider, memory in memories(deps, providers_of(query, deps.enabled_providers)).items():
+        healths = offer_healths(memory, now, settings)
+        offers += [
+            FailedOfferBody.of(one) for one in healths if wanted in folded(one.latest.gpu_type)
+        ]
+        failed = type_failures(memory, now, settings)
+        types += [
+            FailedTypeBody.of(provider, gpu_type, number, settings.failure_type_offers)
+            for gpu_type, number in sorted(failed.items())
+            if wanted in folded(gpu_type)
+        ]
+    return OfferHealthBody(offers=offers, gpu_types=types, count=len(offers))

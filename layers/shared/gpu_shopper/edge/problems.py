@@ -20,6 +20,7 @@ STATUS: Mapping[type[ShopperError], int] = {
     errors.IllegalTransition: 409,
     errors.DuplicateSession: 409,
     errors.PriceAboveMax: 409,
+    errors.OfferSuppressed: 409,
     errors.Conflict: 409,
     errors.PayloadTooLarge: 413,
     errors.UnsupportedMediaType: 415,

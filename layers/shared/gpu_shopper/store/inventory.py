@@ -3,6 +3,7 @@
     pk PROVIDER#<name>  sk POINTER              newest generation, its fetch time, the last error
     pk PROVIDER#<name>  sk LEASE                one refresh at a time, and when the next may start
     pk PROVIDER#<name>  sk WITHDRAWN#<offer>    hidden until a snapshot whose fetch began later
+    pk PROVIDER#<name>  sk FAILURE#…            see `store.failures`: read by the same query
     object <provider>/<generation>.json.gz      the offers of one complete fetch
 
 A generation becomes visible by one write of the pointer; objects are never changed.
@@ -18,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
+from gpu_shopper.core.failures import Memory
 from gpu_shopper.core.instants import from_text, to_text
 from gpu_shopper.core.inventory import ProviderView, Snapshot
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.errors import Conflict
+from gpu_shopper.store import failures
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -64,8 +67,17 @@ def view(storage: Storage, cache: SnapshotCache, provider: str) -> ProviderView:
         if sk.startswith(_WITHDRAWN)
     }
     return ProviderView(
-        provider=provider, snapshot=snapshot, withdrawn=withdrawn, error=pointer.get("error")
+        provider=provider,
+        snapshot=snapshot,
+        withdrawn=withdrawn,
+        memory=failures.memory_of(rows),
+        error=pointer.get("error"),
     )
+
+
+def memory(storage: Storage, provider: str) -> Memory:
+    """What is remembered of the provider's failures."""
+    return failures.memory_of(_rows(storage.table, provider))
 
 
 def publish(storage: Storage, snapshot: Snapshot) -> None:

@@ -7,6 +7,7 @@ from gpu_shopper.core.life import apply, conclude
 from gpu_shopper.core.session import LaunchState, Session
 from gpu_shopper.core.states import Actor, EndReason, Event, State
 from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.blaming import blame
 from gpu_shopper.usecases.deps import Deps, Machine, StepResult
 from gpu_shopper.usecases.facts import began_to_end, ended
 from gpu_shopper.usecases.writing import Decision, change
@@ -48,6 +49,8 @@ def refuse(
         return after, ended(session, after, event, actor)
 
     session, changed = change(deps, lambda: store.get(deps.sessions, judged.id), decide)
+    if changed:
+        blame(deps, session, reason)
     again = not changed and session.state is State.PROVISIONING
     return StepResult("look" if again else "done")
 
@@ -78,4 +81,5 @@ def fail_attempt(deps: Deps, session_id: str, reason: EndReason, error: str) -> 
     session, changed = change(deps, lambda: store.get(deps.sessions, session_id), decide)
     if changed:
         deps.machines.start(Machine.TEARDOWN, session.id, session.attempt.number, 0)
+        blame(deps, session, reason)
     return StepResult("done")

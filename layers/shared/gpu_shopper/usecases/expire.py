@@ -13,6 +13,7 @@ from gpu_shopper.core.states import Actor, Event, State
 from gpu_shopper.errors import SessionNotFound
 from gpu_shopper.store import operations
 from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.blaming import blame
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.facts import about, began_to_end, ended
 from gpu_shopper.usecases.writing import save
@@ -83,6 +84,8 @@ def _end(deps: Deps, session: Session, end: End) -> Session:
     error_text = None if session.state is State.RUNNING else "not ready in time"
     after = apply(session, end.event, actor, now, reason=end.reason, error=error_text)
     save(deps, session, after, [began_to_end(session, after, end.event, actor)])
+    if end.reason is not None:
+        blame(deps, after, end.reason)
     return after
 
 

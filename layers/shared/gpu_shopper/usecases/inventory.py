@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from gpu_shopper.core.failures import Memory
+from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.inventory import (
     Filters,
     ProviderView,
@@ -15,7 +17,12 @@ from gpu_shopper.core.inventory import (
     ordered,
     shown,
 )
-from gpu_shopper.errors import OfferNotFound, ProviderNotUsable, StaleInventory
+from gpu_shopper.errors import (
+    OfferNotFound,
+    OfferSuppressed,
+    ProviderNotUsable,
+    StaleInventory,
+)
 from gpu_shopper.store import inventory as store
 from gpu_shopper.usecases.deps import Deps
 
@@ -54,14 +61,15 @@ def get_offer(deps: Deps, provider: str, offer_id: str) -> Shown:
     """
     try:
         return rentable_offer(deps, provider, offer_id)
-    except StaleInventory as exc:
+    except (StaleInventory, OfferSuppressed) as exc:
         raise OfferNotFound("offer not found", offer_id=offer_id) from exc
 
 
 def rentable_offer(deps: Deps, provider: str, offer_id: str) -> Shown:
     """The offer, if it may be rented now.
 
-    Raises: ProviderNotUsable, StaleInventory (seen in the last hour), OfferNotFound.
+    Raises: ProviderNotUsable, OfferSuppressed, StaleInventory (seen in the last hour),
+    OfferNotFound.
     """
     now = deps.now()
     view = _view(deps, provider)
@@ -70,6 +78,7 @@ def rentable_offer(deps: Deps, provider: str, offer_id: str) -> Shown:
     found = next((s for s in shown(view, now, deps.settings) if s.offer.id == offer_id), None)
     if found is not None:
         return found
+    _check_suppression(view, offer_id, now)
     if offer_id in view.snapshot.offers or _seen_lately(deps, view, offer_id, now):
         raise StaleInventory(
             "the offer is not in the newest inventory any more",
@@ -78,6 +87,22 @@ def rentable_offer(deps: Deps, provider: str, offer_id: str) -> Shown:
             retry_suggested=True,
         )
     raise OfferNotFound("offer not found", offer_id=offer_id)
+
+
+def memories(deps: Deps, providers: tuple[str, ...]) -> dict[str, Memory]:
+    """What is remembered of each provider's failures."""
+    return {provider: store.memory(deps.inventory, provider) for provider in providers}
+
+
+def _check_suppression(view: ProviderView, offer_id: str, now: datetime) -> None:
+    offer = view.snapshot.offers.get(offer_id) if view.snapshot else None
+    until = view.memory.suppressed(offer_id, offer.machine_id if offer else None, now)
+    if until is not None:
+        raise OfferSuppressed(
+            "the offer failed too often lately",
+            offer_id=offer_id,
+            suppressed_until=to_text(until),
+        )
 
 
 def _view(deps: Deps, provider: str) -> ProviderView:

@@ -21,6 +21,7 @@ from gpu_shopper.errors import (
     NoCapacity,
     OfferGone,
     OfferNotFound,
+    OfferSuppressed,
     PriceAboveMax,
     ProviderAuth,
     ProviderError,
@@ -44,9 +45,11 @@ DONE = StepResult("done")
 LOOK_NOW = StepResult("look")
 LAUNCH_NOW = StepResult("launch")
 
+_UNWANTED = (OfferNotFound, OfferSuppressed, StaleInventory, ProviderNotUsable, PriceAboveMax)
 _REASONS: dict[type[ShopperError], EndReason] = {
     OfferGone: EndReason.STALE_INVENTORY,
     OfferNotFound: EndReason.STALE_INVENTORY,
+    OfferSuppressed: EndReason.STALE_INVENTORY,
     StaleInventory: EndReason.STALE_INVENTORY,
     NoCapacity: EndReason.NO_CAPACITY,
     LaunchRejected: EndReason.LAUNCH_REJECTED,
@@ -69,7 +72,7 @@ def launch(deps: Deps, session_id: str, attempt: int) -> StepResult:
         return LOOK_NOW if session.state is State.PROVISIONING else DONE
     try:
         shown = _still_wanted(deps, session)
-    except (OfferNotFound, StaleInventory, ProviderNotUsable, PriceAboveMax) as exc:
+    except _UNWANTED as exc:
         return refuse(deps, session, _REASONS[type(exc)], exc.message)
     session, written = change(
         deps, lambda: store.get(deps.sessions, session_id), lambda s: _intention(deps, s, attempt)

@@ -21,6 +21,7 @@ from gpu_shopper.core.states import Actor, EndReason, Event, State
 from gpu_shopper.errors import Conflict, ProviderAuth, ProviderError
 from gpu_shopper.store import operations
 from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.blaming import blame
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.facts import about, began_to_end, ended
 from gpu_shopper.usecases.orphans import cure_orphans
@@ -141,6 +142,7 @@ def _instance_died(deps: Deps, session: Session) -> None:
     after = apply(session, event, actor, deps.now(), error=error)
     save(deps, session, after, [began_to_end(session, after, event, actor)])
     deps.machines.start(Machine.TEARDOWN, after.id, after.attempt.number, 0)
+    blame(deps, after, EndReason.INSTANCE_STOPPED)
 
 
 def _check_missing(deps: Deps, session: Session, listing: Listing) -> bool:
@@ -188,6 +190,7 @@ def _lose(deps: Deps, session: Session, absence: evidence.Absence) -> None:
     found = about(session, "ghost_detected", actor=actor.value, metrics=counts)
     fixed = about(after, "ghost_fixed", actor=actor.value)
     save(deps, session, after, [found, fixed, *ended(session, after, event, actor)])
+    blame(deps, after, EndReason.GHOST)
 
 
 def _completed(

@@ -14,7 +14,13 @@ from gpu_shopper.core.life import apply, extended
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.session import Attempt, Notice, Session, Wish
 from gpu_shopper.core.states import TERMINAL, Actor, EndReason, Event, State
-from gpu_shopper.errors import HardMaxExceeded, OfferNotFound, PriceAboveMax, StaleInventory
+from gpu_shopper.errors import (
+    HardMaxExceeded,
+    OfferNotFound,
+    OfferSuppressed,
+    PriceAboveMax,
+    StaleInventory,
+)
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.facts import began_to_end, transition
@@ -73,7 +79,7 @@ def _offer(deps: Deps, wanted: NewSession) -> Shown:
     """The offer; one that this consumer itself holds is a duplicate, not an unknown offer."""
     try:
         return rentable_offer(deps, wanted.provider, wanted.offer_id)
-    except (OfferNotFound, StaleInventory):
+    except (OfferNotFound, OfferSuppressed, StaleInventory):
         duplicate = store.holder(deps.sessions, wanted.consumer_id, wanted.offer_id)
         if duplicate is not None:
             raise duplicate from None
