@@ -13,6 +13,23 @@ from gpu_shopper.core.session import Outcome
 from gpu_shopper.core.states import EndReason, State
 
 MEANINGS: Mapping[str, str] = {
+    # Failures of offers.
+    "OfferHealthQuery.provider": "Only this provider's offers; it must be enabled here.",
+    "OfferHealthQuery.gpu_type": "Part of the GPU's name, as in the inventory.",
+    "OfferHealthBody.offers": "Offers whose failures still count, last failed first.",
+    "gpu_types": "GPU types with failed offers in the last hour.",
+    "recent_failures": "Failures of the offer or its machine in the last 30 minutes.",
+    "is_suppressed": "Whether the offer is hidden: neither listed nor rented.",
+    "suppressed_at": "Since when it is hidden.",
+    "suppressed_until": "When it comes back by itself.",
+    "confidence_multiplier": "What its confidence is multiplied with; 0 while it is hidden.",
+    "last_failure": "When it failed last.",
+    "last_failure_type": "How it failed last.",
+    "last_failure_reason": "What was said of it, if anything.",
+    "gpu_type_key": "Provider and GPU type, as `vastai:RTX 4090`.",
+    "failed_offer_count": "Offers on different machines that failed in the last hour.",
+    "is_degraded": "Whether all offers of the type are trusted less.",
+    "degradation_applied": "What their confidence is multiplied with while they are.",
     # Requests: what to list.
     "provider": "Name of the provider, such as `vastai`.",
     "gpu_type": "Name of the GPU in our spelling, such as `RTX 4090`.",

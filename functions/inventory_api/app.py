@@ -27,7 +27,10 @@ from gpu_shopper.edge.wiring import deps, frame
 from gpu_shopper.usecases import health as health_cases
 from gpu_shopper.usecases import inventory
 
-AUTHORIZED = ("/api/v1/inventory", "/api/v1/offer-health")
+PUBLIC = ("/health", "/ready")
+"""Routes that need no key; everything else here is behind the authorizer, or no route at all."""
+
+KEYED = ("/api/v1/inventory", "/api/v1/offer-health")
 
 app = http.new_app()
 
@@ -87,5 +90,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def _admit(event: dict[str, Any]) -> None:
     """Only routes behind the authorizer have a caller to count."""
-    if event["path"].startswith(AUTHORIZED):
+    if event["path"].startswith(KEYED):
         admit(deps(), event)

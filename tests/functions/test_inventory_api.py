@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from gpu_shopper.core.failures import Failure, FailureType, suppression_of
+from gpu_shopper.store import failures
 from tests.builders import an_offer
 from tests.functions.calls import Client
 from tests.world import World
@@ -180,3 +182,36 @@ def test_health_and_ready_need_no_key(inventory: Client) -> None:
     reply = inventory("GET", "/ready", caller=None)
     assert (reply.status, reply.json["ready"]) == (503, False)
     assert "first lifecycle sweep after the deploy" in reply.json["waiting_for"]
+
+
+def test_offers_that_failed_are_shown_until_it_is_forgotten(
+    inventory: Client, wired: World
+) -> None:
+    """BUG-016: with the instant until which they are hidden; filtered like the inventory."""
+    for number in range(3):
+        failure = Failure(
+            provider="vastai",
+            offer_id="vastai-1",
+            gpu_type="RTX 4090",
+            type=FailureType.SSH_TIMEOUT,
+            at=wired.clock.at,
+            machine_id="77",
+            reason="no SSH",
+        )
+        table = wired.deps.inventory.table
+        memory = failures.remember(table, failure, f"session-{number}", 1, 3_600)
+    suppression = suppression_of(memory, failure, wired.deps.settings)
+    assert suppression is not None
+    failures.suppress(table, "vastai", suppression)
+    body = inventory("GET", "/api/v1/offer-health").json
+    (offer,) = body["offers"]
+    assert (body["count"], offer["recent_failures"], offer["is_suppressed"]) == (1, 3, True)
+    assert offer["confidence_multiplier"] == 0
+    assert offer["suppressed_until"] == "2026-02-07T12:30:01.000Z"
+    assert body["gpu_types"] == [
+        {"gpu_type_key": "vastai:RTX 4090", "failed_offer_count": 1, "is_degraded": False}
+    ]
+    assert inventory("GET", "/api/v1/offer-health", query={"gpu_type": "a40"}).json["count"] == 0
+    assert inventory("GET", "/api/v1/offer-health", query={"provider": "x"}).status == 400
+    wired.clock.tick(3_600)
+    assert inventory("GET", "/api/v1/offer-health").json["offers"] == []

@@ -50,6 +50,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     },
     "VerifySsh": {
         "SessionsTable": {ALL},
+        "InventoryTable": {QUERY, PUT},
         "ProbeKey": {"kms:Decrypt"},
         "TeardownMachine": {START},
     },
@@ -64,6 +65,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     "ExpireSessions": {
         "SessionsTable": {ALL},
         DUE: {ALL},
+        "InventoryTable": {QUERY, PUT},
         "OperationsTable": {ALL},
         "ProvisionMachine": {START},
         "TeardownMachine": {START},
@@ -72,6 +74,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     "Reconcile": {
         "SessionsTable": {ALL},
         DUE: {ALL},
+        "InventoryTable": {QUERY, PUT},
         "OperationsTable": {ALL},
         "VastaiSecret": {READ_SECRET},
         "ProvisionMachine": {START},

@@ -1,9 +1,9 @@
 """The one settings table: every wait, interval, deadline and cap, with its default and unit.
 
-A field `absence_min_age_s` is the environment variable `ABSENCE_MIN_AGE_S` and the template
-parameter `AbsenceMinAgeS`; a test compares the three. The names end in their unit: `_s` seconds,
-`_min` minutes, `_hours` hours; anything else is a count or a share. `docs/settings.md` is written
-from the comments here.
+A field `absence_min_age_s` is the template parameter `AbsenceMinAgeS` and reaches the functions
+at its place in the variable `SETTINGS`; a test compares the three. The names end in their unit:
+`_s` seconds, `_min` minutes, `_hours` hours; anything else is a count or a share.
+`docs/settings.md` is written from the comments here.
 """
 
 from __future__ import annotations

@@ -8,10 +8,23 @@ from dataclasses import fields
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.errors import MissingSetting
 
+TABLE = "SETTINGS"
+SEPARATOR = ":"
+
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Every number of the table. Raises MissingSetting naming the first absent or bad one."""
-    return Settings(**{one.name: whole(environ, one.name.upper()) for one in fields(Settings)})
+    """Every number of the table, which is one variable: all numbers, in the table's order.
+
+    A variable with the name of one setting, such as `SSH_POLL_CAP_S`, goes before it. Raises
+    MissingSetting naming the first absent or bad one.
+    """
+    names = [one.name for one in fields(Settings)]
+    numbers = required(environ, TABLE).split(SEPARATOR)
+    if len(numbers) > len(names):
+        raise MissingSetting(f"setting {TABLE} has {len(numbers)} numbers, {len(names)} are known")
+    given = {name.upper(): text for name, text in zip(names, numbers, strict=False)}
+    own = {name: environ[name] for name in map(str.upper, names) if name in environ}
+    return Settings(**{name: whole(given | own, name.upper()) for name in names})
 
 
 def required(environ: Mapping[str, str], name: str) -> str:
