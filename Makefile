@@ -135,8 +135,8 @@ simulator: setup ## run the provider simulator alone (PORT= OFFERS= SEED= VASTAI
 		$(if $(TENSORDOCK_TOKEN),--tensordock-token $(TENSORDOCK_TOKEN))
 
 .PHONY: bench
-bench: setup ## import time of the API's functions, against what they must import
-	@$(PY) -m bench.imports
+bench: setup build ## measure imports, POST /sessions, and SSH open → running
+	@$(PY) -m bench
 
 .PHONY: docs
 docs: setup ## write docs/openapi.json, settings.md and states.md from the code
