@@ -1,12 +1,12 @@
 """The deployed world that the end-to-end tests drive, over HTTP and SSH only.
 
 One emulator with function roles enforced, one simulator and one stack serve the whole run. A test
-that breaks them for others (provider down, kills, restarts) uses `rough`, or makes its own world.
+that breaks them for others (provider down, kills, restarts) uses `rough`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from tests.e2e.renting import Renting
 from tests.e2e.stories import Stories, marked
 
 MEASURED = pytest.StashKey[list[str]]()
-OFFERS = 300
+OFFERS = 500
 # Waits that no test could sit out; everything else is as in samconfig's local stage.
 SHORT = {
     "GhostMinAgeS": "3",
@@ -29,8 +29,11 @@ SHORT = {
     "RefreshBackoffCapS": "1",
     "AllowedOrigins": "https://app.example.com",
 }
-# A world where callers are slowed down early, and a dead execution is noticed after seconds.
+# A world where callers are slowed down early, and dead executions, ghosts and silence are noticed
+# after seconds.
 ROUGH = {
+    "GhostMinAgeS": "3",
+    "ProviderReadTimeoutS": "5",
     "ConsumerRatePerS": "1",
     "ConsumerBurst": "5",
     "StepOverdueS": "5",
@@ -113,20 +116,6 @@ def told(stories: Stories, request: pytest.FixtureRequest) -> Any:
     """What the story of this test returned."""
     mark = request.node.get_closest_marker("story")
     return stories.result(mark.args[0])
-
-
-@pytest.fixture
-def make_world(workdir: Path) -> Iterator[Callable[..., Deployed]]:
-    """Makes worlds of a test's own, each with a name and template parameters."""
-    made: list[World] = []
-
-    def make(name: str, **overrides: str) -> Deployed:
-        made.append(World(workdir / name))
-        return deploy(made[-1], **overrides)
-
-    yield make
-    for world in made:
-        world.stop()
 
 
 def _world(workdir: Path, **overrides: str) -> Iterator[Deployed]:

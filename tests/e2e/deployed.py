@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from local.api import Api
+from local.build import build
 from local.endpoints import Endpoints
 from local.functions import PROVIDER, Functions
 from local.network import wait_until
@@ -29,6 +30,7 @@ class Deployed:
     world: World
     endpoints: Endpoints
     functions: Functions
+    overrides: dict[str, str]
     answers: list[requests.Response] = field(default_factory=list)
     """Every answer of the API, to be judged together at the end."""
 
@@ -68,6 +70,10 @@ class Deployed:
         """Another consumer, with a key of its own."""
         return self.caller(self.new_key(consumer_id))
 
+    def redeploy(self) -> None:
+        """Update the stack from the same template with the same parameters."""
+        self.world.deploy(build(), DEPLOYMENT_ID, self.overrides)
+
     def sweep(self, logical_id: str) -> Any:
         """Run one of the provider's sweeps now, after those that are under way."""
         with _SWEEPING:
@@ -77,7 +83,7 @@ class Deployed:
 def deploy(world: World, **overrides: str) -> Deployed:
     """Start `world` and its callers; `overrides` are template parameters."""
     endpoints = world.start(DEPLOYMENT_ID, overrides)
-    return Deployed(world, endpoints, world.functions())
+    return Deployed(world, endpoints, world.functions(), overrides)
 
 
 def wait_for(ask: Callable[[], Any], within_s: float) -> Any:

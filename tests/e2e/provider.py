@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.e2e.deployed import Deployed, wait_for
-from tests.e2e.renting import Rental, Row
+from tests.e2e.renting import STRAY_GPU, Rental, Row
 
 
 def machines(live: Deployed, session_id: str) -> list[Row]:
@@ -54,7 +54,8 @@ def destroys(live: Deployed, instance_id: str) -> list[Row]:
 
 def plant(live: Deployed, label: str) -> str:
     """A machine on our account that we did not rent; its id."""
-    planted = live.simulator.post("/_test/orphan", {"provider": "vastai", "label": label})
+    wish = {"provider": "vastai", "label": label, "gpu_type": STRAY_GPU}
+    planted = live.simulator.post("/_test/orphan", wish)
     instance_id: str = planted["instance_id"]
     return instance_id
 

@@ -11,7 +11,7 @@ import pytest
 from gpu_shopper.ssh.keys import KeyPair, new_pair
 from local import ssh
 from tests.e2e import provider
-from tests.e2e.renting import Renting, Row
+from tests.e2e.renting import Renting, Row, another, together
 from tests.e2e.stories import told_by
 
 
@@ -89,6 +89,26 @@ def _refusal(session: Row, private_key: str) -> type[Exception]:
     return refused.type
 
 
+@dataclass(frozen=True)
+class Extensions:
+    """Many extensions of one session at the same moment."""
+
+    statuses: list[int]
+    session: Row
+
+
+def ten_extensions(renting: Renting) -> Extensions:
+    rental, _ = renting.running()
+    path, body = f"{rental.path}/extend", {"additional_hours": 2}
+
+    def extend(_: int) -> int:
+        return another(rental.caller).send("POST", path, json=body).status_code
+
+    facts = Extensions(together(10, extend), rental.now())
+    rental.end()
+    return facts
+
+
 @told_by(main_job)
 def test_a_post_answers_at_once_and_the_session_becomes_running(told: MainJob) -> None:
     """N-14, QA-C5."""
@@ -114,6 +134,15 @@ def test_an_extension_moves_the_end_and_nothing_else(told: MainJob) -> None:
     assert after - before == timedelta(hours=2)
     assert told.stopped["reservation_hours"] == 3
     assert told.stopped["hard_max_at"] == told.created["hard_max_at"]
+
+
+@told_by(ten_extensions)
+def test_extensions_at_once_never_pass_the_hard_maximum(told: Extensions) -> None:
+    """M-7."""
+    granted = told.statuses.count(200)
+    assert told.session["reservation_hours"] == 1 + 2 * granted <= 12
+    assert granted >= 1
+    assert set(told.statuses) <= {200, 400, 409}
 
 
 @told_by(main_job)

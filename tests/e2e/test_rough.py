@@ -5,7 +5,9 @@ These have a world of their own, one after the other, and leave it whole.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from tests.e2e.provider import break_it, broken, plant
 from tests.e2e.renting import Rental, Renting, Row
 
 GARBAGE = ("html", "truncated_json", "nan", "wrong_types", "huge", "empty")
+GHOST_AFTER_S = 2.5  # two listings ListingsApartS (2) apart, as of samconfig's local stage
 STRAY = "shopper-e2etests-5c0ff1ce-0000-4000-8000-000000000000-1"
 
 
@@ -110,6 +113,41 @@ def _refresh_failed(live: Deployed) -> bool:
     return live.sweep("RefreshInventoryFunction")["error"] not in (None, "not_due")
 
 
+def test_a_provider_that_hangs_keeps_no_caller_waiting(rough: Renting) -> None:
+    """M-19, X-26: callers are answered while the refresh still waits; the snapshot stays."""
+    live = rough.live
+    wait_for(lambda: _refreshed(live), 30)
+    with broken(live, {"type": "outage", "mode": "hang"}), ThreadPoolExecutor(1) as pool:
+        refreshing = pool.submit(live.sweep, "RefreshInventoryFunction")
+        menu, rental = _inventory(live), rough.rent()
+        assert not refreshing.done()
+        assert refreshing.result()["error"] == "provider_unavailable"
+    assert menu["total"] > 0
+    rental.caller.delete(rental.path)
+    assert rental.until("stopped", 120)["cost_usd"] == 0
+
+
+UNTRUE = ("list_empty", "list_partial", "list_bad_total", "list_loop", "single_null")
+
+
+def test_one_untrue_source_alone_makes_no_ghost(rough: Renting) -> None:
+    """N-22, X-11: the listing or the lookup, wrong for longer than a ghost needs."""
+    live = rough.live
+    rental, running = rough.running()
+    for action in UNTRUE:
+        with broken(live, action):
+            _sweep_for(live, GHOST_AFTER_S)
+    assert rental.now()["status"] == "running"
+    assert provider.machine(live, running["provider_instance_id"])["alive"]
+    rental.end()
+
+
+def _sweep_for(live: Deployed, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        live.sweep("ReconcileFunction")
+
+
 def test_a_key_that_sends_too_fast_is_slowed_down_alone(rough: Renting) -> None:
     """M-76, N-7: the numbers are template parameters; Retry-After, obeyed, leads to success."""
     fast, slow = rough.consumer(), rough.consumer()
@@ -122,6 +160,19 @@ def test_a_key_that_sends_too_fast_is_slowed_down_alone(rough: Renting) -> None:
     assert slow.send("GET", "/api/v1/sessions").status_code == 200
     again = wait_for(lambda: fast.send("GET", "/api/v1/sessions").status_code == 200, 10)
     assert again
+
+
+def test_a_second_deploy_keeps_keys_and_sessions(rough: Renting) -> None:
+    """N-6, QA-H10: a deploy ends no session and changes no generated key."""
+    live = rough.live
+    rental, running = rough.running()
+    live.redeploy()
+    live.functions.invoke("ExpireSessionsFunction", {})
+    live.sweep("ReconcileFunction")
+    after = rental.now()
+    assert (after["status"], after["expires_at"]) == ("running", running["expires_at"])
+    assert live.anonymous.get("/ready")["ready"] is True
+    rental.end()
 
 
 def test_the_emulator_killed_in_mid_work_loses_no_session(rough: Renting) -> None:
