@@ -21,9 +21,10 @@ HEAD = """\
 Written by `make docs` from `core/settings.py` of the layer and from `template.yaml`.
 
 Each is a parameter of the template: `sam deploy --parameter-overrides AbsenceMinAgeS=90`. Functions
-read it from the variable of the same name in capitals (`ABSENCE_MIN_AGE_S`); a missing or
-unreadable one stops the function with its name. The defaults are meant for real providers; the
-stage `local` of `samconfig.toml` shortens the waits that only slow machines need.
+get all of them, in this order, in one variable `SETTINGS`; one of the setting's own name in
+capitals (`ABSENCE_MIN_AGE_S`) goes before it. A missing or unreadable one stops the function with
+its name. The defaults are meant for real providers; the stage `local` of `samconfig.toml` shortens
+the waits that only slow machines need.
 """
 OTHERS = """\
 ## The deployment

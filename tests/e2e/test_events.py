@@ -13,6 +13,7 @@ from tests.events import cases, logical_id, sample
 # The samples name an offer, a session and a key that this world does not have.
 STATUS = {
     "inventory_api/list": 200,
+    "inventory_api/offer_health": 200,
     "inventory_api/health": 200,
     "inventory_api/ready": 200,
     "inventory_api/offer": 404,

@@ -108,6 +108,7 @@ def test_the_samples_sweep_until_the_deployment_is_ready(play: Play, world: Worl
 
 
 def test_the_samples_find_the_offer_that_they_rent(play: Play) -> None:
+    assert body(play("inventory_api/offer_health"))["count"] == 0
     (listed,) = body(play("inventory_api/list"))["offers"]
     assert listed == body(play("inventory_api/offer"))
     assert json.loads(sample("sessions_api/create")["body"])["offer_id"] == listed["id"]
