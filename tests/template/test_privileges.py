@@ -43,6 +43,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     "ProvisionStep": {
         "SessionsTable": {ALL},
         "InventoryTable": {GET, QUERY, PUT},
+        "OperationsTable": {GET, PUT},
         "SnapshotBucket/*": {GET_OBJECT},
         "VastaiSecret": {READ_SECRET},
         "ProbeKey": {"kms:Encrypt"},
@@ -54,7 +55,11 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "ProbeKey": {"kms:Decrypt"},
         "TeardownMachine": {START},
     },
-    "TeardownStep": {"SessionsTable": {ALL}, "VastaiSecret": {READ_SECRET}},
+    "TeardownStep": {
+        "SessionsTable": {ALL},
+        "OperationsTable": {GET, PUT},
+        "VastaiSecret": {READ_SECRET},
+    },
     "RefreshInventory": {
         "InventoryTable": {ALL},
         "SnapshotBucket/*": {GET_OBJECT, PUT_OBJECT},

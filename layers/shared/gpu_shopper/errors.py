@@ -14,7 +14,7 @@
     ├── MissingSetting
     └── ProviderError               what an adapter may raise, and nothing else
         ├── OfferGone · NoCapacity · LaunchRejected     surely nothing rented
-        ├── ProviderAuth · RateLimited                  surely nothing happened
+        ├── ProviderAuth · RateLimited · CircuitOpen    surely nothing happened
         ├── LaunchUncertain                             look the label up first
         ├── RentedDespiteError                          an instance exists: end it
         └── ProviderUnavailable
@@ -233,6 +233,13 @@ class RateLimited(ProviderError):
     def __init__(self, message: str = "", *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class CircuitOpen(ProviderError):
+    """The provider failed too often lately; nothing was sent."""
+
+    code = "circuit_open"
+    retryable = True
 
 
 class LaunchUncertain(ProviderError):

@@ -15,6 +15,7 @@ from enum import StrEnum
 from gpu_shopper.core.instances import Instance
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.errors import (
+    CircuitOpen,
     LaunchRejected,
     NoCapacity,
     OfferGone,
@@ -66,7 +67,7 @@ class Lookup:
     instance: Instance | None
 
 
-_REFUSALS = (OfferGone, NoCapacity, LaunchRejected, ProviderAuth, RateLimited)
+_REFUSALS = (OfferGone, NoCapacity, LaunchRejected, ProviderAuth, RateLimited, CircuitOpen)
 
 
 def never_called(now: datetime) -> Absence:

@@ -41,7 +41,6 @@ class Settings:
     failure_suppress_s: int = 1_800  # how long it is hidden
 
     # A session's life.
-    max_reservation_hours: int = 12  # most hours that one request may reserve
     hard_max_hours: int = 12  # age at which a session ends whatever was extended
     pending_restart_s: int = 60  # a session still pending then gets its machine started again
     pending_deadline_s: int = 120  # a session still pending then fails
@@ -85,3 +84,5 @@ class Settings:
     # Calls to providers.
     provider_connect_timeout_s: int = 5  # for the connection
     provider_read_timeout_s: int = 30  # for each part of the answer
+    breaker_failures: int = 5  # failures in a row after which a provider is asked no more
+    breaker_open_s: int = 30  # for how long; then one call probes

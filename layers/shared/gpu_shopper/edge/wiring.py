@@ -21,6 +21,7 @@ from gpu_shopper.edge.telemetry import Telemetry
 from gpu_shopper.ssh.keys import new_pair
 from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.usecases.deps import Deps, Machine
+from gpu_shopper.usecases.guarding import GuardedProvider
 
 if TYPE_CHECKING:
     from gpu_shopper.providers.port import Provider
@@ -93,12 +94,13 @@ def provider(name: str) -> Provider:
     def credentials(fresh: bool) -> str:
         return secret_values().field(secret_id, "api_key", fresh=fresh)
 
-    return build(
+    adapter = build(
         name,
         base_url=required(os.environ, f"{name.upper()}_BASE_URL"),
         credentials=credentials,
         settings=settings(),
     )
+    return GuardedProvider(adapter, _table("OPERATIONS_TABLE"), now, settings())
 
 
 @cache

@@ -17,6 +17,7 @@ from gpu_shopper.core.polling import throttled_wait_s
 from gpu_shopper.core.session import LaunchState, Notice, Session
 from gpu_shopper.core.states import Actor, EndReason, Event, State
 from gpu_shopper.errors import (
+    CircuitOpen,
     LaunchRejected,
     NoCapacity,
     OfferGone,
@@ -54,7 +55,7 @@ _REASONS: dict[type[ShopperError], EndReason] = {
     NoCapacity: EndReason.NO_CAPACITY,
     LaunchRejected: EndReason.LAUNCH_REJECTED,
     ProviderAuth: EndReason.PROVIDER_AUTH,
-    RateLimited: EndReason.PROVIDER_UNAVAILABLE,
+    CircuitOpen: EndReason.PROVIDER_UNAVAILABLE,
     ProviderNotUsable: EndReason.PROVIDER_UNAVAILABLE,
     PriceAboveMax: EndReason.PRICE_ABOVE_MAX,
 }

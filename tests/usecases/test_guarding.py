@@ -1,0 +1,135 @@
+"""Circuit breakers: shared, quick to refuse, careful to try again, never in the way of an end."""
+
+from __future__ import annotations
+
+import pytest
+
+from gpu_shopper.core.breaker import counts
+from gpu_shopper.core.states import EndReason
+from gpu_shopper.errors import (
+    BadProviderReply,
+    CircuitOpen,
+    LaunchUncertain,
+    NoCapacity,
+    OfferGone,
+    ProviderAuth,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+)
+from gpu_shopper.store import breakers
+from gpu_shopper.usecases.guarding import GuardedProvider
+from gpu_shopper.usecases.provision import launch
+from tests.world import World
+
+
+def guarded(world: World) -> GuardedProvider:
+    """The provider as one more function would wire it: nothing but the table is shared."""
+    deps = world.deps
+    return GuardedProvider(world.vast, deps.operations, deps.now, deps.settings)
+
+
+def fail(world: World, times: int) -> None:
+    world.vast.errors["list_offers"] = [ProviderUnavailable("503")]
+    for _ in range(times):
+        with pytest.raises(ProviderUnavailable):
+            guarded(world).list_offers()
+
+
+def test_five_failures_in_a_row_open_the_circuit_for_every_function(world: World) -> None:
+    """M-48: the sixth call makes none, wherever it comes from."""
+    fail(world, 5)
+    with pytest.raises(CircuitOpen):
+        guarded(world).list_instances()
+    assert world.vast.calls[-1] == ("list_offers", "")
+
+
+def test_four_failures_and_an_answer_begin_the_row_anew(world: World) -> None:
+    """M-48: five in a row, not five in all."""
+    fail(world, 4)
+    guarded(world).list_instances()
+    fail(world, 4)
+    guarded(world).list_instances()
+
+
+def test_after_thirty_seconds_one_call_probes_and_success_closes(world: World) -> None:
+    """M-48: not a second before, and exactly one."""
+    fail(world, 5)
+    world.vast.errors.clear()
+    world.clock.tick(29)
+    with pytest.raises(CircuitOpen):
+        guarded(world).list_instances()
+    world.clock.tick(1)
+    refused = []
+
+    def others_try() -> None:
+        for _ in range(20):
+            with pytest.raises(CircuitOpen):
+                guarded(world).list_offers()
+            refused.append(1)
+
+    world.vast.before["list_instances"] = others_try
+    guarded(world).list_instances()
+    assert len(refused) == 20
+    guarded(world).list_offers()
+
+
+def test_a_failed_probe_opens_the_circuit_for_another_while(world: World) -> None:
+    """M-48."""
+    fail(world, 5)
+    world.clock.tick(30)
+    fail(world, 1)
+    world.clock.tick(29)
+    with pytest.raises(CircuitOpen):
+        guarded(world).list_offers()
+
+
+def test_a_probe_that_nobody_finished_is_taken_over(world: World) -> None:
+    """M-48: the function that probed may have died."""
+    fail(world, 5)
+    world.vast.errors.clear()
+    world.clock.tick(30)
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    world.vast.before["list_offers"] = die
+    with pytest.raises(KeyboardInterrupt):
+        guarded(world).list_offers()
+    with pytest.raises(CircuitOpen):
+        guarded(world).list_offers()
+    world.clock.tick(30)
+    guarded(world).list_offers()
+
+
+def test_an_end_is_asked_for_whatever_the_circuit_says(world: World) -> None:
+    """M-48: and its success closes the circuit."""
+    fail(world, 5)
+    guarded(world).terminate("5001")
+    assert world.vast.calls[-1] == ("terminate", "5001")
+    assert breakers.read(world.deps.operations, "vastai").opened_at is None
+
+
+@pytest.mark.parametrize(
+    ("error", "counted"),
+    [
+        (ProviderUnavailable(), True),
+        (RateLimited(), True),
+        (LaunchUncertain(), True),
+        (BadProviderReply(), False),
+        (ProviderAuth(), False),
+        (OfferGone(), False),
+        (NoCapacity(), False),
+    ],
+)
+def test_what_counts_against_a_provider(error: ProviderError, counted: bool) -> None:
+    """M-48: 5xx, 429, time-outs; other answers are answers."""
+    assert counts(error) is counted
+
+
+def test_a_launch_at_an_open_circuit_rents_nothing_for_certain(world: World) -> None:
+    """2.9: no label has to be looked for."""
+    world.vast.errors["launch"] = [CircuitOpen("open")]
+    session_id = world.create().session.id
+    assert launch(world.deps, session_id, 1).outcome == "done"
+    assert world.session(session_id).end_reason is EndReason.PROVIDER_UNAVAILABLE
