@@ -14,7 +14,7 @@ from gpu_shopper.usecases.expire import expire_sessions
 from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.teardown import ask
-from tests.usecases.test_life import running, stop, torn_down
+from tests.usecases.story import running, stop, torn_down
 from tests.world import ALICE, World
 
 

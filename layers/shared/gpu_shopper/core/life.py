@@ -178,5 +178,7 @@ def _ended_attempts(
         outcome, why = Outcome.LOST, EndReason.GHOST
     elif absence.proof is not Proof.GONE and outcome is Outcome.ENDING:
         outcome = Outcome.REFUSED
+    elif outcome is Outcome.ENDING and last.ready_at is not None:
+        outcome = Outcome.READY
     ended = replace(last, outcome=outcome, reason=why, ended_at=absence.at, ssh=None, port_map={})
     return (*session.attempts[:-1], ended)

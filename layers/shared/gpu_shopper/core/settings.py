@@ -60,6 +60,7 @@ class Settings:
 
     # SSH verification.
     ssh_deadline_default_min: int = 10  # from launch to the first login, unless the caller says
+    first_look_s: int = 1  # from a launch to the first look: a new machine shows nothing before
     ssh_poll_first_s: int = 5  # pause before the second look; grows by half each time
     ssh_poll_cap_s: int = 15  # longest pause between looks
     ssh_connect_timeout_s: int = 10  # for the TCP connection

@@ -79,7 +79,7 @@ def deps() -> Deps:
         provider=provider,
         machines=_LazyMachines(),
         cipher=_LazyCipher(),
-        note=Telemetry(logger, deployment_id, namespace).note,
+        note=Telemetry(logger, deployment_id, namespace, now, print).note,
     )
 
 

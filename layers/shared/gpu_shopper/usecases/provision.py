@@ -149,7 +149,7 @@ def _call(deps: Deps, session: Session, shown: Shown) -> StepResult:
         _blame(deps, session, exc)
         return refuse(deps, session, _REASONS[type(exc)], exc.message, absence)
     _rented(deps, session, launched)
-    return LOOK_NOW
+    return StepResult("look", deps.settings.first_look_s)
 
 
 def _rented(deps: Deps, session: Session, launched: Launched) -> None:

@@ -1,0 +1,68 @@
+"""What a fact leaves in the log: one audit line and the metrics that it counts."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from gpu_shopper.edge.telemetry import Telemetry
+from gpu_shopper.usecases.deps import Fact
+from tests.builders import NOON
+
+
+def told(fact: Fact) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Log lines and metric lines of one fact."""
+    log, metrics = io.StringIO(), list[str]()
+    logger = Logger(service=f"test-{id(log)}", stream=log)
+    Telemetry(logger, "ab12cd34", "CloudGpuShopper", lambda: NOON, metrics.append).note(fact)
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    return lines, [json.loads(line) for line in metrics]
+
+
+def test_a_fact_is_one_audit_line_with_what_is_known() -> None:
+    """M-44: unknown things are left out."""
+    (line,), metrics = told(Fact("session_created", provider="vastai", session_id="s-1"))
+    assert line["audit"] is True
+    assert (line["message"], line["provider"], line["session_id"]) == (
+        "session_created",
+        "vastai",
+        "s-1",
+    )
+    assert "instance_id" not in line
+    assert metrics == []
+
+
+def test_a_metric_has_the_deployment_and_then_all_its_dimensions() -> None:
+    """6.1: and no others, or alarms on them would never match; ids are properties."""
+    fact = Fact(
+        "session_destroyed",
+        provider="vastai",
+        session_id="s-1",
+        reason="expired",
+        metrics={"SessionsEnded": 1},
+    )
+    (metric,) = told(fact)[1]
+    (directive,) = metric["_aws"]["CloudWatchMetrics"]
+    assert directive == {
+        "Namespace": "CloudGpuShopper",
+        "Dimensions": [["Deployment"], ["Deployment", "Provider", "Reason"]],
+        "Metrics": [{"Name": "SessionsEnded", "Unit": "Count"}],
+    }
+    assert (metric["Deployment"], metric["Provider"], metric["Reason"]) == (
+        "ab12cd34",
+        "vastai",
+        "expired",
+    )
+    assert (metric["SessionsEnded"], metric["session_id"]) == (1, "s-1")
+    assert metric["_aws"]["Timestamp"] == 1_770_465_600_000
+
+
+def test_durations_are_in_seconds() -> None:
+    """6.1: the unit is part of the metric."""
+    (metric,) = told(Fact("x", metrics={"ProvisioningDuration": 6.5}))[1]
+    (directive,) = metric["_aws"]["CloudWatchMetrics"]
+    assert directive["Metrics"] == [{"Name": "ProvisioningDuration", "Unit": "Seconds"}]
+    assert directive["Dimensions"] == [["Deployment"]]

@@ -1,0 +1,141 @@
+"""Looking and verifying: what the provider shows, what SSH says, and the deadline."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from gpu_shopper.core.instances import Health, SshAddress
+from gpu_shopper.core.polling import SshResult, SshTry
+from gpu_shopper.core.states import EndReason, State
+from gpu_shopper.errors import (
+    ProviderUnavailable,
+)
+from gpu_shopper.usecases.look import look
+from gpu_shopper.usecases.provision import launch
+from gpu_shopper.usecases.verify import verify
+from tests.usecases.story import DONE, LOOK, stop, torn_down
+from tests.world import FakeProbe, World
+
+
+def test_a_key_that_could_not_be_attached_is_told_and_tried_again(world: World) -> None:
+    """QA-C1: one warning; the next look puts the keys there."""
+    world.vast.key_errors = ["503", "503", None]
+    session_id = world.create().session.id
+    launch(world.deps, session_id, 1)
+    look(world.deps, session_id, 1)
+    assert "5001" not in world.vast.keys
+    look(world.deps, session_id, 1)
+    session = world.session(session_id)
+    assert world.vast.keys["5001"] == {session.wish.ssh_public_key, session.probe_public_key}
+    assert [one.code for one in session.warnings] == ["ssh_key_attach_failed"]
+
+
+def test_ssh_succeeding_after_a_stop_changes_nothing(world: World) -> None:
+    """M-32, M-65: stopping never becomes running."""
+    session_id = world.create().session.id
+    launch(world.deps, session_id, 1)
+    look(world.deps, session_id, 1)
+    stop(world, session_id)
+    assert verify(world.deps, FakeProbe(), session_id, 1) == DONE
+    assert world.session(session_id).state is State.STOPPING
+
+
+def test_ssh_succeeding_while_a_stop_is_written_changes_nothing(world: World) -> None:
+    """M-32: the try was under way when the caller stopped."""
+    session_id = world.create().session.id
+    launch(world.deps, session_id, 1)
+    look(world.deps, session_id, 1)
+
+    class StoppedMeanwhile(FakeProbe):
+        def __call__(self, *args: Any) -> SshTry:
+            stop(world, session_id)
+            return super().__call__(*args)
+
+    assert verify(world.deps, StoppedMeanwhile(), session_id, 1) == DONE
+    assert world.session(session_id).state is State.STOPPING
+
+
+def test_an_answer_that_says_nothing_breaks_a_row_of_failures(world: World) -> None:
+    """2.9: failed, unknown, failed is not twice in a row."""
+    session_id = world.create().session.id
+    launch(world.deps, session_id, 1)
+    dead = replace(world.vast.instances["5001"], health=Health.FAILED, status="exited")
+    world.vast.instances["5001"] = dead
+    look(world.deps, session_id, 1)
+    world.vast.errors["find"] = [ProviderUnavailable("down")]
+    look(world.deps, session_id, 1)
+    world.vast.errors.clear()
+    look(world.deps, session_id, 1)
+    assert world.session(session_id).state is State.PROVISIONING
+
+
+def test_a_try_at_an_address_that_changed_meanwhile_proves_nothing(world: World) -> None:
+    """2.10: running means that this address was verified."""
+    session_id = world.create().session.id
+    launch(world.deps, session_id, 1)
+    look(world.deps, session_id, 1)
+
+    class MovedMeanwhile(FakeProbe):
+        def __call__(self, *args: Any) -> SshTry:
+            moved = replace(world.vast.instances["5001"], ssh=SshAddress("203.0.113.8", 1, "root"))
+            world.vast.instances["5001"] = moved
+            look(world.deps, session_id, 1)
+            return super().__call__(*args)
+
+    assert verify(world.deps, MovedMeanwhile(), session_id, 1) == LOOK
+    assert world.session(session_id).state is State.PROVISIONING
+
+
+def test_a_machine_without_an_address_fails_at_the_deadline(world: World) -> None:
+    """M-111: the session's own deadline, from the launch; no other rule shortens it."""
+    world.vast.address = None
+    session_id = world.create(ssh_timeout_min=1).session.id
+    launch(world.deps, session_id, 1)
+    while world.session(session_id).state is State.PROVISIONING:
+        world.clock.tick(look(world.deps, session_id, 1).wait_s)
+    stopping = world.session(session_id)
+    assert stopping.end_reason is EndReason.SSH_TIMEOUT
+    assert 60 <= (world.clock.at - stopping.created_at).total_seconds() < 80
+
+
+def test_verification_waits_5_8_12_15_seconds_and_ends_at_the_deadline(world: World) -> None:
+    """N-32, N-33, M-21: 5, 7.5, 11.25, 15 … rounded up; ssh_timeout never before its time."""
+    session_id = world.create(ssh_timeout_min=2).session.id
+    launch(world.deps, session_id, 1)
+    probe, waits = FakeProbe([SshResult.CONNECTION_REFUSED]), []
+    while world.session(session_id).state is State.PROVISIONING:
+        result = look(world.deps, session_id, 1)
+        if result.outcome == "verify":
+            result = verify(world.deps, probe, session_id, 1)
+        if result.outcome == "look":
+            waits.append(result.wait_s)
+            world.clock.tick(result.wait_s)
+    assert waits[:5] == [5, 8, 12, 15, 15]
+    stopping = world.session(session_id)
+    assert (stopping.state, stopping.end_reason) == (State.STOPPING, EndReason.SSH_TIMEOUT)
+    assert 120 <= (world.clock.at - stopping.created_at).total_seconds() < 140
+    torn_down(world, session_id)
+    assert world.session(session_id).state is State.FAILED
+
+
+def test_an_instance_that_fails_on_two_polls_fails_the_attempt(world: World) -> None:
+    """BUG-011: one poll is not enough, the second is."""
+    session_id = world.create().session.id
+    launch(world.deps, session_id, 1)
+    dead = replace(world.vast.instances["5001"], health=Health.FAILED, status="exited")
+    world.vast.instances["5001"] = dead
+    assert look(world.deps, session_id, 1).outcome == "look"
+    assert world.session(session_id).state is State.PROVISIONING
+    look(world.deps, session_id, 1)
+    assert world.session(session_id).end_reason is EndReason.INSTANCE_STOPPED
+
+
+def test_provider_errors_while_looking_only_wait(world: World) -> None:
+    """N-19: an error says nothing about the machine."""
+    session_id = world.create().session.id
+    launch(world.deps, session_id, 1)
+    world.vast.errors["find"] = [ProviderUnavailable("down")]
+    for _ in range(5):
+        assert look(world.deps, session_id, 1).outcome == "look"
+    assert world.session(session_id).state is State.PROVISIONING
