@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from local.network import wait_until
 from tests.e2e.deployed import Deployed
 from tests.e2e.renting import Row
 
 READERS = 4
+QUIET_WITHIN_S = 60.0
 READS = 10
 
 
@@ -31,14 +33,30 @@ def test_the_menu_is_in_order_of_price_and_shows_each_offer_once(live: Deployed)
 
 def test_pages_of_one_generation_are_disjoint_and_complete(live: Deployed) -> None:
     """M-11."""
-    whole, pages = _menu(live, limit=1000), []
+    walks = []
+
+    def undisturbed() -> bool:
+        walk = _walked(live)
+        walks.extend([walk] if walk else [])
+        return bool(walks)
+
+    assert wait_until(undisturbed, QUIET_WITHIN_S, every_s=0.5)
+    whole, pages = walks[0]
+    ids = [offer["id"] for page in pages for offer in page["offers"]]
+    assert ids == [offer["id"] for offer in whole["offers"][:60]]
+
+
+def _walked(live: Deployed) -> tuple[Row, list[Row]] | None:
+    """All offers and three pages; None when a refresh or somebody's rental came in between."""
+    before, pages = _menu(live, limit=1000), []
     for offset in range(0, 60, 20):
         page = _menu(live, limit=20, offset=offset)
         assert (page["count"], page["limit"], page["offset"]) == (20, 20, offset)
         pages.append(page)
-    if len({_generation(one) for one in (whole, *pages)}) == 1:
-        ids = [offer["id"] for page in pages for offer in page["offers"]]
-        assert ids == [offer["id"] for offer in whole["offers"][:60]]
+    after = _menu(live, limit=1000)
+    same = [one["id"] for one in before["offers"]] == [one["id"] for one in after["offers"]]
+    generations = {_generation(one) for one in (before, *pages, after)}
+    return (before, pages) if same and len(generations) == 1 else None
 
 
 def _generation(menu: Row) -> str:
