@@ -51,7 +51,7 @@ def audit(live: Deployed, session_id: str, operation: str) -> list[Row]:
 def counted(live: Deployed, metric: str, session_id: str) -> float:
     """How far this metric moved for one session, by its EMF lines."""
     rows = entries(live, session_id=session_id)
-    return sum(row[metric] for row in rows if "_aws" in row and metric in row)
+    return sum(float(row[metric]) for row in rows if "_aws" in row and metric in row)
 
 
 def _parsed(line: str) -> Row:
