@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from gpu_shopper import providers
+from gpu_shopper.core import offer_ids
+from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.errors import MissingSetting
 from gpu_shopper.providers import registry
 from tests.providers.contract import ProviderContract
 
-SHARED = {"http", "port", "registry"}
+SHARED = {"http", "port", "redaction", "registry"}
 DOCUMENT = Path(__file__).parents[2] / "docs" / "providers.md"
 ADAPTERS = sorted({one.name for one in pkgutil.iter_modules(providers.__path__)} - SHARED)
 
@@ -27,6 +29,18 @@ def test_every_adapter_in_the_folder_is_registered(name: str) -> None:
         name, base_url="https://provider.test", credentials=lambda _fresh: "", settings=Settings()
     )
     assert built.name == name
+
+
+def test_the_facts_of_every_registered_provider_are_known_and_of_no_other() -> None:
+    """N-64"""
+    assert set(FACTS) == set(registry.PROVIDERS)
+
+
+@pytest.mark.parametrize("name", registry.PROVIDERS)
+def test_an_example_of_every_providers_offer_ids_explains_them(name: str) -> None:
+    """N-64, M-61"""
+    with pytest.raises(ValueError, match=f"example .*{name}-"):
+        offer_ids.normalised("nonsense")
 
 
 @pytest.mark.parametrize("name", registry.PROVIDERS)

@@ -68,6 +68,7 @@ class Settings:
     ssh_command_timeout_s: int = 15  # for the command after the login
     ssh_auth_failures: int = 3  # refused logins in a row that end the attempt
     ssh_auth_grace_s: int = 60  # refusals so soon after the port opens do not count
+    tensordock_ssh_delay_s: int = 90  # from a TensorDock launch to the first SSH try there
 
     # Teardown.
     teardown_wait_step_s: int = 5  # pause between terminate and proof, times the round
@@ -85,3 +86,4 @@ class Settings:
     # Calls to providers.
     provider_connect_timeout_s: int = 5  # for the connection
     provider_read_timeout_s: int = 30  # for each part of the answer
+    tensordock_create_timeout_s: int = 60  # the same for a launch at TensorDock, which is slow
