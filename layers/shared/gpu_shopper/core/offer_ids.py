@@ -15,7 +15,7 @@ _EXAMPLES = {
     "vastai": "vastai-12345678",
     "tensordock": (
         "tensordock-1a2b3c4d-1a2b-4c3d-8e9f-1a2b3c4d5e6f-geforcertx4090-pcie-24gb "
-        "(the location's UUID, the GPU's name there, and -x<n> for n > 1 GPUs)"
+        "(the location's UUID, the GPU's name there, -x2, -x4 … for several GPUs)"
     ),
 }
 
