@@ -12,6 +12,7 @@ from gpu_shopper.errors import (
     ProviderUnavailable,
     RateLimited,
 )
+from gpu_shopper.providers.http import BODY_BYTES
 from tests.providers.contract import LABEL
 from tests.providers.stub import Answer, Network
 from tests.providers.tensordock_shapes import (
@@ -31,6 +32,7 @@ from tests.providers.tensordock_shapes import (
     lists,
 )
 
+MANY = [instance_row(id=f"i-{number}") for number in range(300)]
 ROWS = [instance_row(id="a"), instance_row(id="b", name=None), instance_row(id="c", name="else")]
 
 
@@ -42,6 +44,12 @@ def test_the_list_is_read_in_each_of_its_shapes(answer: Answer) -> None:
     assert [(one.id, one.label) for one in found] == [("a", LABEL), ("b", None), ("c", "else")]
     assert {(one.health, one.gpu_type) for one in found} == {(Health.UP, "RTX 4090")}
     assert network.methods() == ["GET /api/v2/instances"]
+
+
+@pytest.mark.parametrize("answer", lists(*MANY), ids=["flat", "in data", "in attributes"])
+def test_a_long_list_is_read_to_its_end(answer: Answer) -> None:
+    assert len(answer.raw()) > BODY_BYTES
+    assert len(dock(Network(answer)).list_instances()) == 300
 
 
 @pytest.mark.parametrize("answer", lists(), ids=["flat", "in data", "in attributes"])
@@ -60,6 +68,8 @@ UNTRUE_LISTS = {
     "error in 200 with rows": Answer({"status": 400, "error": "?", "data": []}),
     "error beside rows": Answer({"error": "timeout", "data": []}),
     "errors beside rows": Answer({"errors": [{"message": "timeout"}], "data": []}),
+    "error beside many rows": Answer({"error": "?", "data": MANY}),
+    "error in 200 with many rows": Answer({"status": 500, "data": MANY}),
     "denied": Answer({"success": False, "data": []}),
     "no rows": Answer({}),
     "null rows": Answer({"data": None}),

@@ -21,7 +21,7 @@ from gpu_shopper.errors import (
     RateLimited,
     RentedDespiteError,
 )
-from gpu_shopper.providers.http import BODY_BYTES, Reply
+from gpu_shopper.providers.http import BODY_BYTES, Reply, is_path_id
 
 DECISIVE = frozenset(
     [
@@ -60,7 +60,6 @@ _NO_SUCH_PLACE = re.compile(
 _ROUTER = re.compile(r"\b(?:route|endpoint|path|url|page)\b", re.IGNORECASE)
 _GOOD_STATUS = frozenset((200, 201, 202))
 _DEFINITE_STATUS = frozenset((400, 402, 404, 405, 406, 409, 410, 413, 415, 422))
-_USABLE_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 
 def body_of(reply: Reply) -> dict[str, Any]:
@@ -75,17 +74,25 @@ def status_of(reply: Reply) -> int:
     """The status that counts: the one in the body when HTTP says 200 and the body knows better."""
     if not 200 <= reply.status < 300:
         return reply.status
-    inner = _object(reply).get("status")
-    if isinstance(inner, str) and re.fullmatch("[1-5][0-9]{2}", inner, re.ASCII):
-        inner = int(inner)
-    return inner if type(inner) is int and 400 <= inner < 600 else reply.status
+    return _inner_status(_object(reply)) or reply.status
 
 
 def says_error(reply: Reply) -> bool:
-    """True when the answer is a failure, whatever HTTP says of it."""
-    body = _object(reply)
-    denied = body.get("success", True) is not True or body.get("error") or body.get("errors")
-    return status_of(reply) >= 300 or bool(denied) or bool(_problems(reply))
+    """True when a small answer is a failure, whatever HTTP says of it."""
+    return status_of(reply) >= 300 or _denies(_object(reply)) or bool(_problems(reply))
+
+
+def _inner_status(body: dict[str, Any]) -> int | None:
+    """The error status in a body; there an instance's `status` is a word."""
+    inner = body.get("status")
+    if isinstance(inner, str) and re.fullmatch("[1-5][0-9]{2}", inner, re.ASCII):
+        inner = int(inner)
+    return inner if type(inner) is int and 400 <= inner < 600 else None
+
+
+def _denies(body: dict[str, Any]) -> bool:
+    errors = body.get("error") or body.get("errors") or _inner_status(body)
+    return body.get("success", True) is not True or bool(errors)
 
 
 def error_text(reply: Reply) -> str:
@@ -111,10 +118,13 @@ def refusal(reply: Reply) -> ProviderError | None:
 
 
 def accepted(reply: Reply) -> dict[str, Any]:
-    """The body of an answer that reports no error. Raises BadProviderReply."""
-    if says_error(reply) or reply.status != 200:
+    """The body, of any size, of an answer that reports no error. Raises BadProviderReply."""
+    if reply.status != 200 or _problems(reply):
         raise BadProviderReply(error_text(reply))
-    return body_of(reply)
+    body = body_of(reply)
+    if _denies(body):
+        raise BadProviderReply(error_text(reply))
+    return body
 
 
 def says_not_found(reply: Reply) -> bool:
@@ -130,7 +140,7 @@ def rented_id(reply: Reply) -> str | None:
     if not data and not says_error(reply):
         data = body
     found = data.get("id") if isinstance(data, dict) else None
-    return found if isinstance(found, str) and _USABLE_ID.fullmatch(found) else None
+    return str(found) if is_path_id(found) else None
 
 
 def launch_failure(reply: Reply) -> ProviderError | None:

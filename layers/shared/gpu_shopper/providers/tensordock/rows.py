@@ -11,6 +11,7 @@ from gpu_shopper.core.gpu_names import canonical
 from gpu_shopper.core.instances import Health, HostPort, Instance, SshAddress
 from gpu_shopper.core.normalise import gpu_name_raw, price_microusd, provider_text
 from gpu_shopper.errors import BadProviderReply
+from gpu_shopper.providers.http import is_path_id
 from gpu_shopper.providers.tensordock.offers import PROVIDER
 
 SSH_USER = "user"
@@ -28,7 +29,6 @@ _HEALTH: Mapping[str, Health] = {
 }
 """The status words that are known, without case and separators; any other word is UNKNOWN."""
 _GONE = "deleted"
-_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 
 def found_in(body: dict[str, Any], instance_id: str) -> Instance | None:
@@ -87,14 +87,14 @@ def _instance(row: dict[str, Any]) -> Instance | None:
     They decide ownership, so a row without them cannot be passed over.
     """
     own_id, name, word = row.get("id"), row.get("name", 0), _text(row.get("status"))
-    if not isinstance(own_id, str) or not _ID.fullmatch(own_id) or not isinstance(name, str | None):
+    if not is_path_id(own_id) or not isinstance(name, str | None):
         raise BadProviderReply("an instance without a usable id and name")
     if _folded(word) == _GONE:
         return None
     address = _address(row.get("ipAddress"))
     port_map = _port_map(address, row.get("portForwards"))
     return Instance(
-        id=own_id,
+        id=str(own_id),
         provider=PROVIDER,
         label=name,
         health=_HEALTH.get(_folded(word), Health.UNKNOWN),
