@@ -23,7 +23,7 @@ ADAPTERS = sorted({one.name for one in pkgutil.iter_modules(providers.__path__)}
 
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_every_adapter_in_the_folder_is_registered(name: str) -> None:
-    """N-64"""
+    """N-64: whoever adds a provider adds all of it."""
     assert name in registry.PROVIDERS
     built = registry.build(
         name, base_url="https://provider.test", credentials=lambda _fresh: "", settings=Settings()
@@ -32,13 +32,13 @@ def test_every_adapter_in_the_folder_is_registered(name: str) -> None:
 
 
 def test_the_facts_of_every_registered_provider_are_known_and_of_no_other() -> None:
-    """N-64"""
+    """N-64: whoever adds a provider adds all of it."""
     assert set(FACTS) == set(registry.PROVIDERS)
 
 
 @pytest.mark.parametrize("name", registry.PROVIDERS)
 def test_an_example_of_every_providers_offer_ids_explains_them(name: str) -> None:
-    """N-64, M-61"""
+    """N-64, M-61: and the error names it."""
     with pytest.raises(ValueError, match=f"example .*{name}-"):
         offer_ids.normalised("nonsense")
 
@@ -47,7 +47,7 @@ def test_an_example_of_every_providers_offer_ids_explains_them(name: str) -> Non
 def test_every_registered_provider_keeps_the_contract_with_and_without_the_simulator(
     name: str,
 ) -> None:
-    """N-64"""
+    """N-64: whoever adds a provider adds all of it."""
     module = importlib.import_module(f"tests.providers.test_{name}_contract")
     kept = [one for one in vars(module).values() if _is_contract(one)]
     assert {"Recorded", "Simulator"} <= {
@@ -65,7 +65,7 @@ def _is_contract(thing: object) -> bool:
 
 @pytest.mark.parametrize("name", registry.PROVIDERS)
 def test_every_registered_provider_has_a_section_in_the_document(name: str) -> None:
-    """N-64"""
+    """N-64: whoever adds a provider adds all of it."""
     headings = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("## ")]
     assert [line for line in headings if f"`{name}`" in line]
 
