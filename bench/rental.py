@@ -18,7 +18,6 @@ from typing import Any
 from bench import figures
 from local import paths
 from local.api import Api
-from local.functions import PROVIDER
 from local.network import wait_until
 from local.world import World
 
@@ -45,8 +44,8 @@ class Bench:
         self.caller = Api(endpoints.api_url, endpoints.operator_key)
         self.simulator = Api(endpoints.simulator_url)
         self.simulator.post("/_test/reset", {"offers": OFFERS})
-        world.functions().invoke("RefreshInventoryFunction", PROVIDER)
-        found = self.caller.get("/api/v1/inventory", limit=1000)["offers"]
+        world.functions().invoke("RefreshInventoryFunction", {"provider": "vastai"})
+        found = self.caller.get("/api/v1/inventory", provider="vastai", limit=1000)["offers"]
         self._offers = list({offer["machine_id"]: offer for offer in found}.values())
 
     def rent(self) -> tuple[Row, float]:

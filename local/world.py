@@ -53,8 +53,8 @@ class World:
         built = self._start_processes(keys)
         self._say("deploying template.yaml")
         self.deploy(built, deployment_id, overrides)
-        self._say("filling the secret, first sweeps, keys")
-        self._fill_secret(keys)
+        self._say("filling the secrets, first sweeps, keys")
+        self._fill_secrets(keys)
         return self._make_ready(deployment_id, keys)
 
     def deploy(
@@ -64,6 +64,7 @@ class World:
         parameters = local_stage(paths.SAMCONFIG) | {
             "DeploymentId": deployment_id,
             "VastaiBaseUrl": self.simulator.url,
+            "TensordockBaseUrl": f"{self.simulator.url}/tensordock",
         }
         stack.deploy(self.emulator.url, built, parameters | dict(overrides or {}))
 
@@ -98,11 +99,14 @@ class World:
             self.simulator.start(**asdict(keys))
             return building.result()
 
-    def _fill_secret(self, keys: ProviderKeys) -> None:
-        physical_id = stack.physical_ids(self.emulator.url)["VastaiSecret"]
-        value = json.dumps({"api_key": keys.vastai_key})
+    def _fill_secrets(self, keys: ProviderKeys) -> None:
+        ids = stack.physical_ids(self.emulator.url)
         manager = aws.client("secretsmanager", self.emulator.url)
-        manager.put_secret_value(SecretId=physical_id, SecretString=value)
+        for secret, value in (
+            ("VastaiSecret", {"api_key": keys.vastai_key}),
+            ("TensordockSecret", {"api_token": keys.tensordock_token}),
+        ):
+            manager.put_secret_value(SecretId=ids[secret], SecretString=json.dumps(value))
 
     def _make_ready(self, deployment_id: str, keys: ProviderKeys) -> Endpoints:
         operator_key = self._operator_key()
@@ -131,7 +135,7 @@ class World:
 
         events = FIRST_SWEEPS | WARMING
         calls: list[Callable[[], object]] = [routes]
-        calls += [partial(functions.invoke, name, event) for name, event in events.items()]
+        calls += [partial(functions.invoke_each, name, each) for name, each in events.items()]
         together(calls)
 
     def _operator_key(self) -> str:

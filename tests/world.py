@@ -205,7 +205,7 @@ class World:
         """Make `offers` (default: the provider's) the newest snapshot, fetched now."""
         found = self.vast.offers if offers is None else offers
         snapshot = Snapshot(
-            provider="vastai",
+            provider=next((offer.provider for offer in found), "vastai"),
             generation=f"g{next(self.ids)}",
             fetched_at=self.clock.at,
             offers={offer.id: offer for offer in found},

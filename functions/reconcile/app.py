@@ -6,11 +6,13 @@ from dataclasses import asdict
 from typing import Any
 
 from gpu_shopper.edge.steps import ProviderEvent
-from gpu_shopper.edge.wiring import deps
+from gpu_shopper.edge.wiring import deps, logger
 from gpu_shopper.usecases.reconcile import reconcile
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """One pass."""
     asked = ProviderEvent.model_validate(event)
-    return asdict(reconcile(deps(), asked.provider))
+    reconciled = reconcile(deps(), asked.provider)
+    logger.info("reconcile", provider=asked.provider, **asdict(reconciled))
+    return asdict(reconciled)

@@ -13,7 +13,7 @@ import requests
 from local.api import Api
 from local.build import build
 from local.endpoints import Endpoints
-from local.functions import PROVIDER, Functions
+from local.functions import Functions
 from local.network import wait_until
 from local.world import World
 
@@ -74,10 +74,10 @@ class Deployed:
         """Update the stack from the same template with the same parameters."""
         self.world.deploy(build(), DEPLOYMENT_ID, self.overrides)
 
-    def sweep(self, logical_id: str) -> Any:
-        """Run one of the provider's sweeps now, after those that are under way."""
+    def sweep(self, logical_id: str, provider: str = "vastai") -> Any:
+        """Run one of a provider's sweeps now, after those that are under way."""
         with _SWEEPING:
-            return self.functions.invoke(logical_id, PROVIDER)
+            return self.functions.invoke(logical_id, {"provider": provider})
 
 
 def deploy(world: World, **overrides: str) -> Deployed:

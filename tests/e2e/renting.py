@@ -115,7 +115,7 @@ class Renting:
 
 
 def _offers_of_different_machines(live: Deployed) -> list[Row]:
-    offers = live.operator.get("/api/v1/inventory", limit=1000)["offers"]
+    offers = live.operator.get("/api/v1/inventory", provider="vastai", limit=1000)["offers"]
     by_machine = {offer["machine_id"]: offer for offer in reversed(offers)}
     return [offer for offer in by_machine.values() if offer["gpu_type"] != STRAY_GPU]
 

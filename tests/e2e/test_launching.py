@@ -102,7 +102,7 @@ class Refused:
 def offer_gone(renting: Renting) -> Refused:
     rental, launch = _failed(renting, {"type": "no_such_ask", "remove": True})
     offer_id = launch.session["offer_id"]
-    offers = rental.caller.get("/api/v1/inventory", limit=1000)["offers"]
+    offers = rental.caller.get("/api/v1/inventory", provider="vastai", limit=1000)["offers"]
     again = rental.caller.send("POST", "/api/v1/sessions", json=wish({"id": offer_id}))
     return Refused(
         launch=launch,

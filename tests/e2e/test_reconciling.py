@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from local.functions import PROVIDER
 from tests.e2e import provider
 from tests.e2e.aws_view import audit
 from tests.e2e.deployed import DEPLOYMENT_ID, Deployed, wait_for
@@ -48,7 +47,7 @@ def orphan_among_strangers(renting: Renting) -> Strangers:
     ]
     foreign = [plant(live, label) for label in labels]
     orphan = plant(live, _label(lost))
-    together(3, lambda _: live.functions.invoke("ReconcileFunction", PROVIDER))
+    together(3, lambda _: live.functions.invoke("ReconcileFunction", {"provider": "vastai"}))
     wait_for(lambda: _sweep(live) and audit(live, lost, "orphan_destroyed"), SWEPT_WITHIN_S)
     _sweep(live)
     return Strangers(

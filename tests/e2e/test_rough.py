@@ -31,7 +31,7 @@ def rough(rough_renting: Renting) -> Iterator[Renting]:
 
 
 def _inventory(live: Deployed) -> Row:
-    found: Row = live.operator.get("/api/v1/inventory", limit=1)
+    found: Row = live.operator.get("/api/v1/inventory", provider="vastai", limit=1)
     return found
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import requests
 
 from gpu_shopper.core.offers import Offer
-from gpu_shopper.providers.http import HttpClient
+from gpu_shopper.errors import ProviderError
+from gpu_shopper.providers.http import HttpClient, Reply
 from gpu_shopper.providers.port import Provider
+from gpu_shopper.providers.tensordock import TensorDock
+from gpu_shopper.providers.tensordock import replies as tensordock_replies
 from gpu_shopper.providers.vastai import VastAi
-from gpu_shopper.providers.vastai.replies import refusal
+from gpu_shopper.providers.vastai import replies as vastai_replies
 
 
 @contextmanager
@@ -30,14 +34,42 @@ def simulator(offers: int = 60) -> Iterator[str]:
             process.terminate()
 
 
+@dataclass(frozen=True)
+class Played:
+    """One of the simulator's providers: its name, where it is, and its adapter."""
+
+    name: str
+    path: str
+    adapter: Callable[[HttpClient], Provider]
+    refusal: Callable[[Reply], ProviderError | None]
+    listings: tuple[str, ...]
+
+
+VASTAI = Played(
+    "vastai",
+    "",
+    lambda http: VastAi(http, listing_limit_s=60),
+    vastai_replies.refusal,
+    ("search", "list"),
+)
+TENSORDOCK = Played(
+    "tensordock",
+    "/tensordock",
+    lambda http: TensorDock(http, create_timeout_s=5),
+    tensordock_replies.refusal,
+    ("locations", "list"),
+)
+
+
 class SimulatorRig:
     """See `contract.Rig`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, played: Played = VASTAI) -> None:
         self.url = url
+        self.played = played
         self.control("POST", "/reset", {})
         self.control("POST", "/config", {"destroy_s": 0})
-        self.provider: Provider = adapter(url)
+        self.provider: Provider = adapter(url, played)
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """One call of a control endpoint."""
@@ -48,7 +80,7 @@ class SimulatorRig:
     def fault(self, action: str, *operations: str, **more: Any) -> None:
         """`action` for every later request of these operations."""
         for operation in operations:
-            rule = {"provider": "vastai", "operation": operation, "action": action, **more}
+            rule = {"provider": self.played.name, "operation": operation, "action": action, **more}
             self.control("POST", "/faults", rule)
 
     def calls(self, operation: str) -> list[dict[str, Any]]:
@@ -63,26 +95,27 @@ class SimulatorRig:
         self.fault("lost_response", "create")
 
     def fail_listings(self) -> None:
-        self.fault("status", "search", "list", code=502)
+        self.fault("status", *self.played.listings, code=502)
 
     def sell_out(self, offer: Offer) -> None:
-        self.control("POST", "/offers", {"remove": [offer.provider_id]})
+        taken = {offer.provider_id: {"rentable": False}}
+        self.control("POST", "/offers", {"provider": self.played.name, "set": taken})
 
     def show_status(self, instance_id: str, word: str) -> None:
         self.fault("status_word", "get", "list", word=word)
 
     def refuse_key(self) -> None:
-        self.control("POST", "/config", {"require_key": {"vastai": ["another-key"]}})
+        self.control("POST", "/config", {"require_key": {self.played.name: ["another-key"]}})
 
 
-def adapter(url: str) -> VastAi:
+def adapter(url: str, played: Played) -> Provider:
     """The adapter as built in production, but it does not pause between tries."""
     http = HttpClient(
-        base_url=url,
+        base_url=url + played.path,
         credentials=lambda _fresh: "any-key-will-do",
-        refusal=refusal,
+        refusal=played.refusal,
         connect_timeout_s=2,
         read_timeout_s=5,
         wait=lambda _s: None,
     )
-    return VastAi(http, listing_limit_s=60)
+    return played.adapter(http)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gpu_shopper.providers.registry import PROVIDERS
 from tests.template.cfn import ROOT, parameters, properties, resources, template
 
 FUNCTIONS = {
@@ -21,10 +23,11 @@ FUNCTIONS = {
     "ExpireSessionsFunction": "expire_sessions",
     "ReconcileFunction": "reconcile",
 }
-SWEEPS = {
-    "RefreshInventoryFunction": ("InventorySchedule", '{"provider":"vastai"}'),
-    "ExpireSessionsFunction": ("LifecycleSchedule", None),
-    "ReconcileFunction": ("ReconcileSchedule", '{"provider":"vastai"}'),
+EACH_PROVIDER = [json.dumps({"provider": name}, separators=(",", ":")) for name in PROVIDERS]
+SWEEPS: dict[str, tuple[str, list[str | None]]] = {
+    "RefreshInventoryFunction": ("InventorySchedule", [*EACH_PROVIDER]),
+    "ExpireSessionsFunction": ("LifecycleSchedule", [None]),
+    "ReconcileFunction": ("ReconcileSchedule", [*EACH_PROVIDER]),
 }
 GATEWAY_GIVES_UP_AFTER_S = 29
 each_function = pytest.mark.parametrize("name", FUNCTIONS)
@@ -102,6 +105,12 @@ def test_no_launch_call_outlives_the_time_after_which_it_counts_as_uncertain() -
     assert properties("ProvisionStepFunction")["Timeout"] == {"Ref": "LaunchCallMaxS"}
 
 
+def test_a_launch_at_tensordock_may_take_its_time_within_that_of_any_launch() -> None:
+    """M-19: the create time-out of 60 s is reached before the function's own end."""
+    waits = ("ProviderConnectTimeoutS", "TensordockCreateTimeoutS")
+    assert sum(parameters()[name]["Default"] for name in waits) < seconds({"Ref": "LaunchCallMaxS"})
+
+
 def test_a_refresh_gives_up_before_it_is_cut_off_and_before_its_lease_ends() -> None:
     cut_off_s = function_timeout_s("RefreshInventoryFunction")
     gives_up_s, lease_s = (
@@ -125,12 +134,12 @@ def test_no_function_is_locked_into_a_network_so_any_ssh_port_can_be_reached() -
 
 @each_sweep
 def test_a_sweep_is_started_by_its_schedule_and_nothing_else(name: str) -> None:
-    """N-31: each sweep hangs on its own schedule."""
+    """N-31: each sweep hangs on its own schedule, for every provider that there is."""
     schedule, given = SWEEPS[name]
-    (event,) = properties(name)["Events"].values()
-    assert event["Type"] == "Schedule"
-    assert event["Properties"]["Schedule"] == {"Ref": schedule}
-    assert event["Properties"].get("Input") == given
+    events = properties(name)["Events"].values()
+    assert {event["Type"] for event in events} == {"Schedule"}
+    assert all(event["Properties"]["Schedule"] == {"Ref": schedule} for event in events)
+    assert [event["Properties"].get("Input") for event in events] == given
 
 
 @each_sweep

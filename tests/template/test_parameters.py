@@ -9,6 +9,7 @@ import pytest
 
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.edge.settings import SEPARATOR
+from gpu_shopper.providers.registry import PROVIDERS
 from tests.template.cfn import parameters, properties, resources, template
 
 LAMBDA_ENVIRONMENT_LIMIT_BYTES = 4096
@@ -19,6 +20,7 @@ OF_THE_STACK = {
     "Stage",
     "EnabledProviders",
     "VastaiBaseUrl",
+    "TensordockBaseUrl",
     "AllowedOrigins",
     "LogLevel",
     "LogRetentionDays",
@@ -59,6 +61,15 @@ def test_every_setting_reaches_every_function_in_the_order_of_the_table() -> Non
 
 def test_no_parameter_is_left_that_nobody_reads() -> None:
     assert set(parameters()) == OF_THE_STACK | {_parameter(setting) for setting in SETTINGS}
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_every_provider_can_be_enabled_and_by_default_one_is(name: str) -> None:
+    """N-64: no other name deploys."""
+    parameter = parameters()["EnabledProviders"]
+    allowed = {one for value in parameter["AllowedValues"] for one in value.split(",")}
+    assert name in allowed == set(PROVIDERS)
+    assert parameter["Default"] == "vastai"
 
 
 def test_the_deployment_id_must_be_given_and_be_eight_of_a_to_z_and_digits() -> None:

@@ -9,6 +9,7 @@ import string
 
 import pytest
 
+from gpu_shopper.core.provider_facts import FACTS
 from tests.template.cfn import TEMPLATE, properties, resources, template
 
 RESOURCE_LINE = re.compile(r"^  [A-Z]\w+:$")
@@ -61,8 +62,10 @@ def test_the_first_operator_key_is_generated_and_makes_a_well_formed_api_key() -
     assert not excluded & SECRET_CHARACTERS
 
 
-def test_the_providers_secret_is_an_empty_place() -> None:
-    assert json.loads(properties("VastaiSecret")["SecretString"]) == {"api_key": ""}
+@pytest.mark.parametrize("name", FACTS)
+def test_the_secret_of_a_provider_is_an_empty_place(name: str) -> None:
+    secret = properties(f"{name.capitalize()}Secret")["SecretString"]
+    assert json.loads(secret) == {FACTS[name].credential: ""}
 
 
 def test_no_output_shows_a_secret() -> None:
@@ -73,6 +76,7 @@ def test_no_output_shows_a_secret() -> None:
     assert secrets == {
         "OperatorKeySecretName": "{'Ref': 'OperatorKeySecret'}",
         "VastaiSecretName": "{'Ref': 'VastaiSecret'}",
+        "TensordockSecretName": "{'Ref': 'TensordockSecret'}",
     }
 
 

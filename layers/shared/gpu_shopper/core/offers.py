@@ -14,7 +14,8 @@ class Offer:
 
     `price_microusd_per_hour` is the whole offer: all GPUs, CPU, RAM and `default_disk_gb` of
     disk. Unknown numbers are None, never 0. `max_duration_hours` 0 means unlimited.
-    `base_confidence` is 0 to 1, before age and failures are taken into account.
+    `base_confidence` is 0 to 1, before age and failures are taken into account. `vcpus` and
+    `ram_gb` are set where we choose them: they are in the price, and a launch asks for them.
     """
 
     id: str
@@ -42,6 +43,8 @@ class Offer:
     inet_down_mbps: int | None = None
     inet_up_microusd_per_gb: int | None = None
     inet_down_microusd_per_gb: int | None = None
+    vcpus: int | None = None
+    ram_gb: int | None = None
 
     def price_with_disk(self, disk_gb: int) -> int:
         """Micro-dollars per hour of the whole offer with `disk_gb` instead of the default disk."""

@@ -58,6 +58,11 @@ def throttled_wait_s(tries: int, retry_after_s: float | None, settings: Settings
     return settings.launch_throttled_wait_s << max(0, min(tries, 8) - 1)
 
 
+def ssh_hold_s(launched_at: datetime, delay_s: int, now: datetime) -> int:
+    """Whole seconds, rounded up, until `delay_s` have passed since the launch; 0 once they have."""
+    return max(0, math.ceil((launched_at + timedelta(seconds=delay_s) - now).total_seconds()))
+
+
 def teardown_wait_s(rounds: int, settings: Settings) -> int:
     """Seconds between terminate and proof in round `rounds` (1, 2 …): 5 per round, at most 50."""
     return min(settings.teardown_wait_step_s * max(1, rounds), settings.teardown_wait_cap_s)

@@ -68,6 +68,7 @@ class Settings:
     ssh_command_timeout_s: int = 15  # for the command after the login
     ssh_auth_failures: int = 3  # refused logins in a row that end the attempt
     ssh_auth_grace_s: int = 60  # refusals so soon after the port opens do not count
+    tensordock_ssh_delay_s: int = 90  # from a TensorDock launch to the first SSH try there
 
     # Teardown.
     teardown_wait_step_s: int = 5  # pause between terminate and proof, times the round
@@ -87,3 +88,4 @@ class Settings:
     provider_read_timeout_s: int = 30  # for each part of the answer
     breaker_failures: int = 5  # failures in a row after which a provider is asked no more
     breaker_open_s: int = 30  # for how long; then one call probes
+    tensordock_create_timeout_s: int = 60  # for the answer to a TensorDock launch, which is slow

@@ -13,6 +13,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
+from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.edge.aws import KmsCipher, Secrets, StepFunctions
 from gpu_shopper.edge.http import Frame
@@ -89,10 +90,10 @@ def provider(name: str) -> Provider:
     # Imported here because only functions that may call providers should pay for it.
     from gpu_shopper.providers.registry import build
 
-    secret_id = required(os.environ, f"{name.upper()}_SECRET")
+    secret_id, field = required(os.environ, f"{name.upper()}_SECRET"), FACTS[name].credential
 
     def credentials(fresh: bool) -> str:
-        return secret_values().field(secret_id, "api_key", fresh=fresh)
+        return secret_values().field(secret_id, field, fresh=fresh)
 
     adapter = build(
         name,

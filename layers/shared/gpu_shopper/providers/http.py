@@ -101,9 +101,14 @@ class Call:
 
 def path_id(text: str) -> str:
     """`text` when it may stand in a URL's path. Raises BadProviderReply."""
-    if _ID_IN_PATH.fullmatch(text) is None:
+    if not is_path_id(text):
         raise BadProviderReply("an id that cannot be part of a URL")
     return text
+
+
+def is_path_id(value: object) -> bool:
+    """True for a text that may stand in a URL's path: 1 to 128 characters, no separators."""
+    return isinstance(value, str) and _ID_IN_PATH.fullmatch(value) is not None
 
 
 class HttpClient:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.errors import MissingSetting
-from gpu_shopper.providers import vastai
+from gpu_shopper.providers import tensordock, vastai
 from gpu_shopper.providers.port import Provider
 
 type Credentials = Callable[[bool], str]
@@ -14,6 +14,7 @@ type Credentials = Callable[[bool], str]
 
 PROVIDERS: Mapping[str, Callable[[str, Credentials, Settings], Provider]] = {
     "vastai": vastai.build,
+    "tensordock": tensordock.build,
 }
 
 

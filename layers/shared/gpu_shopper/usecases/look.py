@@ -10,7 +10,8 @@ from gpu_shopper.core.deadlines import attempt_deadline, launch_unknown_until
 from gpu_shopper.core.evidence import Listing
 from gpu_shopper.core.instances import Health, Instance, Launched
 from gpu_shopper.core.life import evolve, evolve_attempt
-from gpu_shopper.core.polling import SshResult, lookup_wait_s, poll_wait_s
+from gpu_shopper.core.polling import SshResult, lookup_wait_s, poll_wait_s, ssh_hold_s
+from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.session import Attempt, LaunchState, Notice, Session, Verification
 from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.errors import ProviderError, SessionNotFound
@@ -178,19 +179,38 @@ def _saw(deps: Deps, session: Session, instance: Instance | None) -> StepResult:
             result = DONE
             return None
         attempt = _seen(current.attempt, instance)
-        ready = instance is not None and instance.health is Health.UP and attempt.ssh is not None
-        wait_s = 0 if ready else poll_wait_s(attempt.verification.polls, deps.settings)
-        result = StepResult("verify" if ready else "look", wait_s)
-        if not ready:
+        up = instance is not None and instance.health is Health.UP and attempt.ssh is not None
+        result = _next_step(deps, attempt, up)
+        if not up:
             counted = replace(attempt.verification, polls=attempt.verification.polls + 1)
             attempt = replace(attempt, verification=counted)
-        decision = _progress(deps, current, attempt, wait_s)
+        decision = _progress(deps, current, attempt, result.wait_s)
         return _with_price_warning(deps, current, attempt, decision)
 
     saved, _ = change(deps, lambda: store.get(deps.sessions, session.id), decide)
     if saved.attempt.verification.failed_polls >= deps.settings.instance_failed_polls:
         return fail_attempt(deps, saved.id, EndReason.INSTANCE_STOPPED, _why(instance))
     return result
+
+
+def _hold_s(deps: Deps, attempt: Attempt) -> int:
+    """Seconds until a login on this provider's machines makes sense; the deadline stays."""
+    delay_s = FACTS[attempt.provider].ssh_delay_s(deps.settings)
+    return ssh_hold_s(attempt.launched_at or attempt.started_at, delay_s, deps.now())
+
+
+def _next_step(deps: Deps, attempt: Attempt, up: bool) -> StepResult:
+    """Verify a machine that is up; while that is too early, look whether it stays up.
+
+    Looks of a machine that is only held back are not counted: the waits between SSH tries grow
+    from the first try on.
+    """
+    if not up:
+        return StepResult("look", poll_wait_s(attempt.verification.polls, deps.settings))
+    hold_s = _hold_s(deps, attempt)
+    if hold_s:
+        return StepResult("look", min(hold_s, deps.settings.ssh_poll_cap_s))
+    return StepResult("verify")
 
 
 def _seen(attempt: Attempt, instance: Instance | None) -> Attempt:

@@ -14,6 +14,7 @@ from gpu_shopper.core.instances import Launched, LaunchRequest
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.life import apply, evolve_attempt
 from gpu_shopper.core.polling import throttled_wait_s
+from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.session import LaunchState, Notice, Session
 from gpu_shopper.core.states import Actor, EndReason, Event, State
 from gpu_shopper.errors import (
@@ -154,7 +155,7 @@ def _call(deps: Deps, session: Session, shown: Shown) -> StepResult:
 
 def _rented(deps: Deps, session: Session, launched: Launched) -> None:
     accepted(deps, session, launched, "instance_launched")
-    _withdraw(deps, session)
+    _hide_if_single(deps, session)
 
 
 def _request(session: Session, shown: Shown) -> LaunchRequest:
@@ -220,6 +221,12 @@ def warned(session: Session, key_error: str, now: datetime) -> tuple[Notice, ...
     return (*session.warnings, Notice(code=code, message=message, at=now))[-20:]
 
 
+def _hide_if_single(deps: Deps, session: Session) -> None:
+    """What we may have rented is hidden where an offer is one machine; elsewhere there are more."""
+    if FACTS[session.attempt.provider].rented_once:
+        _withdraw(deps, session)
+
+
 def _withdraw(deps: Deps, session: Session) -> None:
     inventory_store.withdraw(
         deps.inventory.table,
@@ -251,7 +258,7 @@ def _unclear(deps: Deps, session: Session) -> StepResult:
         return evolve_attempt(now_session, now, call_ended_at=now), []
 
     change(deps, lambda: store.get(deps.sessions, session.id), decide)
-    _withdraw(deps, session)
+    _hide_if_single(deps, session)
     return LOOK_NOW
 
 

@@ -43,7 +43,12 @@ class Reconciled:
 
 
 def reconcile(deps: Deps, provider: str) -> Reconciled:
-    """One pass over one provider."""
+    """One pass over one provider.
+
+    One that is not enabled any more is looked after until its last session has ended.
+    """
+    if provider not in deps.enabled_providers and not _still_rents(deps, provider):
+        return Reconciled(complete=False)
     asked_at = deps.now()
     try:
         instances = deps.provider(provider).list_instances()
@@ -59,6 +64,11 @@ def reconcile(deps: Deps, provider: str) -> Reconciled:
     ghosts = sum(_each(deps, _check_missing, [(one, listing) for one in findings.missing]))
     cure_orphans(deps, provider, findings, listing)
     return _completed(deps, provider, findings, ghosts, adopted)
+
+
+def _still_rents(deps: Deps, provider: str) -> bool:
+    sessions = store.get_many(deps.sessions, store.live(deps.sessions))
+    return any(one.is_live and one.attempt.provider == provider for one in sessions.values())
 
 
 def _not_complete(deps: Deps, provider: str, error: ProviderError) -> Reconciled:

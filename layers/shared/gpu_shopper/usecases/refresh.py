@@ -23,7 +23,12 @@ class Refreshed:
 
 
 def refresh_inventory(deps: Deps, provider: str) -> Refreshed:
-    """Fetch the whole market of `provider`, unless a refresh is under way or must wait."""
+    """Fetch the whole market of `provider`, unless a refresh is under way or must wait.
+
+    A provider that is not enabled is left alone: its schedule runs all the same.
+    """
+    if provider not in deps.enabled_providers:
+        return Refreshed(None, "not_enabled")
     started_at = deps.now()
     table = deps.inventory.table
     if not store.take_lease(table, provider, started_at, deps.settings.refresh_lease_s):

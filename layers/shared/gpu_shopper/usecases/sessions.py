@@ -12,6 +12,7 @@ from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.labels import Label
 from gpu_shopper.core.life import apply, extended
 from gpu_shopper.core.offers import Offer
+from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.session import Attempt, Notice, Session, Wish
 from gpu_shopper.core.states import TERMINAL, Actor, EndReason, Event, State
 from gpu_shopper.errors import (
@@ -20,14 +21,13 @@ from gpu_shopper.errors import (
     OfferSuppressed,
     PriceAboveMax,
     StaleInventory,
+    ValidationFailed,
 )
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.facts import began_to_end, transition
 from gpu_shopper.usecases.inventory import rentable_offer
 from gpu_shopper.usecases.writing import Decision, change
-
-PROVIDER_DISK_MIN_GB = {"vastai": 8}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +58,11 @@ class Created:
 def create(deps: Deps, caller: Caller, wanted: NewSession) -> Created:
     """Record a session and start its provisioning.
 
-    Raises: OfferNotFound, StaleInventory, ProviderNotUsable, PriceAboveMax, DuplicateSession.
-    A refused request leaves nothing behind.
+    Raises: ValidationFailed, OfferNotFound, StaleInventory, ProviderNotUsable, PriceAboveMax,
+    DuplicateSession. A refused request leaves nothing behind.
     """
     now = deps.now()
+    _check_image(wanted)
     shown = _offer(deps, wanted)
     disk_gb, notices = _disk(wanted, shown.offer, now)
     price = shown.offer.price_with_disk(disk_gb)
@@ -73,6 +74,12 @@ def create(deps: Deps, caller: Caller, wanted: NewSession) -> Created:
     deps.note(_created(session, caller))
     deps.machines.start(Machine.PROVISION, session.id, 1, 0)
     return Created(session, private_pem)
+
+
+def _check_image(wanted: NewSession) -> None:
+    if wanted.docker_image is not None and not FACTS[wanted.provider].takes_image:
+        text = f"docker_image cannot be chosen at {wanted.provider}: its machines are no containers"
+        raise ValidationFailed([("docker_image", text)])
 
 
 def _offer(deps: Deps, wanted: NewSession) -> Shown:
@@ -192,7 +199,7 @@ def extend(deps: Deps, caller: Caller, session_id: str, hours: int) -> Session:
 def _disk(wanted: NewSession, offer: Offer, now: datetime) -> tuple[int, tuple[Notice, ...]]:
     """Disk in GB, raised to what the provider rents at least."""
     asked = wanted.disk_gb or offer.default_disk_gb
-    least = PROVIDER_DISK_MIN_GB[wanted.provider]
+    least = FACTS[wanted.provider].disk_min_gb
     if asked >= least:
         return asked, ()
     message = f"disk raised from {asked} to {least} GB, the least that {wanted.provider} rents"

@@ -11,11 +11,11 @@ from gpu_shopper.core.normalise import provider_text
 from gpu_shopper.errors import (
     LaunchRejected,
     LaunchUncertain,
-    ProviderError,
     ProviderUnavailable,
     ShopperError,
 )
 from gpu_shopper.providers.http import Call, HttpClient, Reply, Unanswered, path_id
+from gpu_shopper.providers.redaction import redacted, without_secrets
 from gpu_shopper.providers.vastai.replies import error_text, launch_failure, rented_id, says_yes
 
 DEFAULT_IMAGE = "nvidia/cuda:12.6.3-runtime-ubuntu22.04"
@@ -28,11 +28,7 @@ ATTACH_READ_TIMEOUT_S = 10.0
 ATTACH_LIMIT_S = 20.0
 """All keys together: a launch must end within its step's time."""
 
-SECRET_CHARS = 8
-"""Shorter values are ordinary words, and taking them out would make errors unreadable."""
-
 _ASK_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
-_KEY_BLOB = re.compile(r"AAAA[A-Za-z0-9+/]{16,}={0,2}")
 _ALREADY_THERE = re.compile(r"already (?:exists|attached|associated|added)", re.IGNORECASE)
 
 
@@ -50,7 +46,7 @@ def launch(http: HttpClient, request: LaunchRequest) -> Launched:
     reply = _send(http, Call(method="PUT", path=f"/api/v0/asks/{ask_id}/", body=_body(request)))
     failure = launch_failure(reply)
     if failure is not None:
-        raise _without_secrets(failure, request)
+        raise without_secrets(failure, request)
     instance_id = rented_id(reply) or ""
     return Launched(
         instance_id=instance_id, key_error=attach_keys(http, instance_id, request.ssh_public_keys)
@@ -95,22 +91,6 @@ def _send(http: HttpClient, call: Call) -> Reply:
         raise ProviderUnavailable(str(exc)) from exc
 
 
-def _without_secrets(failure: ProviderError, request: LaunchRequest) -> ProviderError:
-    """The same failure, in case the provider's text repeats what we sent."""
-    secrets = [request.on_start_cmd or "", *request.env.values(), *request.ssh_public_keys]
-    failure.message = _redacted(failure.message, secrets)
-    failure.args = (failure.message,)
-    return failure
-
-
-def _redacted(text: str, secrets: Iterable[str]) -> str:
-    """`text` without any of `secrets` and without any SSH key."""
-    for secret in sorted(map(provider_text, secrets), key=len, reverse=True):
-        if len(secret) >= SECRET_CHARS:
-            text = text.replace(secret, "[redacted]")
-    return _KEY_BLOB.sub("[key]", text)
-
-
 def _attach(http: HttpClient, instance_id: str, key: str, deadline_s: float) -> str | None:
     error: str | None = "no time was left"
     for tried in range(ATTACH_TRIES):
@@ -133,4 +113,4 @@ def _attach_once(http: HttpClient, instance_id: str, key: str) -> str | None:
         return provider_text(str(exc), 200)
     if says_yes(reply) or _ALREADY_THERE.search(reply.text()):
         return None
-    return provider_text(_redacted(error_text(reply), [key]), 200)
+    return provider_text(redacted(error_text(reply), [key]), 200)

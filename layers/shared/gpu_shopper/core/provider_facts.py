@@ -1,0 +1,43 @@
+"""What the rules must know of each provider beyond the five methods of its adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gpu_shopper.core.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderFacts:
+    """One provider's ways.
+
+    `rented_once`: an offer is one machine, gone from the market while somebody has it.
+    `takes_image`: machines are containers of an image that the caller may choose.
+    `ssh_delay_s`: seconds after an accepted launch during which a login cannot succeed yet.
+    `credential`: the field of the provider's secret that holds the API key.
+    """
+
+    disk_min_gb: int
+    rented_once: bool
+    takes_image: bool
+    ssh_delay_s: Callable[[Settings], int]
+    credential: str
+
+
+FACTS: Mapping[str, ProviderFacts] = {
+    "vastai": ProviderFacts(
+        disk_min_gb=8,
+        rented_once=True,
+        takes_image=True,
+        ssh_delay_s=lambda _settings: 0,
+        credential="api_key",
+    ),
+    "tensordock": ProviderFacts(
+        disk_min_gb=100,
+        rented_once=False,
+        takes_image=False,
+        ssh_delay_s=lambda settings: settings.tensordock_ssh_delay_s,
+        credential="api_token",
+    ),
+}
