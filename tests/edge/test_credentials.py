@@ -15,6 +15,7 @@ from gpu_shopper.edge import wiring
 from gpu_shopper.errors import MissingSetting, ProviderAuth
 from gpu_shopper.providers import registry
 from gpu_shopper.providers.registry import Credentials
+from tests.world import FakeProvider
 
 
 @pytest.fixture
@@ -22,9 +23,9 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Credentials]]:
     """What adapters are built with, by the provider's name; secrets are moto's."""
     built: dict[str, Credentials] = {}
 
-    def build(name: str, *, credentials: Credentials, **_: object) -> object:
+    def build(name: str, *, credentials: Credentials, **_: object) -> FakeProvider:
         built[name] = credentials
-        return object()
+        return FakeProvider(name)
 
     for cached in (wiring.provider, wiring.secret_values):
         cached.cache_clear()
