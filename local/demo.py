@@ -55,7 +55,7 @@ class Demo:
         wish = {"offer_id": offer["id"], "workload_type": "ssh", "reservation_hours": 1}
         made = self._api.post("/api/v1/sessions", wish)
         session: dict[str, Any] = made["session"]
-        self._say(f"session {session['id']} is {session['status']}")
+        self._say(f"session {session['id']} is created")
         return session, made["ssh_private_key"]
 
     def _until_running(self, session: dict[str, Any]) -> dict[str, Any]:
@@ -91,7 +91,10 @@ class Demo:
             f"the provider confirms: machine {rented[-1]['id']} gone at {rented[-1]['ended']}"
         )
         bill = sum(each["billed_usd"] for each in rented)
-        self._say(f"cost_usd is ${session['cost_usd']:.6f}; the provider's own bill ${bill:.6f}")
+        self._say(
+            f"cost_usd is ${session['cost_usd']:.6f}, whole seconds until the proof; "
+            f"the provider's own bill ${bill:.6f}"
+        )
 
     def _follow(self, session_id: str, wanted: str, within_s: float) -> dict[str, Any]:
         """Ask until the session has the wanted status; say each change on the way."""

@@ -129,7 +129,7 @@ class Runner:
     def _explain(self, running: Endpoints) -> None:
         consumer = f"curl -H 'Authorization: Bearer {running.consumer_key}'"
         lines = f"""
-API        {running.api_url}/api/v1
+API        {running.api_url}  (then /api/v1/…)
 simulator  {running.simulator_url}  (Vast.ai key {running.vastai_key})
 AWS        {running.emulator_url}
 consumer   {running.consumer_key}

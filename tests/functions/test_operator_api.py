@@ -113,6 +113,12 @@ def test_revoking_twice_gives_the_same_answer(operator: Client, wired: World) ->
     assert operator("DELETE", f"{PATH}/nothere1").json["error_type"] == "key_not_found"
 
 
+def test_a_name_that_is_too_long_is_told_its_limit(operator: Client) -> None:
+    """1.1: messages name the limit."""
+    reply = operator("POST", PATH, body={"role": "operator", "name": "x" * 129})
+    assert reply.json["error"] == "name must be at most 128 characters"
+
+
 def test_the_last_operator_key_stays(operator: Client) -> None:
     """1.7: with a second one the first may go."""
     first = make(operator, role="operator", consumer_id=None)["key"]["id"]

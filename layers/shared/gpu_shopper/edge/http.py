@@ -41,7 +41,7 @@ STORE_RETRY_AFTER_S = 5
 JSON = "application/json"
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_ACCEPTED = re.compile(r"(?:\*/\*|application/(?:\*|json))\s*(?:;.*)?")
+_ACCEPTED = re.compile(r"(?:\*/\*|application/(?:\*|json))\s*(?:;.*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +166,14 @@ def _routes(app: APIGatewayRestResolver, path: str) -> list[Route]:
     ]
 
 
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object, unless a name occurs twice: which value was meant?"""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return found
+
+
 def _known_parameters(app: APIGatewayRestResolver, method: str, path: str) -> frozenset[str]:
     """The query parameters that the route of this request declares, by its models."""
     route = next(route for route in _routes(app, path) if route.method == method)
@@ -194,7 +202,7 @@ def _check_body(event: Event, headers: Mapping[str, str]) -> None:
 def _check_json(body: str) -> None:
     """A JSON object, not too deep, in text that can be stored."""
     try:
-        parsed = json.loads(body)
+        parsed = json.loads(body, object_pairs_hook=_each_once)
         json.dumps(parsed, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as exc:
         raise InvalidJson("the body is not valid JSON") from exc

@@ -23,7 +23,7 @@ def session_id_of(text: str) -> str:
         canonical = str(uuid.UUID(text))
     except ValueError as exc:
         raise SessionNotFound("session not found") from exc
-    if canonical != text:
+    if canonical != text.lower():
         raise SessionNotFound("session not found")
     return canonical
 
