@@ -26,7 +26,7 @@ def create_key(
 ) -> Response[NewKeyBody]:
     """Make a key; its text is shown this once."""
     caller = operator_of(app.current_event.raw_event)
-    expires_at = checked_new_key(body)
+    expires_at = checked_new_key(body, deps().now())
     made = keys.create_key(deps(), caller, Role(body.role), body.consumer_id, body.name, expires_at)
     return Response(201, http.JSON, NewKeyBody(key=KeyBody.of(made.key), api_key=made.text))
 

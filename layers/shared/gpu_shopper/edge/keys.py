@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gpu_shopper.core.api_keys import ApiKey, Caller
 from gpu_shopper.core.instants import from_text
@@ -14,6 +14,8 @@ from gpu_shopper.errors import KeyNotFound, ValidationFailed
 from gpu_shopper.usecases import keys
 from gpu_shopper.usecases.deps import Deps
 
+MAX_KEY_LIFE = timedelta(days=730)
+
 
 def key_id_of(text: str) -> str:
     """A key id from a path. Raises KeyNotFound for what cannot be one."""
@@ -22,13 +24,20 @@ def key_id_of(text: str) -> str:
     return text
 
 
-def checked_new_key(body: CreateKeyBody) -> datetime | None:
-    """When the new key expires, if ever. Raises ValidationFailed when role and consumer clash."""
+def checked_new_key(body: CreateKeyBody, now: datetime) -> datetime | None:
+    """When the new key expires, if ever.
+
+    Raises: ValidationFailed when role and consumer clash, or the end is not in the next 2 years.
+    """
     if body.role == "consumer" and body.consumer_id is None:
         raise ValidationFailed([("consumer_id", "consumer_id is required")])
     if body.role == "operator" and body.consumer_id is not None:
         raise ValidationFailed([("consumer_id", "consumer_id must be absent")])
-    return from_text(body.expires_at) if body.expires_at else None
+    expires_at = from_text(body.expires_at) if body.expires_at else None
+    if expires_at is not None and not now < expires_at <= now + MAX_KEY_LIFE:
+        text = "expires_at must be in the future and at most 2 years away"
+        raise ValidationFailed([("expires_at", text)])
+    return expires_at
 
 
 def listed_keys(deps: Deps, caller: Caller, query: KeysQuery) -> KeysBody:
