@@ -91,7 +91,7 @@ def test_of_two_machines_with_one_label_the_stored_one_stays(world: World) -> No
     """N-25: the other is an orphan."""
     session_id = running(world)
     twin = replace(world.vast.instances["5001"], id="4000")
-    world.vast.instances["4000"] = twin
+    world.vast.instances = {"4000": twin, **world.vast.instances}
     reconcile(world.deps, "vastai")
     assert set(world.vast.instances) == {"5001"}
     assert world.session(session_id).state is State.RUNNING

@@ -87,3 +87,18 @@ def test_an_ended_session_refuses_done_and_shows_itself_to_delete(world: World) 
     with pytest.raises(IllegalTransition):
         stop(world, session_id)
     assert sessions.destroy(world.deps, ALICE, session_id).state is State.STOPPED
+
+
+@pytest.mark.parametrize("method", ["find", "list_instances"])
+def test_one_source_that_fails_leaves_no_evidence(world: World, method: str) -> None:
+    """N-19, X-11: the machine is gone, and still only both together prove it."""
+    session_id = running(world)
+    world.clock.tick(60)
+    stop(world, session_id)
+    ask(world.deps, session_id, 1)
+    world.vast.errors[method] = [ProviderUnavailable("down")]
+    assert prove(world.deps, session_id, 1).outcome == "ask"
+    assert world.session(session_id).state is State.STOPPING
+    world.vast.errors.clear()
+    assert prove(world.deps, session_id, 1) == DONE
+    assert world.session(session_id).state is State.STOPPED
