@@ -57,8 +57,11 @@ MEANINGS: Mapping[str, str] = {
     "CreateSessionBody.consumer_id": "For whom; required with an operator key, otherwise your own.",
     "CreateSessionBody.offer_id": "Id of the offer; prefix in any case, for Vast.ai also bare.",
     "CreateSessionBody.max_price": "Refuse when the offer costs more, in USD per hour.",
-    "CreateSessionBody.disk_gb": "Disk in GB; without it the provider's usual size.",
-    "CreateSessionBody.ssh_timeout_minutes": "How long the machine may take to answer over SSH.",
+    "CreateSessionBody.disk_gb": "Disk in GB; without it what the model needs, or the usual size.",
+    "CreateSessionBody.ssh_timeout_minutes": (
+        "How long the machine may take to answer over SSH; without it 10, or more for some images."
+    ),
+    "CreateSessionBody.quantization": "How its weights are packed, in any case; else by its name.",
     "CreateSessionBody.docker_image": "Image to run; without it the provider's own.",
     "CreateSessionBody.reservation_hours": "Hours until the session expires; it may be extended.",
     "ssh_public_key": "Your public key, one line; without it a pair is made and shown once.",
@@ -110,6 +113,8 @@ MEANINGS: Mapping[str, str] = {
     "reservation_hours": "Hours reserved in all.",
     "hard_max_hours": "Hours that no extension can pass.",
     "disk_gb": "Disk in GB that was asked for.",
+    "model_id": "The model to run, such as `meta-llama/Llama-3.1-8B`: its disk is estimated.",
+    "quantization": "How its weights are packed, if that was said.",
     "docker_image": "The image that was asked for.",
     "has_on_start_cmd": "Whether a start command was given.",
     "ssh_timeout_minutes": "Minutes from launch within which SSH must answer.",

@@ -37,6 +37,20 @@ _HEADERS: Mapping[int, tuple[str, ...]] = {
     503: ("Retry-After",),
 }
 
+_GB: Schema = {"type": "number"}
+_BREAKDOWN: Mapping[str, Schema] = {
+    "model_weight_gb": {**_GB, "description": "The model's weights."},
+    "download_buffer_gb": {**_GB, "description": "Room for the download beside them."},
+    "docker_image_gb": {**_GB, "description": "The image."},
+    "system_overhead_gb": {**_GB, "description": "Everything else on the disk."},
+    "minimum_gb": {"type": "integer", "description": "The sum, rounded up."},
+    "recommended_gb": {"type": "integer", "description": "With a fifth more, rounded up to fives."},
+    "template_floor_gb": {"type": "integer", "description": "What the template recommends."},
+    "model_id": {"type": "string", "description": "The model asked for."},
+    "quantization": {"type": "string", "description": "As given, or as the model's name says."},
+    "param_count_b": {"type": "number", "description": "Billions of parameters."},
+}
+
 _FIELDS: Mapping[str, tuple[Schema, str]] = {
     "details": (
         {
@@ -58,6 +72,13 @@ _FIELDS: Mapping[str, tuple[Schema, str]] = {
     "reservation_hours": ({"type": "integer"}, "Hours reserved so far."),
     "additional_hours": ({"type": "integer"}, "Hours asked for."),
     "max_hours": ({"type": "integer"}, "Hours that cannot be passed."),
+    "requested_gb": ({"type": "integer"}, "GB of disk asked for."),
+    "minimum_gb": ({"type": "integer"}, "GB of disk that the model needs at least."),
+    "recommended_gb": ({"type": "integer"}, "GB of disk with room to work."),
+    "breakdown": (
+        {"type": "object", "properties": _BREAKDOWN},
+        "What the estimate is made of.",
+    ),
     "consumer_id": ({"type": "string"}, "Whose session it is."),
     "offer_id": ({"type": "string"}, "The offer."),
     "provider": ({"type": "string"}, "The provider."),

@@ -7,7 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from gpu_shopper.core.deadlines import End, NoteDelay, Restart, due_action, due_at
+from gpu_shopper.core.deadlines import (
+    End,
+    NoteDelay,
+    Restart,
+    due_action,
+    due_at,
+    ready_within_min,
+)
 from gpu_shopper.core.inventory import staleness_factor
 from gpu_shopper.core.polling import (
     SshResult,
@@ -153,3 +160,27 @@ def test_due_at_is_the_first_instant_at_which_something_is_due() -> None:
         assert at is not None
         assert due_action(session, at, SETTINGS) is not None
         assert due_action(session, at - timedelta(seconds=1), SETTINGS) is None
+
+
+@pytest.mark.parametrize(
+    ("image", "minutes"),
+    [
+        (None, 10),
+        ("nvidia/cuda:12.6.3-runtime-ubuntu22.04", 10),
+        ("vllm/vllm-openai:latest", 15),
+        ("nvcr.io/NVIDIA/NeMo:24.07", 15),
+        ("org/Megatron-LM", 15),
+        ("ghcr.io/huggingface/text-generation-inference:latest", 12),
+        ("me/tgi", 12),
+        ("nvcr.io/nvidia/tensorrt", 12),
+        ("deepspeed/deepspeed", 12),
+        ("ollama/ollama", 12),
+        ("nvcr.io/nvidia/tritonserver:24.08-py3", 12),
+        ("nvcr.io/nvidia/tritonserver:24.08-vllm-python-py3", 15),
+    ],
+)
+def test_the_image_s_name_decides_how_long_an_attempt_may_take(
+    image: str | None, minutes: int
+) -> None:
+    """BUG-005: part of the name, in any case; the longest that fits."""
+    assert ready_within_min(image, SETTINGS) == minutes

@@ -119,6 +119,21 @@ def test_verification_waits_5_8_12_15_seconds_and_ends_at_the_deadline(world: Wo
     assert world.session(session_id).state is State.FAILED
 
 
+def test_twenty_minutes_are_twenty_minutes(world: World) -> None:
+    """BUG-005, X-8: still provisioning at minute 15, over at 20 and not before."""
+    session_id = world.create(ssh_timeout_min=20).session.id
+    launch(world.deps, session_id, 1)
+    probe, waited_s = FakeProbe([SshResult.CONNECTION_REFUSED]), 0
+    while world.session(session_id).state is State.PROVISIONING:
+        result = look(world.deps, session_id, 1)
+        if result.outcome == "verify":
+            result = verify(world.deps, probe, session_id, 1)
+        world.clock.tick(result.wait_s)
+        waited_s += result.wait_s
+    assert world.session(session_id).end_reason is EndReason.SSH_TIMEOUT
+    assert 20 * 60 <= waited_s <= 21 * 60
+
+
 def test_an_instance_that_fails_on_two_polls_fails_the_attempt(world: World) -> None:
     """BUG-011: one poll is not enough, the second is."""
     session_id = world.create().session.id

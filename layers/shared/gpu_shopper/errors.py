@@ -6,6 +6,7 @@
     │   │   └── HardMaxExceeded
     │   ├── Unauthorized · Forbidden
     │   ├── NotFound ── SessionNotFound · OfferNotFound · KeyNotFound
+    │   ├── InsufficientDisk
     │   ├── IllegalTransition · DuplicateSession · PriceAboveMax · OfferSuppressed
     │   └── TooManyRequests
     ├── Conflict                    somebody else wrote first: read again
@@ -67,6 +68,12 @@ class HardMaxExceeded(RequestError):
     """More hours than a session may live."""
 
     code = "hard_max_exceeded"
+
+
+class InsufficientDisk(RequestError):
+    """Less disk was asked for than the model needs; the error carries the estimate."""
+
+    code = "insufficient_disk"
 
 
 class Unauthorized(RequestError):

@@ -31,6 +31,27 @@ class NoteDelay:
 Due = End | Restart | NoteDelay
 
 
+_SLOW_IMAGES = ("vllm", "nemo", "megatron")
+_SLOWISH_IMAGES = (
+    "tgi",
+    "text-generation-inference",
+    "tensorrt",
+    "deepspeed",
+    "triton",
+    "ollama",
+)
+
+
+def ready_within_min(image: str | None, settings: Settings) -> int:
+    """Minutes that an attempt gets when the caller names none: images that load long get more."""
+    name = (image or "").lower()
+    if any(word in name for word in _SLOW_IMAGES):
+        return settings.ssh_deadline_slow_image_min
+    if any(word in name for word in _SLOWISH_IMAGES):
+        return settings.ssh_deadline_slowish_image_min
+    return settings.ssh_deadline_default_min
+
+
 def attempt_deadline(session: Session, attempt: Attempt) -> datetime:
     """Until when this attempt may become ready: its SSH time-out from the accepted launch."""
     start = attempt.launched_at or attempt.started_at

@@ -104,6 +104,8 @@ class Wish:
     max_price_microusd_per_hour: int | None = None
     docker_image: str | None = None
     on_start_cmd: str | None = field(default=None, repr=False)
+    model_id: str | None = None
+    quantization: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from pydantic import (
     model_serializer,
 )
 
+from gpu_shopper.core.disk import MAX_DISK_GB
 from gpu_shopper.core.instants import from_text
 from gpu_shopper.core.ssh_keys import checked_public_key
 
@@ -50,6 +51,10 @@ def _printable(value: str) -> str:
     return value
 
 
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
 def _public_key(value: str) -> str:
     return checked_public_key(value)
 
@@ -79,6 +84,12 @@ WorkloadType = Literal[
     "inference",
     "ssh",
     "benchmark",
+]
+
+
+Quantization = Annotated[
+    Literal["FP32", "FP16", "BF16", "FP8", "INT8", "INT4", "AWQ", "GPTQ", "GGUF-Q4"],
+    BeforeValidator(_upper),
 ]
 
 
@@ -151,7 +162,7 @@ class CreateSessionBody(RequestBody):
     reservation_hours: Annotated[int, Field(ge=1, le=12)]
     ssh_public_key: Annotated[str, AfterValidator(_public_key)] | None = None
     max_price: PriceUsd | None = None
-    disk_gb: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    disk_gb: Annotated[int, Field(ge=1, le=MAX_DISK_GB)] | None = None
     ssh_timeout_minutes: Annotated[int, Field(ge=1, le=30)] | None = None
     docker_image: (
         Annotated[
@@ -160,6 +171,13 @@ class CreateSessionBody(RequestBody):
         | None
     ) = None
     on_start_cmd: Annotated[str, StringConstraints(min_length=1, max_length=4_000)] | None = None
+    model_id: (
+        Annotated[
+            str, StringConstraints(max_length=200, pattern=r"^[A-Za-z0-9._~/][A-Za-z0-9._~/:@+-]*$")
+        ]
+        | None
+    ) = None
+    quantization: Quantization | None = None
 
 
 class ExtendBody(RequestBody):

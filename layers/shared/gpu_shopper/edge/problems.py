@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from gpu_shopper import errors
@@ -79,8 +80,15 @@ def _shown(extra: Mapping[str, Any]) -> dict[str, Any]:
         elif name == "max_price_microusd":
             shown["max_price"] = to_usd(value)
         elif name != "allow":
-            shown[name] = value
+            shown[name] = _number(value)
     return shown
+
+
+def _number(value: Any) -> Any:
+    """Exact decimals as JSON numbers, also inside of an object; everything else as it is."""
+    if isinstance(value, dict):
+        return {name: _number(one) for name, one in value.items()}
+    return float(value) if isinstance(value, Decimal) else value
 
 
 def reflected(text: str) -> str:

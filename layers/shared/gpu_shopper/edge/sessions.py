@@ -46,6 +46,8 @@ def new_session_of(body: CreateSessionBody, caller: Caller, enabled: tuple[str, 
         ssh_timeout_min=body.ssh_timeout_minutes,
         docker_image=body.docker_image,
         on_start_cmd=body.on_start_cmd,
+        model_id=body.model_id,
+        quantization=body.quantization,
     )
 
 

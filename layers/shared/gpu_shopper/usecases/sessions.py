@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from gpu_shopper.core import disk
 from gpu_shopper.core.api_keys import Caller
-from gpu_shopper.core.deadlines import due_at
+from gpu_shopper.core.deadlines import due_at, ready_within_min
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.labels import Label
 from gpu_shopper.core.life import apply, extended
@@ -25,6 +26,7 @@ from gpu_shopper.errors import (
 )
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
+from gpu_shopper.usecases.disk import check_disk, disk_notices, settled_gb
 from gpu_shopper.usecases.facts import began_to_end, transition
 from gpu_shopper.usecases.inventory import rentable_offer
 from gpu_shopper.usecases.writing import Decision, change
@@ -45,6 +47,8 @@ class NewSession:
     ssh_timeout_min: int | None = None
     docker_image: str | None = None
     on_start_cmd: str | None = field(default=None, repr=False)
+    model_id: str | None = None
+    quantization: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +63,17 @@ def create(deps: Deps, caller: Caller, wanted: NewSession) -> Created:
     """Record a session and start its provisioning.
 
     Raises: ValidationFailed, OfferNotFound, StaleInventory, ProviderNotUsable, PriceAboveMax,
-    DuplicateSession. A refused request leaves nothing behind.
+    InsufficientDisk, DuplicateSession. A refused request leaves nothing behind.
     """
     now = deps.now()
     _check_image(wanted)
     shown = _offer(deps, wanted)
-    disk_gb, notices = _disk(wanted, shown.offer, now)
+    estimate = disk.estimate(wanted.model_id, wanted.quantization)
+    disk_gb = settled_gb(wanted.disk_gb, estimate, shown.offer)
     price = shown.offer.price_with_disk(disk_gb)
     check_price(shown.offer, price, wanted.max_price_microusd_per_hour)
+    check_disk(wanted.disk_gb, estimate)
+    notices = disk_notices(wanted.disk_gb, disk_gb, now)
     session_id = deps.new_id()
     public_line, private_pem = _keys(deps, wanted, session_id)
     session = _new(deps, wanted, shown, session_id, public_line, disk_gb, price, now, notices)
@@ -196,16 +203,6 @@ def extend(deps: Deps, caller: Caller, session_id: str, hours: int) -> Session:
     return change(deps, lambda: get(deps, caller, session_id), decide)[0]
 
 
-def _disk(wanted: NewSession, offer: Offer, now: datetime) -> tuple[int, tuple[Notice, ...]]:
-    """Disk in GB, raised to what the provider rents at least."""
-    asked = wanted.disk_gb or offer.default_disk_gb
-    least = FACTS[wanted.provider].disk_min_gb
-    if asked >= least:
-        return asked, ()
-    message = f"disk raised from {asked} to {least} GB, the least that {wanted.provider} rents"
-    return least, (Notice(code="disk_raised", message=message, at=now),)
-
-
 def _keys(deps: Deps, wanted: NewSession, session_id: str) -> tuple[str, str | None]:
     if wanted.ssh_public_key is not None:
         return wanted.ssh_public_key, None
@@ -229,12 +226,14 @@ def _new(
         workload_type=wanted.workload_type,
         offer_id=wanted.offer_id,
         disk_gb=disk_gb,
-        ssh_timeout_min=wanted.ssh_timeout_min or settings.ssh_deadline_default_min,
+        ssh_timeout_min=wanted.ssh_timeout_min or ready_within_min(wanted.docker_image, settings),
         ssh_public_key=public_line,
         ssh_key_source="client" if wanted.ssh_public_key else "generated",
         max_price_microusd_per_hour=wanted.max_price_microusd_per_hour,
         docker_image=wanted.docker_image,
         on_start_cmd=wanted.on_start_cmd,
+        model_id=wanted.model_id,
+        quantization=wanted.quantization,
     )
     label = str(Label(deps.deployment_id, session_id, 1))
     return Session(

@@ -90,6 +90,8 @@ class SessionBody(Shown):
     hard_max_hours: int
     max_price: float | None
     disk_gb: int
+    model_id: str | None
+    quantization: str | None
     docker_image: str | None
     has_on_start_cmd: bool
     ssh_timeout_minutes: int
@@ -169,6 +171,8 @@ def _asked(session: Session) -> dict[str, Any]:
         "hard_max_hours": session.hard_max_hours,
         "max_price": usd(wish.max_price_microusd_per_hour),
         "disk_gb": wish.disk_gb,
+        "model_id": wish.model_id,
+        "quantization": wish.quantization,
         "docker_image": wish.docker_image,
         "has_on_start_cmd": wish.on_start_cmd is not None,
         "ssh_timeout_minutes": wish.ssh_timeout_min,
