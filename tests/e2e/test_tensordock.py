@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.e2e import provider
+from tests.e2e.deployed import Deployed
 from tests.e2e.renting import Renting, Row
 from tests.e2e.stories import told_by
 
 CREATES = "/tensordock/api/v2/instances"
+LOCATION = slice(len("tensordock-"), len("tensordock-") + 36)
 
 
 @dataclass(frozen=True)
@@ -56,3 +58,34 @@ def test_the_price_shown_is_the_price_of_the_machine(told: Rented) -> None:
 def test_the_label_is_the_name_of_the_machine(told: Rented) -> None:
     """N-17: on both providers."""
     assert told.machines[0]["label"] == told.running["attempts"][0]["label"]
+
+
+def sold_out_location(renting: Renting) -> tuple[Row, list[Row], list[Row]]:
+    """The refused session, and the offers of its location before and after."""
+    live = renting.live
+    menu = live.operator.get("/api/v1/inventory", provider="tensordock", sort="-price", limit=1000)
+    location = menu["offers"][0]["id"][LOCATION]
+    before = _offers_at(live, location)
+    match = {"body_contains": location}
+    with provider.broken(live, "no_capacity", provider="tensordock", match=match):
+        rental = renting.rent(before[0], disk_gb=100)
+        refused = rental.until("failed")
+    return refused, before, _offers_at(live, location)
+
+
+def _offers_at(live: Deployed, location: str) -> list[Row]:
+    menu = live.operator.get("/api/v1/inventory", provider="tensordock", limit=1000)
+    return [offer for offer in menu["offers"] if offer["id"][LOCATION] == location]
+
+
+@told_by(sold_out_location)
+def test_a_refused_launch_lowers_the_confidence_of_the_whole_location(
+    told: tuple[Row, list[Row], list[Row]],
+) -> None:
+    """N-60, BUG-010: counted by the launching function, shown by the inventory's."""
+    refused, before, after = told
+    assert refused["end_reason"] == "no_capacity"
+    assert {offer["availability_confidence"] for offer in before} == {0.30}
+    others = [offer for offer in after if offer["id"] != refused["offer_id"]]
+    assert others
+    assert {offer["availability_confidence"] for offer in others} == {0.05}

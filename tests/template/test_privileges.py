@@ -42,7 +42,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     "OperatorApi": {"AccessTable": {ALL}},
     "ProvisionStep": {
         "SessionsTable": {ALL},
-        "InventoryTable": {GET, QUERY, PUT},
+        "InventoryTable": {GET, QUERY, PUT, UPDATE},
         "OperationsTable": {GET, PUT},
         "SnapshotBucket/*": {GET_OBJECT},
         "VastaiSecret": {READ_SECRET},
@@ -58,6 +58,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     },
     "TeardownStep": {
         "SessionsTable": {ALL},
+        "InventoryTable": {UPDATE},
         "OperationsTable": {GET, PUT},
         "VastaiSecret": {READ_SECRET},
         "TensordockSecret": {READ_SECRET},
@@ -82,7 +83,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     "Reconcile": {
         "SessionsTable": {ALL},
         DUE: {ALL},
-        "InventoryTable": {QUERY, PUT},
+        "InventoryTable": {QUERY, PUT, UPDATE},
         "OperationsTable": {ALL},
         "VastaiSecret": {READ_SECRET},
         "TensordockSecret": {READ_SECRET},

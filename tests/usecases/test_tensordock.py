@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from gpu_shopper.core.instances import SshAddress
 from gpu_shopper.core.polling import SshResult
-from gpu_shopper.core.session import Session
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.errors import NoCapacity, ProviderUnavailable, ValidationFailed
-from gpu_shopper.providers.tensordock.offers import offers_of
-from gpu_shopper.ssh.keys import KeyPair
 from gpu_shopper.usecases import health
 from gpu_shopper.usecases.deps import StepResult
 from gpu_shopper.usecases.inventory import get_offer
@@ -23,57 +18,25 @@ from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.reconcile import reconcile
 from gpu_shopper.usecases.refresh import refresh_inventory
 from gpu_shopper.usecases.verify import verify
-from tests.builders import PUBLIC_KEY
-from tests.providers.stub import Answer, Network
+from tests.providers.stub import Answer
 from tests.providers.tensordock_shapes import (
     HTML_502,
     ID,
     NO_IPS,
     created,
-    dock,
     error,
-    gpu_row,
     in_body,
     instance_row,
-    location,
 )
+from tests.usecases import docked
+from tests.usecases.docked import ADDRESS, OFFER, OFFERS, answering, create, enable
 from tests.world import BOB, FakeProbe, FakeProvider, World, a_world
-
-OFFERS = offers_of(location(), gpu_row())
-OFFER = OFFERS[0]
-ADDRESS = SshAddress("203.0.113.9", 22, "user")
-
-
-def enable(world: World, provider: Any) -> None:
-    """Put `provider` beside Vast.ai, with a snapshot of its offers."""
-    vast = world.vast
-    world.deps = replace(
-        world.deps,
-        enabled_providers=("vastai", "tensordock"),
-        provider=lambda name: vast if name == "vastai" else provider,
-        new_pair=lambda comment: KeyPair(f"private {comment}", PUBLIC_KEY),
-    )
-    world.publish(OFFERS)
 
 
 @pytest.fixture
 def rented_from(world: World) -> FakeProvider:
     """A TensorDock in memory, enabled."""
-    provider = FakeProvider(name="tensordock", offers=OFFERS, address=ADDRESS)
-    enable(world, provider)
-    return provider
-
-
-def create(world: World, **changes: Any) -> Session:
-    wish: dict[str, Any] = {"provider": "tensordock", "offer_id": OFFER.id, **changes}
-    return world.create(**wish).session
-
-
-def answering(world: World, *answers: Answer) -> tuple[Network, Session]:
-    """The real adapter over these answers, and a session about to be launched there."""
-    network = Network(*answers)
-    enable(world, dock(network))
-    return network, create(world)
+    return docked.rented_from(world)
 
 
 def tries_at(world: World, session_id: str, results: list[SshResult]) -> list[float]:

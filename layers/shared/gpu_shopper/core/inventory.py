@@ -9,7 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from gpu_shopper.core.failures import Judge, Memory
+from gpu_shopper.core.location_stats import LocationStats, location_confidence
 from gpu_shopper.core.offers import Offer
+from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
 
 LEAST_TRUST = 0.5
@@ -46,6 +48,7 @@ class ProviderView:
     snapshot: Snapshot | None
     withdrawn: Mapping[str, datetime] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
+    locations: Mapping[str, LocationStats] = field(default_factory=dict)
     error: str | None = None
 
     def usability(self, now: datetime, settings: Settings) -> Usability:
@@ -118,9 +121,21 @@ def shown(view: ProviderView, now: datetime, settings: Settings) -> list[Shown]:
         multiplier = judge.multiplier(offer)
         if multiplier is None or not view.shows(offer.id):
             continue
-        confidence = min(1.0, max(0.0, offer.base_confidence * trust * multiplier))
+        base = _base_confidence(offer, view.locations, now, settings)
+        confidence = min(1.0, max(0.0, base * trust * multiplier))
         found.append(Shown(offer, snapshot.fetched_at, confidence))
     return found
+
+
+def _base_confidence(
+    offer: Offer, locations: Mapping[str, LocationStats], now: datetime, settings: Settings
+) -> float:
+    """The offer's own, or what is known of launches at its location."""
+    location_of = FACTS[offer.provider].location_of if locations else None
+    if location_of is None:
+        return offer.base_confidence
+    stats = locations.get(location_of(offer.provider_id))
+    return location_confidence(stats, now, settings) if stats else offer.base_confidence
 
 
 def folded(gpu_type: str) -> str:

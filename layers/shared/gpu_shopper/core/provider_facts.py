@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from gpu_shopper.core.offer_ids import tensordock_location
 from gpu_shopper.core.settings import Settings
 
 
@@ -16,6 +17,8 @@ class ProviderFacts:
     `takes_image`: machines are containers of an image that the caller may choose.
     `ssh_delay_s`: seconds after an accepted launch during which a login cannot succeed yet.
     `credential`: the field of the provider's secret that holds the API key.
+    `location_of`: the location in the provider's part of an offer id, where launches are counted
+    per location because the list of offers is stale. Raises ValueError.
     """
 
     disk_min_gb: int
@@ -23,6 +26,7 @@ class ProviderFacts:
     takes_image: bool
     ssh_delay_s: Callable[[Settings], int]
     credential: str
+    location_of: Callable[[str], str] | None = None
 
 
 FACTS: Mapping[str, ProviderFacts] = {
@@ -39,5 +43,6 @@ FACTS: Mapping[str, ProviderFacts] = {
         takes_image=False,
         ssh_delay_s=lambda settings: settings.tensordock_ssh_delay_s,
         credential="api_token",
+        location_of=tensordock_location,
     ),
 }

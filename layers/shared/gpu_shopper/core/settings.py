@@ -40,6 +40,9 @@ class Settings:
     failure_suppress_after: int = 3  # failures of an offer in its window that hide it
     failure_suppress_s: int = 1_800  # how long it is hidden
 
+    # Location statistics of TensorDock.
+    location_memory_s: int = 1_800  # without a launch for longer, a location counts as untried
+
     # A session's life.
     hard_max_hours: int = 12  # age at which a session ends whatever was extended
     pending_restart_s: int = 60  # a session still pending then gets its machine started again

@@ -4,6 +4,7 @@
     pk PROVIDER#<name>  sk LEASE                one refresh at a time, and when the next may start
     pk PROVIDER#<name>  sk WITHDRAWN#<offer>    hidden until a snapshot whose fetch began later
     pk PROVIDER#<name>  sk FAILURE#…            see `store.failures`: read by the same query
+    pk PROVIDER#<name>  sk LOCATION#…           see `store.location_stats`: likewise
     object <provider>/<generation>.json.gz      the offers of one complete fetch
 
 A generation becomes visible by one write of the pointer; objects are never changed.
@@ -24,7 +25,7 @@ from gpu_shopper.core.instants import from_text, to_text
 from gpu_shopper.core.inventory import ProviderView, Snapshot
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.errors import Conflict
-from gpu_shopper.store import failures
+from gpu_shopper.store import failures, location_stats
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -71,6 +72,7 @@ def view(storage: Storage, cache: SnapshotCache, provider: str) -> ProviderView:
         snapshot=snapshot,
         withdrawn=withdrawn,
         memory=failures.memory_of(rows),
+        locations=location_stats.locations_of(rows),
         error=pointer.get("error"),
     )
 

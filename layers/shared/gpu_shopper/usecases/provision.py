@@ -40,6 +40,7 @@ from gpu_shopper.usecases.attempts import fail_attempt, is_current, refuse, same
 from gpu_shopper.usecases.deps import Deps, StepResult
 from gpu_shopper.usecases.facts import about, transition
 from gpu_shopper.usecases.inventory import rentable_offer
+from gpu_shopper.usecases.judging import count_judged
 from gpu_shopper.usecases.sessions import check_price
 from gpu_shopper.usecases.writing import Decision, change
 
@@ -148,7 +149,10 @@ def _call(deps: Deps, session: Session, shown: Shown) -> StepResult:
         if absence is None:
             return _unclear(deps, session)
         _blame(deps, session, exc)
-        return refuse(deps, session, _REASONS[type(exc)], exc.message, absence)
+        result = refuse(deps, session, _REASONS[type(exc)], exc.message, absence)
+        if isinstance(exc, OfferGone | NoCapacity):
+            count_judged(deps, session.attempt, accepted=False)
+        return result
     _rented(deps, session, launched)
     return StepResult("look", deps.settings.first_look_s)
 
@@ -204,7 +208,10 @@ def accepted(
         who = (actor or Actor.LIFECYCLE).value
         return after, [about(after, operation, actor=who, metrics=metrics)]
 
-    return change(deps, lambda: store.get(deps.sessions, session.id), decide)[1]
+    saved, new = change(deps, lambda: store.get(deps.sessions, session.id), decide)
+    if new:
+        count_judged(deps, saved.attempt, accepted=True)
+    return new
 
 
 def session_keys(session: Session) -> tuple[str, ...]:
@@ -248,7 +255,7 @@ def _blame(deps: Deps, session: Session, error: ProviderError) -> None:
 def _unclear(deps: Deps, session: Session) -> StepResult:
     """The call ended without an answer we can trust: the label is looked up next.
 
-    The offer is hidden here, not when its machine is found: who finds it may not write inventory.
+    The offer is hidden here, not when its machine is found: who finds it may hide nothing.
     """
 
     def decide(now_session: Session) -> Decision:

@@ -9,6 +9,7 @@ from typing import Any
 
 from gpu_shopper.core import locations
 from gpu_shopper.core.gpu_names import canonical
+from gpu_shopper.core.location_stats import UNTRIED
 from gpu_shopper.core.money import from_usd
 from gpu_shopper.core.normalise import (
     count,
@@ -27,8 +28,6 @@ VCPUS = 8
 RAM_GB = 32
 EVEN = 2
 """vCPUs come in pairs, and RAM, whose steps nobody documents, surely does."""
-BASE_CONFIDENCE = 0.30
-"""A location nobody has tried lately: TensorDock's list is stale, most launches fail."""
 TOP_TIER = 3
 MAX_GPUS = 64
 
@@ -84,7 +83,7 @@ def _offer(
         country=locations.country(place),
         reliability=_reliability(location.get("tier")),
         max_duration_hours=0,
-        base_confidence=BASE_CONFIDENCE,
+        base_confidence=UNTRIED,
         disk_gb_available=resources.most_storage_gb,
         vcpus=resources.vcpus,
         ram_gb=resources.ram_gb,
