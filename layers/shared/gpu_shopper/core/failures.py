@@ -74,7 +74,7 @@ class Suppression:
     """An offer, and every offer of its machine, hidden until `until`."""
 
     offer_id: str
-    machine_id: str | None
+    machine_id: str | None = None
     at: datetime
     until: datetime
 

@@ -58,7 +58,7 @@ class Attempt:
     provider_offer_id: str
     gpu_type: str
     gpu_count: int
-    vram_gb: int | None
+    vram_gb: int | None = None
     location: str
     price_microusd_per_hour: int
     started_at: datetime
