@@ -65,6 +65,7 @@ class World:
             "DeploymentId": deployment_id,
             "VastaiBaseUrl": self.simulator.url,
             "TensordockBaseUrl": f"{self.simulator.url}/tensordock",
+            "TensordockBillingUrl": f"{self.simulator.url}/tensordock",
         }
         stack.deploy(self.emulator.url, built, parameters | dict(overrides or {}))
 
@@ -104,7 +105,8 @@ class World:
         manager = aws.client("secretsmanager", self.emulator.url)
         for secret, value in (
             ("VastaiSecret", {"api_key": keys.vastai_key}),
-            ("TensordockSecret", {"api_token": keys.tensordock_token}),
+            # The older API, which tells the balance, wants a pair; only the token is secret.
+            ("TensordockSecret", {"api_token": keys.tensordock_token, "api_key": "local"}),
         ):
             manager.put_secret_value(SecretId=ids[secret], SecretString=json.dumps(value))
 

@@ -88,7 +88,7 @@ class Gate:
 
     def _redirects(self, provider: Provider, call: Call) -> bool:
         strict = provider.paths_end_in_slash and self._world.knobs.flag("strict_slash")
-        return strict and not call.path.endswith("/")
+        return strict and call.path.startswith("/api/") and not call.path.endswith("/")
 
     async def _answer(self, provider: Provider, call: Call, route: Route | None) -> Reply:
         if self._redirects(provider, call):

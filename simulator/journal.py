@@ -62,7 +62,7 @@ class Journal:
         """Note a request (method, path, query) before anything is done about it."""
         method, path, query = request
         entry = Entry(
-            next(self._numbers), at_s, provider, method, path, _clean_query(query), redacted(body)
+            next(self._numbers), at_s, provider, method, path, _clean_form(query), redacted(body)
         )
         self.entries.append(entry)
         return entry
@@ -78,9 +78,10 @@ def redacted(value: Any) -> Any:
     if isinstance(value, list):
         return [redacted(part) for part in value]
     if isinstance(value, str):
-        return _SECRET_TEXT.sub(_HIDDEN, value)[:_LONGEST_TEXT]
+        return _SECRET_TEXT.sub(_HIDDEN, _clean_form(value))[:_LONGEST_TEXT]
     return value
 
 
-def _clean_query(query: str) -> str:
-    return re.sub(r"((?:api_key|api_token|token)=)[^&]+", rf"\1{_HIDDEN}", query)
+def _clean_form(text: str) -> str:
+    """A query, or a body that is a form, without keys."""
+    return re.sub(r"\b((?:api_key|api_token|token)=)[^&\s]+", rf"\1{_HIDDEN}", text)

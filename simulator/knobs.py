@@ -79,6 +79,7 @@ _CHECKS: dict[str, Check] = {
     "stale_locations": checks.number(0, 1),
     "v0_list": checks.one_of(410, "410", "deprecated_200", "empty_200"),
     "page_size": checks.integer(1, 25),
+    "logs_delay_s": checks.number(),
     "churn": lambda field, value: (
         checks.fields(value, _CHURN, field) if value else dict.fromkeys(_CHURN, 0)
     ),
@@ -103,6 +104,7 @@ _DEFAULTS: dict[str, Any] = {
     "stale_locations": 0,
     "v0_list": 410,
     "page_size": 25,
+    "logs_delay_s": 0.2,
     "churn": dict.fromkeys(_CHURN, 0),
     "balance_usd": 100,
 }

@@ -72,6 +72,7 @@ class FakeProvider:
     next_id: int = 5001
     keys: dict[str, set[str]] = field(default_factory=dict)
     key_errors: list[str | None] = field(default_factory=list)
+    left: int | None = 100_000_000
 
     def list_offers(self) -> list[Offer]:
         self._call("list_offers", "")
@@ -124,6 +125,10 @@ class FakeProvider:
         self._call("terminate", instance_id)
         if not self.ignores_terminate:
             self.instances.pop(instance_id, None)
+
+    def balance(self) -> int | None:
+        self._call("balance", "")
+        return self.left
 
     def count(self, method: str) -> int:
         return sum(1 for name, _ in self.calls if name == method)

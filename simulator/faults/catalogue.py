@@ -17,6 +17,8 @@ OPERATIONS = (
     "attach_key",
     "templates",
     "account",
+    "charges",
+    "logs",
     "locations",
 )
 DOORS = ("ssh", "http")  # connections to machines, which are not requests to the provider

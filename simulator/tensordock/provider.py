@@ -8,6 +8,7 @@ from simulator.checks import BadField
 from simulator.fleet import Birth, micro
 from simulator.instances import MICRO, Fate, Instance
 from simulator.tensordock import errors, machines, offers, orders
+from simulator.tensordock.billing import Billing
 from simulator.tensordock.churn import Churn
 from simulator.tensordock.cloud_init import Disk
 from simulator.tensordock.market import Node, generate
@@ -31,7 +32,11 @@ class TensorDock:
         self.world = world
         self._churn = Churn(self)
         self._nodes: dict[int, Node] = {}
-        self.routes: list[Route] = [*Reads(self).routes, *Renting(self).routes]
+        self.routes: list[Route] = [
+            *Reads(self).routes,
+            *Renting(self).routes,
+            *Billing(self).routes,
+        ]
         world.fleet.hooks(self.name, released=self._released, retaken=self._retaken)
 
     def restart(self, seed: int, offers: int) -> None:  # noqa: ARG002 - as many locations as there are
@@ -47,9 +52,12 @@ class TensorDock:
     def credit_usd(self) -> float:
         """What is left to spend: the knob less what the account's machines have cost."""
         now_s = self.world.clock.now_s()
-        mine = (i for i in self.world.fleet.everything() if i.provider == self.name)
-        spent = sum(instance.billed_micro(now_s) for instance in mine) / MICRO
+        spent = sum(instance.billed_micro(now_s) for instance in self.mine()) / MICRO
         return self.world.knobs.seconds("balance_usd") - spent
+
+    def mine(self) -> list[Instance]:
+        """The account's machines, ended ones too."""
+        return [i for i in self.world.fleet.everything() if i.provider == self.name]
 
     def offer_facts(self, call: Call) -> tuple[str | None, str | None]:
         """(offer id, GPU name) of a create, from its body."""

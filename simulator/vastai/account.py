@@ -66,6 +66,9 @@ class Account:
         if not isinstance(day, dict) or not all(isinstance(v, int | float) for v in day.values()):
             return errors.error(400, "invalid_request", "select_filters.day is required")
         results = [self._charge(i) for i in self._mine() if self._within(i, day)]
+        results = [row for row in results if _of_type(row, filters.get("type"))]
+        if call.query.get("latest_first", "").lower() == "true":
+            results.reverse()
         part = results[start : start + limit]
         more = start + limit < len(results)
         return json_reply(
@@ -112,6 +115,11 @@ class Account:
             return errors.error(400, "invalid_request", "select_filters: invalid JSON")
         found = [row for row in TEMPLATES if _fits(row, filters)]
         return json_reply({"success": True, "templates_found": len(found), "templates": found})
+
+
+def _of_type(row: dict[str, Any], wanted: Any) -> bool:
+    types = wanted.get("in") if isinstance(wanted, dict) else None
+    return not isinstance(types, list) or row["type"] in types
 
 
 def _fits(row: dict[str, Any], filters: Any) -> bool:

@@ -13,6 +13,7 @@ from simulator.vastai.account import Account
 from simulator.vastai.book import Book
 from simulator.vastai.churn import Churn
 from simulator.vastai.keys import Keys
+from simulator.vastai.logs import Logs
 from simulator.vastai.machines import Ask
 from simulator.vastai.market import generate
 from simulator.vastai.reads import Reads
@@ -37,12 +38,14 @@ class VastAi:
         self.account = Account(self)
         self.keys = Keys(self)
         self.renting = Renting(self)
+        self._logs = Logs(self)
         self._churn = Churn(self)
         self.routes: list[Route] = [
             *Search(self).routes,
             *self.renting.routes,
             *Reads(self).routes,
             *self.keys.routes,
+            *self._logs.routes,
             *self.account.routes,
         ]
         world.fleet.hooks(self.name, released=self._released, retaken=self._retaken)
@@ -58,6 +61,7 @@ class VastAi:
         self.market_s = self.clock.now_s()
         self.refusals = errors.Refusals()
         self.keys.clear()
+        self._logs.clear()
         self._churn.restart(seed)
 
     def knobs_changed(self) -> None:

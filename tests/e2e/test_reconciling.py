@@ -5,8 +5,10 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
+import pytest
+
 from tests.e2e import provider
-from tests.e2e.aws_view import audit
+from tests.e2e.aws_view import audit, entries
 from tests.e2e.deployed import DEPLOYMENT_ID, Deployed, wait_for
 from tests.e2e.provider import broken, patch, plant
 from tests.e2e.renting import Renting, Row, provider_id, together
@@ -18,6 +20,12 @@ SWEPT_WITHIN_S = 90.0
 def _sweep(live: Deployed) -> Row:
     result: Row = live.sweep("ReconcileFunction")
     return result
+
+
+def _balances(live: Deployed, name: str) -> list[float]:
+    """Every balance of this provider that was written as a metric."""
+    rows = entries(live, Provider=name)
+    return [row["ProviderBalance"] for row in rows if "ProviderBalance" in row]
 
 
 def _label(session_id: str, deployment_id: str = DEPLOYMENT_ID) -> str:
@@ -196,3 +204,14 @@ def test_a_machine_that_stays_dead_ends_its_session_and_is_destroyed(told: Lost)
     assert (told.session["status"], told.session["end_reason"]) == ("stopped", "instance_stopped")
     assert not told.machine["alive"]
     assert told.detected == []
+
+
+@pytest.mark.parametrize("name", ["vastai", "tensordock"])
+def test_a_balance_is_told_once_an_hour_however_often_the_sweep_runs(
+    live: Deployed, name: str
+) -> None:
+    """M-17."""
+    for _ in range(3):
+        live.sweep("ReconcileFunction", name)
+    (left,) = wait_for(lambda: _balances(live, name), 30)
+    assert 0 < left <= 100

@@ -66,3 +66,12 @@ def test_durations_are_in_seconds() -> None:
     (directive,) = metric["_aws"]["CloudWatchMetrics"]
     assert directive["Metrics"] == [{"Name": "ProvisioningDuration", "Unit": "Seconds"}]
     assert directive["Dimensions"] == [["Deployment"]]
+
+
+def test_a_balance_is_dollars_and_has_no_unit() -> None:
+    """6.1: CloudWatch knows no dollars."""
+    (metric,) = told(Fact("balance_read", provider="vastai", metrics={"ProviderBalance": 4.99}))[1]
+    (directive,) = metric["_aws"]["CloudWatchMetrics"]
+    assert directive["Metrics"] == [{"Name": "ProviderBalance", "Unit": "None"}]
+    assert directive["Dimensions"] == [["Deployment"], ["Deployment", "Provider"]]
+    assert metric["ProviderBalance"] == 4.99

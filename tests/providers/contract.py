@@ -6,6 +6,7 @@ that answers in that provider's format, and can be told to misbehave.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Protocol
 
 import pytest
@@ -21,13 +22,14 @@ from gpu_shopper.errors import (
     ProviderAuth,
     ProviderError,
 )
-from gpu_shopper.providers.port import Provider
+from gpu_shopper.providers.port import Provider, ShowsLogs, TellsBalance, TellsCharges
 
 DEPLOYMENT = "ab12cd34"
 LABEL = str(Label(DEPLOYMENT, "7b0c2f0e-5a1d-4c7e-9a55-0d6f5f1c2e3a", 1))
 PUBLIC_KEY = (
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl contract"
 )
+FIRST_DAY, LAST_DAY = datetime(2020, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)
 
 
 class Rig(Protocol):
@@ -65,6 +67,18 @@ def request_for(offer: Offer) -> LaunchRequest:
     return LaunchRequest(
         offer=offer, label=LABEL, disk_gb=offer.default_disk_gb, ssh_public_keys=(PUBLIC_KEY,)
     )
+
+
+class BilledRig(Rig, Protocol):
+    """A rig whose account can be set."""
+
+    def put_balance(self, usd: float) -> None:
+        """So much is left to spend."""
+        ...
+
+    def run_for_hours(self, instance_id: str) -> None:
+        """The instance has run, written something and cost something by now."""
+        ...
 
 
 class ProviderContract:
@@ -144,6 +158,66 @@ class ProviderContract:
         ):
             with pytest.raises(ProviderAuth):
                 call()
+
+
+class BalanceContract:
+    """Inherit beside `ProviderContract` when the adapter is a `TellsBalance`."""
+
+    @pytest.mark.parametrize("usd", [0.0, 4.99, 5.0, 123.456789, -1.5])
+    def test_the_balance_is_told_in_whole_micro_dollars(self, rig: BilledRig, usd: float) -> None:
+        rig.put_balance(usd)
+        assert isinstance(rig.provider, TellsBalance)
+        assert rig.provider.balance() == round(usd * 1_000_000)
+
+    def test_a_refused_key_is_no_balance(self, rig: BilledRig) -> None:
+        rig.refuse_key()
+        assert isinstance(rig.provider, TellsBalance)
+        with pytest.raises(ProviderAuth):
+            rig.provider.balance()
+
+
+class ChargesContract:
+    """Inherit beside `ProviderContract` when the adapter is a `TellsCharges`."""
+
+    def test_a_machine_that_ran_is_on_the_bill_under_its_id_and_label(self, rig: BilledRig) -> None:
+        launched = _launched(rig)
+        rig.run_for_hours(launched.instance_id)
+        assert isinstance(rig.provider, TellsCharges)
+        (charge,) = rig.provider.charges(FIRST_DAY, LAST_DAY)
+        assert (charge.instance_id, charge.label) == (launched.instance_id, LABEL)
+        assert type(charge.amount_microusd) is int
+        assert charge.amount_microusd > 0
+        assert charge.start < charge.end
+        assert charge.start.tzinfo is UTC
+
+    def test_nothing_rented_is_an_empty_bill_and_a_refused_key_is_none(
+        self, rig: BilledRig
+    ) -> None:
+        assert isinstance(rig.provider, TellsCharges)
+        assert rig.provider.charges(FIRST_DAY, LAST_DAY) == []
+        rig.refuse_key()
+        with pytest.raises(ProviderAuth):
+            rig.provider.charges(FIRST_DAY, LAST_DAY)
+
+
+class LogsContract:
+    """Inherit beside `ProviderContract` when the adapter is a `ShowsLogs`."""
+
+    def test_what_a_machine_wrote_is_shown_in_printable_lines_without_keys(
+        self, rig: BilledRig
+    ) -> None:
+        launched = _launched(rig)
+        rig.run_for_hours(launched.instance_id)
+        assert isinstance(rig.provider, ShowsLogs)
+        text = rig.provider.logs(launched.instance_id)
+        assert text
+        assert all(line.isprintable() for line in text.split("\n"))
+        assert PUBLIC_KEY.split()[1] not in text
+
+    def test_a_machine_that_is_not_there_has_no_logs_but_an_error(self, rig: Rig) -> None:
+        assert isinstance(rig.provider, ShowsLogs)
+        with pytest.raises(ProviderError):
+            rig.provider.logs("1")
 
 
 def _launched(rig: Rig) -> Launched:

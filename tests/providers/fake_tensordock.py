@@ -33,9 +33,12 @@ class FakeDockRig:
         self._sold: set[str] = set()
         self._instances: dict[str, dict[str, Any]] = {}
         self._lost = self._failing = self._locked = False
+        self._balance: float = 0.0
 
     def launch_calls(self) -> int:
-        return sum(one.method == "POST" for one in self.network.sent)
+        return sum(
+            (one.method, one.path) == ("POST", "/api/v2/instances") for one in self.network.sent
+        )
 
     def lose_launch_answers(self) -> None:
         self._lost = True
@@ -52,9 +55,17 @@ class FakeDockRig:
     def refuse_key(self) -> None:
         self._locked = True
 
+    def put_balance(self, usd: float) -> None:
+        self._balance = usd
+
+    def run_for_hours(self, instance_id: str) -> None:
+        """TensorDock tells neither a bill nor logs."""
+
     def _answer(self, sent: Sent) -> Answer:
         if self._locked:
             return BAD_TOKEN
+        if sent.host == "older.test":
+            return Answer({"success": True, "balance": self._balance, "hourly_cost": 0.5})
         match (sent.method, sent.path.removeprefix("/api/v2/").split("/")):
             case ("GET", ["locations"]):
                 return HTML_502 if self._failing else market(location(gpu_row(), _MANY))

@@ -11,8 +11,12 @@ from tests.providers.vastai_shapes import (
     BAD_KEY,
     DONE,
     HTML_502,
+    LOGS,
     STALE,
     TIMED_OUT,
+    WRITTEN,
+    bill,
+    charge_row,
     error,
     instance_row,
     offer_row,
@@ -29,7 +33,9 @@ class FakeVastRig:
         self.provider: Provider = vast(self.network)
         self._offers = {row["id"]: row for row in map(_market_row, range(3))}
         self._instances: dict[str, dict[str, Any]] = {}
+        self._bill: list[dict[str, Any]] = []
         self._lost = self._failing = self._locked = False
+        self._credit: float = 0.0
 
     def launch_calls(self) -> int:
         return sum(one.method == "PUT" for one in self.network.sent)
@@ -49,7 +55,16 @@ class FakeVastRig:
     def refuse_key(self) -> None:
         self._locked = True
 
+    def put_balance(self, usd: float) -> None:
+        self._credit = usd
+
+    def run_for_hours(self, instance_id: str) -> None:
+        label = self._instances[instance_id]["label"]
+        self._bill.append(charge_row(source=f"instance-{instance_id}", metadata={"label": label}))
+
     def _answer(self, sent: Sent) -> Answer:
+        if sent.host != "vast.test":
+            return Answer(WRITTEN, 403 if "Authorization" in sent.headers else 200)
         if self._locked:
             return BAD_KEY
         parts = sent.path.strip("/").split("/")
@@ -67,6 +82,13 @@ class FakeVastRig:
                 return error("no_such_instance", status=404) if gone else DONE
             case ("POST", ["v0", "instances", _, "ssh"]):
                 return DONE
+            case ("GET", ["v0", "users", "current"]):
+                return Answer({"id": 1, "credit": self._credit, "balance": -3.5})
+            case ("GET", ["v0", "charges"]):
+                return bill(self._bill)
+            case ("PUT", ["v0", "instances", "request_logs", instance_id]):
+                known = instance_id in self._instances
+                return LOGS if known else error("no_such_instance", status=404)
         raise AssertionError(f"not a route of Vast.ai: {sent.method} {sent.path}")
 
     def _rent(self, ask_id: int, body: dict[str, Any]) -> Answer:

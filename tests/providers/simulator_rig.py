@@ -13,11 +13,14 @@ from typing import Any
 import requests
 
 from gpu_shopper.core.offers import Offer
+from gpu_shopper.core.settings import Settings
 from gpu_shopper.errors import ProviderError
+from gpu_shopper.providers.access import Access
 from gpu_shopper.providers.http import HttpClient, Reply
 from gpu_shopper.providers.port import Provider
 from gpu_shopper.providers.tensordock import TensorDock
 from gpu_shopper.providers.tensordock import replies as tensordock_replies
+from gpu_shopper.providers.tensordock.billing import Billing
 from gpu_shopper.providers.vastai import VastAi
 from gpu_shopper.providers.vastai import replies as vastai_replies
 
@@ -40,7 +43,7 @@ class Played:
 
     name: str
     path: str
-    adapter: Callable[[HttpClient], Provider]
+    adapter: Callable[[HttpClient, str], Provider]
     refusal: Callable[[Reply], ProviderError | None]
     listings: tuple[str, ...]
 
@@ -48,14 +51,14 @@ class Played:
 VASTAI = Played(
     "vastai",
     "",
-    lambda http: VastAi(http, listing_limit_s=60),
+    lambda http, _base: VastAi(http, listing_limit_s=60),
     vastai_replies.refusal,
     ("search", "list"),
 )
 TENSORDOCK = Played(
     "tensordock",
     "/tensordock",
-    lambda http: TensorDock(http, create_timeout_s=5),
+    lambda http, base: TensorDock(http, create_timeout_s=5, billing=_billing(base)),
     tensordock_replies.refusal,
     ("locations", "list"),
 )
@@ -68,7 +71,7 @@ class SimulatorRig:
         self.url = url
         self.played = played
         self.control("POST", "/reset", {})
-        self.control("POST", "/config", {"destroy_s": 0})
+        self.control("POST", "/config", {"destroy_s": 0, "logs_delay_s": 0})
         self.provider: Provider = adapter(url, played)
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
@@ -104,6 +107,12 @@ class SimulatorRig:
     def show_status(self, instance_id: str, word: str) -> None:
         self.fault("status_word", "get", "list", word=word)
 
+    def put_balance(self, usd: float) -> None:
+        self.control("POST", "/config", {"balance_usd": usd})
+
+    def run_for_hours(self, instance_id: str) -> None:
+        self.control("POST", "/clock", {"advance_s": 36_000})
+
     def refuse_key(self) -> None:
         self.control("POST", "/config", {"require_key": {self.played.name: ["another-key"]}})
 
@@ -118,4 +127,14 @@ def adapter(url: str, played: Played) -> Provider:
         read_timeout_s=5,
         wait=lambda _s: None,
     )
-    return played.adapter(http)
+    return played.adapter(http, url + played.path)
+
+
+def _billing(base: str) -> Billing:
+    access = Access(
+        base_url=base,
+        credentials=lambda _fresh: "any-key-will-do",
+        billing_url=base,
+        field=lambda _name: "any-pair-will-do",
+    )
+    return Billing.over(access, Settings())

@@ -16,13 +16,14 @@ from urllib3 import HTTPResponse
 
 @dataclass(frozen=True)
 class Sent:
-    """One request as it went out."""
+    """One request as it went out; a body that is no JSON stays text."""
 
     method: str
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: Any
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ class Network(BaseAdapter):
     ) -> requests.Response:
         url = urlsplit(request.url or "")
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
-        body = json.loads(request.body) if request.body else None
-        sent = Sent(request.method or "", url.path, query, request.headers, body)
+        body = _parsed(request.body)
+        sent = Sent(request.method or "", url.path, query, request.headers, body, url.netloc)
         self.sent.append(sent)
         self.timeouts.append(timeout)
         step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
@@ -82,6 +83,13 @@ class Network(BaseAdapter):
     def methods(self) -> list[str]:
         """METHOD path of everything sent."""
         return [f"{one.method} {one.path}" for one in self.sent]
+
+
+def _parsed(body: Any) -> Any:
+    try:
+        return json.loads(body) if body else None
+    except ValueError:
+        return body
 
 
 class StoppedClock:

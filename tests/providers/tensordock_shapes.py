@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import requests
@@ -11,7 +12,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
 from gpu_shopper.core.instances import LaunchRequest
 from gpu_shopper.providers.http import HttpClient
-from gpu_shopper.providers.tensordock import TensorDock
+from gpu_shopper.providers.tensordock import TensorDock, billing
 from gpu_shopper.providers.tensordock.offers import offers_of
 from gpu_shopper.providers.tensordock.replies import refusal
 from tests.providers.contract import LABEL, PUBLIC_KEY
@@ -21,25 +22,34 @@ PLACE_ID = "1a2b3c4d-1a2b-4c3d-8e9f-1a2b3c4d5e6f"
 GPU = "geforcertx4090-pcie-24gb"
 ID = "9f8e7d6c-0000-4000-8000-00000000000a"
 CREATE_TIMEOUT_S = 60
+PAIR = "pair-of-the-older-api"
 
 
 def dock(
     network: Network, keys: Keys | None = None, clock: StoppedClock | None = None
 ) -> TensorDock:
     """The adapter over a scripted network and a stopped clock."""
-    time = clock or StoppedClock()
-    http = HttpClient(
-        base_url="https://dock.test/",
-        credentials=keys or Keys(),
-        refusal=refusal,
+    known = partial(_http, network, keys or Keys(), clock or StoppedClock())
+    http = known(base_url="https://dock.test/", refusal=refusal)
+    older = known(
+        base_url="https://older.test/", refusal=billing.refusal, sign=billing.signed(lambda: PAIR)
+    )
+    return TensorDock(
+        http, create_timeout_s=CREATE_TIMEOUT_S, billing=billing.Billing(older, lambda: PAIR)
+    )
+
+
+def _http(network: Network, keys: Keys, time: StoppedClock, **more: Any) -> HttpClient:
+    return HttpClient(
+        credentials=keys,
         connect_timeout_s=5,
         read_timeout_s=30,
         transport=network,
         wait=time.wait,
         clock_s=time.read,
         chance=lambda: 0.5,
+        **more,
     )
-    return TensorDock(http, create_timeout_s=CREATE_TIMEOUT_S)
 
 
 def gpu_row(**changes: Any) -> dict[str, Any]:

@@ -14,9 +14,11 @@ from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.errors import MissingSetting
 from gpu_shopper.providers import registry
+from gpu_shopper.providers.access import Access
 from tests.providers.contract import ProviderContract
 
-SHARED = {"http", "port", "redaction", "registry"}
+SHARED = {"access", "addresses", "http", "port", "redaction", "registry"}
+NOWHERE = Access(base_url="https://provider.test", credentials=lambda _fresh: "")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "providers.md"
 ADAPTERS = sorted({one.name for one in pkgutil.iter_modules(providers.__path__)} - SHARED)
 
@@ -25,9 +27,7 @@ ADAPTERS = sorted({one.name for one in pkgutil.iter_modules(providers.__path__)}
 def test_every_adapter_in_the_folder_is_registered(name: str) -> None:
     """N-64: whoever adds a provider adds all of it."""
     assert name in registry.PROVIDERS
-    built = registry.build(
-        name, base_url="https://provider.test", credentials=lambda _fresh: "", settings=Settings()
-    )
+    built = registry.build(name, NOWHERE, Settings())
     assert built.name == name
 
 
@@ -72,4 +72,4 @@ def test_every_registered_provider_has_a_section_in_the_document(name: str) -> N
 
 def test_a_name_nobody_registered_is_refused() -> None:
     with pytest.raises(MissingSetting, match="nowhere"):
-        registry.build("nowhere", base_url="", credentials=lambda _fresh: "", settings=Settings())
+        registry.build("nowhere", NOWHERE, Settings())

@@ -20,6 +20,7 @@ from gpu_shopper.errors import (
     ProviderError,
     RentedDespiteError,
 )
+from gpu_shopper.providers.port import TellsBalance
 from gpu_shopper.providers.tensordock import TensorDock
 from tests.providers.stub import Answer, Network
 from tests.providers.tensordock_shapes import (
@@ -33,7 +34,18 @@ from tests.providers.tensordock_shapes import (
     market,
 )
 
-KEYS = ["data", "status", "error", "message", "id", "name", "instances", "attributes", "success"]
+KEYS = [
+    "balance",
+    "data",
+    "status",
+    "error",
+    "message",
+    "id",
+    "name",
+    "instances",
+    "attributes",
+    "success",
+]
 WORDS = [*KEYS, "deleted", "running", "No available nodes found", "Instance not found", ID]
 
 leaves = st.one_of(
@@ -132,6 +144,21 @@ def test_a_terminate_is_silent_only_when_accepted_or_gone(answer: Answer) -> Non
     empty = not answer.raw().strip() and answer.status in (200, 204, 404)
     accepted = answer.status == 200 and isinstance(json.loads(answer.raw().strip() or b"0"), dict)
     assert empty or accepted or b"Instance not found" in answer.raw()
+
+
+@given(answers)
+def test_a_balance_is_what_was_said_or_an_error(answer: Answer) -> None:
+    provider = dock(Network(answer))
+    assert isinstance(provider, TellsBalance)
+    try:
+        left = provider.balance()
+    except ProviderError:
+        return
+    body = json.loads(answer.raw())
+    assert answer.status == 200
+    assert body["success"] is True
+    assert left is not None
+    assert abs(left - float(body["balance"]) * 1_000_000) <= 0.51
 
 
 @given(st.sampled_from(sorted(gpu_row())), values)

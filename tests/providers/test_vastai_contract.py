@@ -6,16 +6,24 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.providers.contract import ProviderContract, Rig
+from tests.providers.contract import (
+    BalanceContract,
+    BilledRig,
+    ChargesContract,
+    LogsContract,
+    ProviderContract,
+)
 from tests.providers.fake_vastai import FakeVastRig
 from tests.providers.simulator_rig import SimulatorRig, simulator
 
 
-class TestVastAiOverRecordedShapes(ProviderContract):
+class TestVastAiOverRecordedShapes(
+    ProviderContract, BalanceContract, ChargesContract, LogsContract
+):
     """A scripted network that answers in the shapes recorded from Vast.ai."""
 
     @pytest.fixture
-    def rig(self) -> Rig:
+    def rig(self) -> BilledRig:
         return FakeVastRig()
 
 
@@ -25,9 +33,9 @@ def url() -> Iterator[str]:
         yield address
 
 
-class TestVastAiOverTheSimulator(ProviderContract):
+class TestVastAiOverTheSimulator(ProviderContract, BalanceContract, ChargesContract, LogsContract):
     """The provider simulator, over HTTP."""
 
     @pytest.fixture
-    def rig(self, url: str) -> Rig:
+    def rig(self, url: str) -> BilledRig:
         return SimulatorRig(url)

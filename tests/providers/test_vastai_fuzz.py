@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,12 +20,37 @@ from gpu_shopper.errors import (
     ProviderError,
     RentedDespiteError,
 )
+from gpu_shopper.providers.redaction import LOG_CHARS
 from gpu_shopper.providers.vastai import VastAi
 from tests.providers.stub import Answer, Network
-from tests.providers.vastai_shapes import instance_row, launch_request, offer_row, page, vast
+from tests.providers.vastai_shapes import (
+    LOGS,
+    bill,
+    charge_row,
+    instance_row,
+    launch_request,
+    offer_row,
+    page,
+    vast,
+)
 
 ID = "33402296"
-OURS = ["success", "error", "msg", "instances", "offers", "new_contract", "total_instances"]
+YEAR = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+OURS = [
+    "credit",
+    "results",
+    "total",
+    "type",
+    "instance",
+    "result_url",
+    "success",
+    "error",
+    "msg",
+    "instances",
+    "offers",
+    "new_contract",
+    "total_instances",
+]
 WORDS = [*OURS, "next_token", "id", "label", "no_such_ask", "no_such_instance", "not_found", ID]
 
 leaves = st.one_of(
@@ -131,6 +157,57 @@ def test_a_terminate_is_silent_only_when_accepted_or_gone(answer: Answer) -> Non
     assert accepted or body["error"] in ("no_such_instance", "not_found")
 
 
+@given(answers)
+def test_a_balance_is_what_was_said_or_an_error(answer: Answer) -> None:
+    try:
+        left = vast(Network(answer)).balance()
+    except ProviderError:
+        return
+    assert type(left) is int
+    assert abs(left - float(json.loads(answer.raw())["credit"]) * 1_000_000) <= 0.51
+
+
+@given(answers)
+def test_a_bill_is_whole_or_raises(answer: Answer) -> None:
+    try:
+        found = vast(Network(answer)).charges(*YEAR)
+    except ProviderError:
+        return
+    body = json.loads(answer.raw())
+    others = sum(row["type"] != "instance" for row in body["results"])
+    assert answer.status == 200
+    assert len(found) + others == body["total"] == len(body["results"])
+
+
+@given(st.sampled_from(sorted(charge_row())), values)
+def test_any_value_in_any_column_of_a_charge_is_read_or_an_error(column: str, value: Any) -> None:
+    try:
+        found = vast(Network(bill([charge_row(**{column: value})]))).charges(*YEAR)
+    except ProviderError:
+        return
+    assert [type(one.amount_microusd) for one in found] in ([int], [])
+
+
+@given(answers, answers)
+def test_logs_are_short_printable_lines_or_an_error(asked: Answer, written: Answer) -> None:
+    try:
+        text = vast(Network(asked, written)).logs(ID)
+    except ProviderError:
+        return
+    assert len(text) <= LOG_CHARS
+    assert all(line.isprintable() for line in text.split("\n"))
+
+
+@given(answers)
+def test_whatever_is_put_where_the_logs_are_is_shown_as_text(written: Answer) -> None:
+    try:
+        text = vast(Network(LOGS, written)).logs(ID)
+    except ProviderError:
+        assert written.status != 200
+        return
+    assert all(line.isprintable() for line in text.split("\n"))
+
+
 @given(st.sampled_from(sorted(offer_row())), values)
 def test_any_value_in_any_column_of_an_offer_is_read_or_skipped(column: str, value: Any) -> None:
     rows = [offer_row(id=number) for number in range(1, 10)]
@@ -161,6 +238,9 @@ def test_deep_and_long_answers_are_errors(count: int, piece: str) -> None:
         lambda adapter: adapter.list_instances(),
         lambda adapter: adapter.list_offers(),
         lambda adapter: adapter.terminate(ID),
+        lambda adapter: adapter.balance(),
+        lambda adapter: adapter.charges(*YEAR),
+        lambda adapter: adapter.logs(ID),
     ]
     for call in calls:
         with pytest.raises(ProviderError):

@@ -117,6 +117,44 @@ def page(rows: list[dict[str, Any]], total: int | None = None, token: str | None
     return Answer(body)
 
 
+def charge_row(**changes: Any) -> dict[str, Any]:
+    """One entry of the bill: four days of one instance."""
+    row = {
+        "start": 1730419200,
+        "end": 1730678400,
+        "type": "instance",
+        "source": "instance-33402296",
+        "description": "Instance 33402296 Charges - 4 days",
+        "amount": 38.421,
+        "metadata": {"template_id": 101, "label": LABEL, "endpoint_id": 19392},
+        "items": [
+            {
+                "start": 1730419200,
+                "end": 1730678400,
+                "type": "gpu",
+                "source": None,
+                "description": "96.000 hours at $0.389/hour",
+                "amount": 37.344,
+                "metadata": {},
+                "items": [],
+            }
+        ],
+    }
+    return row | changes
+
+
+def bill(rows: list[dict[str, Any]], total: int | None = None, token: str | None = None) -> Answer:
+    """One page of the charges."""
+    body = {
+        "success": True,
+        "count": len(rows),
+        "total": len(rows) if total is None else total,
+        "next_token": token,
+        "results": rows,
+    }
+    return Answer(body)
+
+
 def launch_request(**changes: Any) -> LaunchRequest:
     """What we ask for: the offer of `offer_row`, one key."""
     offer = offer_of(offer_row())
@@ -137,6 +175,9 @@ def error(name: str, msg: str = "", status: int = 400, **more: Any) -> Answer:
 
 RENTED = Answer({"success": True, "new_contract": 33402296, "instance_api_key": "x" * 64})
 DONE = Answer({"success": True})
+LOGS_URL = "https://s3.amazonaws.com/public.vast.ai/instance_logs/abc.log"
+LOGS = Answer({"success": True, "result_url": LOGS_URL, "msg": "Log request sent."})
+WRITTEN = f"\x1b[32mstarting\x1b[0m\r\nHF_TOKEN=hf_0123456789abcdef\nauthorized: {KEY}\nready\n"
 NO_SUCH_ASK_TEXT = "error 404/3603: no_such_ask  Instance type by id 20000001 is not available."
 STALE = error("invalid_args", NO_SUCH_ASK_TEXT, ask_id=20_000_001)
 BAD_KEY = error("auth_error", "Invalid user key", 404)

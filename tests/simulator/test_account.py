@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,35 @@ def test_charges_agree_with_the_ledger_to_the_cent(sim: Sim) -> None:
     assert charge["source"] == f"instance-{ledger[0]['id']}"
     assert charge["amount"] == pytest.approx(ledger[0]["usd"], abs=0.005)
     assert charge["metadata"]["label"] == "a"
+
+
+def test_charges_are_selected_by_type_and_told_from_either_end(sim: Sim) -> None:
+    both = [f"instance-{sim.rent()}", f"instance-{sim.rent()}"]
+
+    def sources(latest_first: str = "", **filters: Any) -> list[str]:
+        day = {"gte": 0, "lte": time.time() + 100_000}
+        query = {"select_filters": json.dumps({"day": day, **filters})}
+        rows = sim.ask(
+            "GET", "/api/v0/charges/", params=query | {"latest_first": latest_first}
+        ).json()["results"]
+        return [row["source"] for row in rows]
+
+    assert sources() == both
+    assert sources(type={"in": ["instance", "volume"]}) == both
+    assert sources(type={"in": ["volume"]}) == []
+    assert sources(latest_first="true") == both[::-1]
+
+
+def test_charges_come_in_pages_with_a_token_and_a_total(sim: Sim) -> None:
+    for _ in range(3):
+        sim.rent()
+    filters = json.dumps({"day": {"gte": 0, "lte": time.time() + 100_000}})
+    query = {"select_filters": filters, "limit": "2"}
+    page = sim.ask("GET", "/api/v0/charges/", params=query).json()
+    assert (page["count"], page["total"]) == (2, 3)
+    query["after_token"] = page["next_token"]
+    rest = sim.ask("GET", "/api/v0/charges/", params=query).json()
+    assert (rest["count"], rest["total"], rest["next_token"]) == (1, 3, None)
 
 
 def test_charges_without_a_day_are_refused(sim: Sim) -> None:

@@ -6,9 +6,10 @@ from collections import Counter
 from typing import Any
 
 import pytest
+import requests
 
 from tests.simulator.dock import CARD, Dock, no_capacity, resources
-from tests.simulator.driver import KeyPair
+from tests.simulator.driver import TIMEOUT_S, KeyPair
 
 
 def test_a_created_machine_is_answered_with_201_and_has_no_address_at_first(dock: Dock) -> None:
@@ -217,3 +218,37 @@ def test_the_journal_shows_neither_token_nor_keys(dock: Dock, key: KeyPair) -> N
     text = str(entries) + str(dock.truth("1000")["request"])
     assert "very-secret" not in text
     assert key.public.split()[1] not in text
+
+
+BALANCE = "/tensordock/api/v0/billing/balance"
+
+
+def test_the_older_api_tells_the_balance_for_a_pair_in_a_form(dock: Dock) -> None:
+    dock.rent()
+    dock.sim.advance(3_599)
+    sent = {"api_key": "pair", "api_token": "token"}
+    told = requests.post(dock.sim.url + BALANCE, data=sent, timeout=TIMEOUT_S).json()
+    price = dock.sim.control("GET", "instances")["instances"][0]["price_per_hour"]
+    assert told["success"] is True
+    assert told["hourly_cost"] == pytest.approx(price)
+    assert told["balance"] == pytest.approx(100 - price, abs=1e-5)
+    by_query = requests.get(dock.sim.url + BALANCE, params=sent, timeout=TIMEOUT_S)
+    assert by_query.json() == told
+
+
+@pytest.mark.parametrize(
+    "sent", [{}, {"api_key": "pair"}, {"api_token": "right"}, {"api_key": "p", "api_token": "no"}]
+)
+def test_half_a_pair_or_a_wrong_token_is_told_no_balance(dock: Dock, sent: dict[str, str]) -> None:
+    dock.sim.control("POST", "config", {"require_key": {"tensordock": ["right"]}})
+    refused = requests.post(dock.sim.url + BALANCE, data=sent, timeout=TIMEOUT_S)
+    assert (refused.status_code, refused.json()["success"]) == (401, False)
+
+
+def test_the_journal_hides_both_keys_of_a_form(dock: Dock) -> None:
+    sent = {"api_key": "secret-pair", "api_token": "secret-token"}
+    requests.post(dock.sim.url + BALANCE, data=sent, timeout=TIMEOUT_S)
+    requests.get(dock.sim.url + BALANCE, params=sent, timeout=TIMEOUT_S)
+    journal = dock.sim.control("GET", "requests")
+    assert len(journal["requests"]) == 2
+    assert "secret-" not in str(journal)

@@ -21,6 +21,7 @@ OF_THE_STACK = {
     "EnabledProviders",
     "VastaiBaseUrl",
     "TensordockBaseUrl",
+    "TensordockBillingUrl",
     "AllowedOrigins",
     "LogLevel",
     "LogRetentionDays",

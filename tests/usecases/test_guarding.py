@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 import pytest
 
 from gpu_shopper.core.breaker import counts
+from gpu_shopper.core.charges import Charge
 from gpu_shopper.core.states import EndReason
 from gpu_shopper.errors import (
     BadProviderReply,
@@ -17,9 +21,11 @@ from gpu_shopper.errors import (
     ProviderUnavailable,
     RateLimited,
 )
+from gpu_shopper.providers.port import Provider, ShowsLogs, TellsBalance, TellsCharges
 from gpu_shopper.store import breakers
 from gpu_shopper.usecases.guarding import GuardedProvider
 from gpu_shopper.usecases.provision import launch
+from tests.builders import NOON
 from tests.world import World
 
 
@@ -133,3 +139,77 @@ def test_a_launch_at_an_open_circuit_rents_nothing_for_certain(world: World) -> 
     session_id = world.create().session.id
     assert launch(world.deps, session_id, 1).outcome == "done"
     assert world.session(session_id).end_reason is EndReason.PROVIDER_UNAVAILABLE
+
+
+class Plain:
+    """The five methods, and nothing besides."""
+
+    name = "vastai"
+
+    def __init__(self, world: World) -> None:
+        self.list_offers = world.vast.list_offers
+        self.launch = world.vast.launch
+        self.find = world.vast.find
+        self.list_instances = world.vast.list_instances
+        self.terminate = world.vast.terminate
+
+
+class Able(Plain):
+    """Everything that a provider can besides."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._world = world
+
+    def balance(self) -> int:
+        return self._asked(5)
+
+    def charges(self, start: datetime, end: datetime) -> list[Charge]:
+        return self._asked(
+            [Charge(instance_id="1", label=None, start=start, end=end, amount_microusd=1)]
+        )
+
+    def logs(self, instance_id: str) -> str:
+        return self._asked(f"of {instance_id}")
+
+    def _asked[T](self, answer: T) -> T:
+        self._world.vast.list_offers()
+        return answer
+
+
+CAPABILITIES = (TellsBalance, TellsCharges, ShowsLogs)
+
+
+def behind(world: World, inner: Provider) -> GuardedProvider:
+    return GuardedProvider(inner, world.deps.operations, world.deps.now, world.deps.settings)
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_a_guarded_provider_can_exactly_what_the_provider_can(
+    world: World, capability: type
+) -> None:
+    assert isinstance(behind(world, Able(world)), capability)
+    assert not isinstance(behind(world, Plain(world)), capability)
+
+
+def capable(world: World) -> list[Callable[[], object]]:
+    provider = behind(world, Able(world))
+    assert isinstance(provider, TellsBalance)
+    assert isinstance(provider, TellsCharges)
+    assert isinstance(provider, ShowsLogs)
+    return [
+        provider.balance,
+        lambda: provider.charges(NOON, NOON)[0].amount_microusd,
+        lambda: provider.logs("7"),
+    ]
+
+
+def test_what_a_provider_can_besides_goes_through_its_breaker(world: World) -> None:
+    """M-48: refused while it is open, and counted."""
+    assert [call() for call in capable(world)] == [5, 1, "of 7"]
+    fail(world, 4)
+    with pytest.raises(ProviderUnavailable):
+        capable(world)[0]()
+    for call in capable(world):
+        with pytest.raises(CircuitOpen):
+            call()

@@ -62,6 +62,15 @@ def microusd(value: object) -> int | None:
     return None if amount is None else from_usd(amount)
 
 
+def signed_microusd(value: object) -> int | None:
+    """As `microusd`, but a number may be below 0: debts and corrections are."""
+    found = number(value)
+    if found is None or found >= 0:
+        return microusd(value)
+    owed = microusd(-found)
+    return None if owed is None else -owed
+
+
 def nearest(micro: float) -> int | None:
     """The whole number next to `micro`, or None so near to a half that only decimals can tell.
 

@@ -94,3 +94,5 @@ class Settings:
     breaker_failures: int = 5  # failures in a row after which a provider is asked no more
     breaker_open_s: int = 30  # for how long; then one call probes
     tensordock_create_timeout_s: int = 60  # for the answer to a TensorDock launch, which is slow
+    balance_every_s: int = 3_600  # shortest time between two looks at a provider's balance
+    balance_low_usd: int = 5  # a smaller balance is a warning, and stops nothing

@@ -82,13 +82,20 @@ class Secrets:
 
     def field(self, secret_id: str, name: str, *, fresh: bool = False) -> str:
         """One field of a secret. Raises ProviderAuth when the secret is not complete."""
-        if fresh or secret_id not in self._known:
-            self._known[secret_id] = self._read(secret_id)
-        value = self._known[secret_id].get(name)
-        if not isinstance(value, str) or not value:
+        if fresh:
+            self._known.pop(secret_id, None)
+        value = self.field_or_none(secret_id, name)
+        if value is None:
             self._known.pop(secret_id, None)
             raise ProviderAuth(f"secret {secret_id} has no {name}")
         return value
+
+    def field_or_none(self, secret_id: str, name: str) -> str | None:
+        """One field, None when the secret has none of this name. Raises ProviderAuth."""
+        if secret_id not in self._known:
+            self._known[secret_id] = self._read(secret_id)
+        value = self._known[secret_id].get(name)
+        return value if isinstance(value, str) and value else None
 
     def _read(self, secret_id: str) -> dict[str, Any]:
         try:

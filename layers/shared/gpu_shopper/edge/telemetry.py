@@ -16,6 +16,7 @@ from aws_lambda_powertools import Logger
 from gpu_shopper.usecases.deps import Fact
 
 _SECONDS = ("Duration", "Seconds", "Age")
+_WITHOUT_UNIT = ("ProviderBalance",)
 
 
 class Telemetry:
@@ -77,4 +78,6 @@ class Telemetry:
 
 
 def _unit(name: str) -> str:
+    if name in _WITHOUT_UNIT:
+        return "None"
     return "Seconds" if name.endswith(_SECONDS) else "Count"

@@ -25,6 +25,7 @@ from gpu_shopper.usecases.deps import Deps, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
 
 if TYPE_CHECKING:
+    from gpu_shopper.providers.access import Access
     from gpu_shopper.providers.port import Provider
 
 AWS_CALLS = Config(connect_timeout=2, read_timeout=10, retries={"max_attempts": 3})
@@ -90,18 +91,20 @@ def provider(name: str) -> Provider:
     # Imported here because only functions that may call providers should pay for it.
     from gpu_shopper.providers.registry import build
 
-    secret_id, field = required(os.environ, f"{name.upper()}_SECRET"), FACTS[name].credential
-
-    def credentials(fresh: bool) -> str:
-        return secret_values().field(secret_id, field, fresh=fresh)
-
-    adapter = build(
-        name,
-        base_url=required(os.environ, f"{name.upper()}_BASE_URL"),
-        credentials=credentials,
-        settings=settings(),
-    )
+    adapter = build(name, _access(name), settings())
     return GuardedProvider(adapter, _table("OPERATIONS_TABLE"), now, settings())
+
+
+def _access(name: str) -> Access:
+    from gpu_shopper.providers.access import Access
+
+    secret_id, credential = required(os.environ, f"{name.upper()}_SECRET"), FACTS[name].credential
+    return Access(
+        base_url=required(os.environ, f"{name.upper()}_BASE_URL"),
+        credentials=lambda fresh: secret_values().field(secret_id, credential, fresh=fresh),
+        billing_url=os.environ.get(f"{name.upper()}_BILLING_URL", ""),
+        field=lambda other: secret_values().field_or_none(secret_id, other) or "",
+    )
 
 
 @cache

@@ -2,7 +2,7 @@
 
 Bodies are read up to a limit and within a total time; redirects are never followed; a bad key is
 read again once and the call repeated once (a call refused for its key was surely not carried
-out). Reads are tried a few times, writes never.
+out). Reads are tried a few times, writes never. Elsewhere our key is never sent.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from gpu_shopper.errors import (
     ProviderUnavailable,
     RateLimited,
 )
+from gpu_shopper.providers.addresses import may_be_fetched
 
 LISTING_BYTES = 10 * 1024 * 1024
 BODY_BYTES = 64 * 1024
@@ -36,7 +37,6 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0
 _CHUNK_BYTES = 64 * 1024
 _KEY = re.compile(r"[\x21-\x7e]{1,512}")
-_ID_IN_PATH = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}", re.ASCII)
 _NEVER_SENT = (
     requests.exceptions.ConnectTimeout,
     requests.exceptions.InvalidURL,
@@ -99,20 +99,16 @@ class Call:
     read_timeout_s: float | None = None
 
 
-def path_id(text: str) -> str:
-    """`text` when it may stand in a URL's path. Raises BadProviderReply."""
-    if not is_path_id(text):
-        raise BadProviderReply("an id that cannot be part of a URL")
-    return text
-
-
-def is_path_id(value: object) -> bool:
-    """True for a text that may stand in a URL's path: 1 to 128 characters, no separators."""
-    return isinstance(value, str) and _ID_IN_PATH.fullmatch(value) is not None
+def bearer(key: str) -> Mapping[str, Any]:
+    """The key in the header that nearly everybody expects."""
+    return {"headers": {"Authorization": f"Bearer {key}"}}
 
 
 class HttpClient:
-    """Calls one provider. `refusal` names the answers that mean no, whatever was asked."""
+    """Calls one provider. `refusal` names the answers that mean no, whatever was asked.
+
+    `sign` puts the key where it belongs: arguments of `requests.Request`.
+    """
 
     def __init__(
         self,
@@ -122,6 +118,7 @@ class HttpClient:
         refusal: Callable[[Reply], ProviderError | None],
         connect_timeout_s: float,
         read_timeout_s: float,
+        sign: Callable[[str], Mapping[str, Any]] = bearer,
         transport: BaseAdapter | None = None,
         wait: Callable[[float], None] = time.sleep,
         clock_s: Callable[[], float] = time.monotonic,
@@ -132,6 +129,7 @@ class HttpClient:
         self._refusal = refusal
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
+        self._sign = sign
         # The bare transport: a session would read redirects' bodies, netrc files and cookies.
         self._transport = transport or HTTPAdapter(max_retries=0)
         self._chance = chance
@@ -168,6 +166,15 @@ class HttpClient:
             raise refusal
         return reply
 
+    def fetch(self, url: str, read_timeout_s: float) -> Reply:
+        """Whatever a plain GET of `url`, a provider's word, answers: once, and without our key.
+
+        Raises: Unanswered, BadProviderReply (an address that nobody should call).
+        """
+        if not may_be_fetched(url, self._base_url):
+            raise BadProviderReply("an address that is not called")
+        return self._sent(requests.Request("GET", url), BODY_BYTES, read_timeout_s)
+
     def _read_once(self, call: Call) -> Reply:
         try:
             reply = self._authorised(call)
@@ -187,32 +194,38 @@ class HttpClient:
 
     def _exchange(self, call: Call, key: str) -> Reply:
         timeout_s = call.read_timeout_s or self._read_timeout_s
+        return self._sent(self._request(call, key), call.limit_bytes, timeout_s, key)
+
+    def _sent(
+        self, request: requests.Request, limit_bytes: int, timeout_s: float, key: str = ""
+    ) -> Reply:
         deadline_s = self.clock_s() + self._connect_timeout_s + timeout_s
         try:
             response = self._transport.send(
-                self._prepared(call, key),
+                request.prepare(),
                 stream=True,
                 timeout=(self._connect_timeout_s, timeout_s),
             )
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as exc:
             raise Unanswered(_reason(exc), sent=not _never_sent(exc)) from exc
         try:
-            limit = call.limit_bytes if response.status_code == 200 else BODY_BYTES
+            limit = limit_bytes if response.status_code == 200 else BODY_BYTES
             content, broken = self._content(response, limit, deadline_s)
         finally:
             response.close()
         pause_s = _retry_after_s(response.headers)
         return Reply(response.status_code, content, pause_s, broken, key)
 
-    def _prepared(self, call: Call, key: str) -> requests.PreparedRequest:
-        headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
-        return requests.Request(
+    def _request(self, call: Call, key: str) -> requests.Request:
+        request = requests.Request(
             call.method,
             self._base_url + call.path,
-            headers=headers,
             params=call.params,
             json=call.body,
-        ).prepare()
+            **self._sign(key),
+        )
+        request.headers["Accept"] = "application/json"
+        return request
 
     def _content(
         self, response: requests.Response, limit: int, deadline_s: float

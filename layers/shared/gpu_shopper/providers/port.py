@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from gpu_shopper.core.charges import Charge
 from gpu_shopper.core.instances import Instance, Launched, LaunchRequest
 from gpu_shopper.core.offers import Offer
 
@@ -49,4 +51,37 @@ class AttachesKeys(Protocol):
 
     def attach_ssh_keys(self, instance_id: str, keys: Iterable[str]) -> str | None:
         """Let the holders of `keys` log in: None, or why not; never raises, safe to repeat."""
+        ...
+
+
+@runtime_checkable
+class TellsBalance(Protocol):
+    """Optional: the provider tells what is left to spend. Raises `ProviderError`."""
+
+    def balance(self) -> int | None:
+        """Micro-dollars that can still be spent; None when our keys may not see it."""
+        ...
+
+
+@runtime_checkable
+class TellsCharges(Protocol):
+    """Optional: the provider tells what it has billed. Raises `ProviderError`."""
+
+    def charges(self, start: datetime, end: datetime) -> list[Charge]:
+        """Everything billed for instances from `start` to `end`: every page, or an error.
+
+        Providers bill by the day (UTC): entries may reach over both ends.
+        """
+        ...
+
+
+@runtime_checkable
+class ShowsLogs(Protocol):
+    """Optional: the provider shows what a machine wrote. Raises `ProviderError`."""
+
+    def logs(self, instance_id: str) -> str:
+        """The last lines, without keys and at most 16,000 characters; "" when it wrote none.
+
+        May take 15 s. What the session's own secrets are the caller knows, and takes out.
+        """
         ...

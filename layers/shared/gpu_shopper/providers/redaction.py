@@ -12,7 +12,20 @@ from gpu_shopper.errors import ProviderError
 SECRET_CHARS = 8
 """Shorter values are ordinary words, and taking them out would make errors unreadable."""
 
+LOG_CHARS = 16_000
+
 _KEY_BLOB = re.compile(r"AAAA[A-Za-z0-9+/]{16,}={0,2}")
+_PEM = re.compile(
+    r"(?:-----BEGIN [A-Z0-9 ]{1,40}-----|\A(?=(?:(?!-----BEGIN ).)*?-----END )).*?"
+    r"(?:-----END [A-Z0-9 ]{1,40}-----|\Z)",
+    re.DOTALL,
+)
+"""A private key, also one whose beginning or end is cut off."""
+_ASSIGNED = re.compile(
+    r"\b(\w*(?:key|token|secret|password|passwd)[\"']? ?[=:] ?[\"']?|bearer )[^\s\"',;&]{8,}",
+    re.IGNORECASE,
+)
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def without_secrets(failure: ProviderError, request: LaunchRequest) -> ProviderError:
@@ -29,3 +42,11 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
         if len(secret) >= SECRET_CHARS:
             text = text.replace(secret, "[redacted]")
     return _KEY_BLOB.sub("[key]", text)
+
+
+def log_text(text: str) -> str:
+    """The end of what a machine wrote: printable lines, without keys, at most 16,000 characters."""
+    hidden = _ASSIGNED.sub(r"\1[hidden]", _KEY_BLOB.sub("[key]", _PEM.sub("[key]", text)))
+    plain = _COLOUR.sub("", hidden).replace("\r", "\n")
+    lines = ("".join(filter(str.isprintable, line)).rstrip() for line in plain.split("\n"))
+    return "\n".join(filter(None, lines))[-LOG_CHARS:]

@@ -7,19 +7,17 @@ from collections.abc import Callable, Mapping
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.errors import MissingSetting
 from gpu_shopper.providers import tensordock, vastai
+from gpu_shopper.providers.access import Access
 from gpu_shopper.providers.port import Provider
 
-type Credentials = Callable[[bool], str]
-"""The API key; called with True it must be read again from where it is kept."""
-
-PROVIDERS: Mapping[str, Callable[[str, Credentials, Settings], Provider]] = {
+PROVIDERS: Mapping[str, Callable[[Access, Settings], Provider]] = {
     "vastai": vastai.build,
     "tensordock": tensordock.build,
 }
 
 
-def build(name: str, *, base_url: str, credentials: Credentials, settings: Settings) -> Provider:
+def build(name: str, access: Access, settings: Settings) -> Provider:
     """The adapter called `name`. Raises MissingSetting for a name that nobody registered."""
     if name not in PROVIDERS:
         raise MissingSetting(f"no provider is called {name}")
-    return PROVIDERS[name](base_url, credentials, settings)
+    return PROVIDERS[name](access, settings)

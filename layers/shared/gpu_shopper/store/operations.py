@@ -2,6 +2,7 @@
 
 pk SWEEP#<name>         sk RUN            when a sweep last ended well, and under which release
 pk PROVIDER#<name>      sk CREDENTIALS    whether the secret could be read and is complete
+pk PROVIDER#<name>      sk BALANCE        when its balance was last asked for
 pk PROVIDER#<name>      sk LISTINGS       since when every listing of it has been complete
 pk ORPHAN#<provider>    sk <instance id>  a machine of ours that no live attempt owns
 """
@@ -90,6 +91,17 @@ def credentials_problem(table: Table, provider: str) -> str | None:
         Key={"pk": f"PROVIDER#{provider}", "sk": "CREDENTIALS"}, ConsistentRead=True
     ).get("Item")
     return item.get("problem") if item else f"secret of {provider} not read yet"
+
+
+def take_balance_look(table: Table, provider: str, now: datetime, every: timedelta) -> bool:
+    """Take the next look at the balance for oneself: True once in `every`, whoever asks."""
+    item = {"pk": f"PROVIDER#{provider}", "sk": "BALANCE", "asked_at": to_text(now)}
+    due = Attr("pk").not_exists() | Attr("asked_at").lte(to_text(now - every))
+    try:
+        table.put_item(Item=item, ConditionExpression=due)
+    except table.meta.client.exceptions.ConditionalCheckFailedException:
+        return False
+    return True
 
 
 def listings_complete_since(table: Table, provider: str) -> datetime | None:

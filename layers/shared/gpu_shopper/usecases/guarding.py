@@ -12,7 +12,13 @@ from gpu_shopper.core.instances import Instance, Launched, LaunchRequest
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.errors import CircuitOpen, ProviderError
-from gpu_shopper.providers.port import AttachesKeys, Provider
+from gpu_shopper.providers.port import (
+    AttachesKeys,
+    Provider,
+    ShowsLogs,
+    TellsBalance,
+    TellsCharges,
+)
 from gpu_shopper.store import breakers as store
 
 if TYPE_CHECKING:
@@ -23,7 +29,7 @@ TRIES = 3
 
 
 class GuardedProvider:
-    """The five methods of `inner`, refused while its circuit is open.
+    """The five methods of `inner`, refused while its circuit is open, and what it can besides.
 
     Terminate always goes through: a machine that costs money is worth a vain call. Raises what
     `inner` raises, and CircuitOpen.
@@ -37,6 +43,13 @@ class GuardedProvider:
         self._table = table
         self._now = now
         self._settings = settings
+        # Only what `inner` can: whoever asks for a capability must find exactly those.
+        if isinstance(inner, TellsBalance):
+            self.balance = self._guarded(inner.balance)
+        if isinstance(inner, TellsCharges):
+            self.charges = self._guarded(inner.charges)
+        if isinstance(inner, ShowsLogs):
+            self.logs = self._guarded(inner.logs)
 
     def list_offers(self) -> list[Offer]:
         """See `Provider.list_offers`."""
@@ -63,6 +76,12 @@ class GuardedProvider:
         if not isinstance(self._inner, AttachesKeys):
             return None
         return self._inner.attach_ssh_keys(instance_id, keys)
+
+    def _guarded[**P, T](self, method: Callable[P, T]) -> Callable[P, T]:
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+            return self._through(lambda: method(*args, **kwargs))
+
+        return guarded
 
     def _through[T](self, call: Callable[[], T]) -> T:
         seen = store.read(self._table, self.name)

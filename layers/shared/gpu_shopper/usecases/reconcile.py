@@ -21,6 +21,7 @@ from gpu_shopper.core.states import Actor, EndReason, Event, State
 from gpu_shopper.errors import Conflict, ProviderAuth, ProviderError
 from gpu_shopper.store import operations
 from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.balances import watch_balance
 from gpu_shopper.usecases.blaming import blame
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.facts import about, began_to_end, ended
@@ -63,7 +64,9 @@ def reconcile(deps: Deps, provider: str) -> Reconciled:
     _each(deps, _check_matched, findings.matched)
     ghosts = sum(_each(deps, _check_missing, [(one, listing) for one in findings.missing]))
     cure_orphans(deps, provider, findings, listing)
-    return _completed(deps, provider, findings, ghosts, adopted)
+    reconciled = _completed(deps, provider, findings, ghosts, adopted)
+    watch_balance(deps, provider)
+    return reconciled
 
 
 def _still_rents(deps: Deps, provider: str) -> bool:

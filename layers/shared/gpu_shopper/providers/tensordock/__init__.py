@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from gpu_shopper.core.instances import Instance, Launched, LaunchRequest
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.settings import Settings
+from gpu_shopper.providers.access import Access
 from gpu_shopper.providers.http import HttpClient
 from gpu_shopper.providers.tensordock import instances, launching, market
+from gpu_shopper.providers.tensordock.billing import Billing
 from gpu_shopper.providers.tensordock.offers import PROVIDER
 from gpu_shopper.providers.tensordock.replies import refusal
 
 
 class TensorDock:
-    """The five methods of a provider; keys are on the machine from its start or not at all."""
+    """The five methods of a provider; keys are on the machine from its start or not at all.
+
+    With `billing` it tells its balance too.
+    """
 
     name = PROVIDER
 
-    def __init__(self, http: HttpClient, *, create_timeout_s: float) -> None:
+    def __init__(
+        self, http: HttpClient, *, create_timeout_s: float, billing: Billing | None = None
+    ) -> None:
         self._http = http
         self._create_timeout_s = create_timeout_s
+        if billing is not None:
+            self.balance = billing.balance
 
     def list_offers(self) -> list[Offer]:
         """See `market.whole_market`."""
@@ -43,13 +50,14 @@ class TensorDock:
         instances.terminate(self._http, instance_id)
 
 
-def build(base_url: str, credentials: Callable[[bool], str], settings: Settings) -> TensorDock:
+def build(access: Access, settings: Settings) -> TensorDock:
     """The adapter over the network."""
     http = HttpClient(
-        base_url=base_url,
-        credentials=credentials,
+        base_url=access.base_url,
+        credentials=access.credentials,
         refusal=refusal,
         connect_timeout_s=settings.provider_connect_timeout_s,
         read_timeout_s=settings.provider_read_timeout_s,
     )
-    return TensorDock(http, create_timeout_s=settings.tensordock_create_timeout_s)
+    billing = Billing.over(access, settings) if access.billing_url else None
+    return TensorDock(http, create_timeout_s=settings.tensordock_create_timeout_s, billing=billing)

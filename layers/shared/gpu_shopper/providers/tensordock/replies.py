@@ -21,7 +21,8 @@ from gpu_shopper.errors import (
     RateLimited,
     RentedDespiteError,
 )
-from gpu_shopper.providers.http import BODY_BYTES, Reply, is_path_id
+from gpu_shopper.providers.addresses import is_path_id
+from gpu_shopper.providers.http import BODY_BYTES, Reply
 
 DECISIVE = frozenset(
     [

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
+from gpu_shopper.core.charges import Charge
 from gpu_shopper.core.instances import Instance, Launched, LaunchRequest
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.errors import BadProviderReply, ProviderUnavailable
+from gpu_shopper.providers.access import Access
 from gpu_shopper.providers.http import LISTING_BYTES, Call, HttpClient
-from gpu_shopper.providers.vastai import instances, launching, market
+from gpu_shopper.providers.vastai import account, instances, launching, logs, market
 from gpu_shopper.providers.vastai.offers import PROVIDER
 from gpu_shopper.providers.vastai.replies import error_text, refusal
 
 
 class VastAi:
-    """The five methods of a provider, and the keys of a machine that was found later."""
+    """The five methods of a provider, keys, balance, charges and logs."""
 
     name = PROVIDER
 
@@ -49,6 +52,18 @@ class VastAi:
         """For a machine adopted by its label: its launch may have ended before the keys."""
         return launching.attach_keys(self._http, instance_id, keys)
 
+    def balance(self) -> int:
+        """See `account.balance`."""
+        return account.balance(self._http)
+
+    def charges(self, start: datetime, end: datetime) -> list[Charge]:
+        """See `account.charges`."""
+        return account.charges(self._http, start, end)
+
+    def logs(self, instance_id: str) -> str:
+        """See `logs.logs`."""
+        return logs.logs(self._http, instance_id)
+
     def _search(self, query: dict[str, Any], deadline_s: float) -> Any:
         if self._http.clock_s() > deadline_s:
             raise ProviderUnavailable("the market could not be read in time")
@@ -59,11 +74,11 @@ class VastAi:
         return reply.json()
 
 
-def build(base_url: str, credentials: Callable[[bool], str], settings: Settings) -> VastAi:
+def build(access: Access, settings: Settings) -> VastAi:
     """The adapter over the network."""
     http = HttpClient(
-        base_url=base_url,
-        credentials=credentials,
+        base_url=access.base_url,
+        credentials=access.credentials,
         refusal=refusal,
         connect_timeout_s=settings.provider_connect_timeout_s,
         read_timeout_s=settings.provider_read_timeout_s,

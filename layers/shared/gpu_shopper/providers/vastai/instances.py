@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from gpu_shopper.core.instances import Instance
 from gpu_shopper.errors import BadProviderReply, ProviderUnavailable
-from gpu_shopper.providers.http import LISTING_BYTES, Call, HttpClient, Reply, Unanswered, path_id
-from gpu_shopper.providers.vastai.replies import body_of, error_text, refusal, says_not_found
+from gpu_shopper.providers.addresses import path_id
+from gpu_shopper.providers.http import LISTING_BYTES, Call, HttpClient, Unanswered
+from gpu_shopper.providers.vastai.paging import Paged, accepted, every_row
+from gpu_shopper.providers.vastai.replies import refusal, says_not_found
 from gpu_shopper.providers.vastai.rows import instance_of
 
 PAGE_ROWS = 25
-PAGE_INTERVAL_S = 1.0
-"""Vast.ai's own minimum between two calls of the list; a faster second page is refused."""
 _ORDER = json.dumps([{"col": "id", "dir": "asc"}])
 
 
@@ -23,7 +22,7 @@ def find(http: HttpClient, instance_id: str) -> Instance | None:
     reply = http.read(Call(method="GET", path=path, params={"owner": "me"}))
     if reply.status == 404 and says_not_found(reply):
         return None
-    body = _accepted(reply)
+    body = accepted(reply)
     if "instances" in body and body["instances"] is None and not body.get("error"):
         return None
     instance = instance_of(body.get("instances"))
@@ -33,35 +32,8 @@ def find(http: HttpClient, instance_id: str) -> Instance | None:
 
 
 def list_all(http: HttpClient) -> list[Instance]:
-    """All instances of the account, once each. Raises BadProviderReply rather than a part.
-
-    The account may change between two pages; then the list is fetched a second time, once.
-    """
-    found = _fetch(http)
-    if found is None:
-        http.wait(PAGE_INTERVAL_S)
-        found = _fetch(http)
-    if found is None:
-        raise BadProviderReply("the list of instances does not add up to its total")
-    return found
-
-
-def _fetch(http: HttpClient) -> list[Instance] | None:
-    """Every page; None when the pages do not fit together."""
-    found: dict[str, Instance] = {}
-    tokens, totals, rows, token = set[str](), set[int](), 0, ""
-    while True:
-        body = _accepted(http.read(_page_call(token)))
-        page, total, token = _page(body)
-        rows += len(page)
-        totals.add(total)
-        found |= {one.id: one for one in page}
-        if rows > total or len(totals) > 1 or token in tokens:
-            return None
-        if not token:
-            return list(found.values()) if len(found) == total else None
-        tokens.add(token)
-        http.wait(PAGE_INTERVAL_S)
+    """All instances of the account, once each. Raises BadProviderReply rather than a part."""
+    return every_row(http, _LIST)
 
 
 def _page_call(token: str) -> Call:
@@ -71,23 +43,13 @@ def _page_call(token: str) -> Call:
     return Call(method="GET", path="/api/v1/instances/", params=params, limit_bytes=LISTING_BYTES)
 
 
-def _accepted(reply: Reply) -> dict[str, Any]:
-    if reply.status != 200:
-        raise BadProviderReply(error_text(reply))
-    body = body_of(reply)
-    if body.get("success", True) is not True:
-        raise BadProviderReply(error_text(reply))
-    return body
-
-
-def _page(body: dict[str, Any]) -> tuple[list[Instance], int, str]:
-    """Instances, the total over all pages, and the next token ("" after the last page)."""
-    rows, total, token = body.get("instances"), body.get("total_instances"), body.get("next_token")
-    if not isinstance(rows, list) or type(total) is not int or total < 0:
-        raise BadProviderReply("a page without its rows or its total")
-    if not isinstance(token, str | None):
-        raise BadProviderReply("a page whose cursor cannot be read")
-    return [instance_of(row) for row in rows], total, token or ""
+_LIST = Paged(
+    ask=_page_call,
+    rows="instances",
+    total="total_instances",
+    read=instance_of,
+    identity=lambda instance: instance.id,
+)
 
 
 def terminate(http: HttpClient, instance_id: str) -> None:
@@ -102,4 +64,4 @@ def terminate(http: HttpClient, instance_id: str) -> None:
     refused = refusal(reply)
     if refused is not None:
         raise refused
-    _accepted(reply)
+    accepted(reply)

@@ -14,7 +14,8 @@ from gpu_shopper.errors import (
     ProviderUnavailable,
     ShopperError,
 )
-from gpu_shopper.providers.http import Call, HttpClient, Reply, Unanswered, path_id
+from gpu_shopper.providers.addresses import path_id
+from gpu_shopper.providers.http import Call, HttpClient, Reply, Unanswered
 from gpu_shopper.providers.redaction import redacted, without_secrets
 from gpu_shopper.providers.vastai.replies import error_text, launch_failure, rented_id, says_yes
 
