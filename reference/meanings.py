@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from gpu_shopper.core.api_keys import Role
 from gpu_shopper.core.inventory import Usability
+from gpu_shopper.core.price_rows import Period
 from gpu_shopper.core.session import Outcome
 from gpu_shopper.core.states import EndReason, State
 
@@ -30,6 +31,27 @@ MEANINGS: Mapping[str, str] = {
     "failed_offer_count": "Offers on different machines that failed in the last hour.",
     "is_degraded": "Whether all offers of the type are trusted less.",
     "degradation_applied": "What their confidence is multiplied with while they are.",
+    # Price history.
+    "PricesQuery.gpu_type": "Part of the GPU's name, as in the inventory.",
+    "PricesQuery.gpu_count": "Exactly this number of GPUs.",
+    "PricesQuery.provider": "Only this provider's prices; it must be enabled here.",
+    "PricesQuery.period": "What a point stands for: an hour or a day, in UTC.",
+    "PricesQuery.days": "How far back: that many times 24 hours, or UTC days with today.",
+    "PricesQuery.limit": "Most series on one page; a page of very many points ends before.",
+    "PricesBody.series": "This page of series, by GPU type, number of GPUs and provider.",
+    "period": "What a point stands for: an hour or a day, in UTC.",
+    "days": "How far back the answer reaches.",
+    "from": "Where the time that was asked for begins.",
+    "to": "Where it ends: when the first page was asked for.",
+    "points": "Hours or days in which offers were fetched, oldest first; others are left out.",
+    "PointBody.at": "When the hour or day begins.",
+    "cheapest": "Lowest price in any fetch, USD per hour for the machine; null: none on offer.",
+    "median": "Median of the fetches' median prices, USD per hour; null: none on offer.",
+    "offer_count": "Mean number of offers over all fetches.",
+    "offer_count_max": "Most offers in one fetch.",
+    "availability": "Share of the fetches that found at least one offer, 0 to 1.",
+    "snapshots": "How many fetches there were.",
+    "complete": "False while the hour or day is still running.",
     # Requests: what to list.
     "provider": "Name of the provider, such as `vastai`.",
     "gpu_type": "Name of the GPU in our spelling, such as `RTX 4090`.",
@@ -86,7 +108,7 @@ MEANINGS: Mapping[str, str] = {
     "cuda_version": "Newest CUDA version of the driver; null when unknown.",
     "machine_id": "The provider's id of the physical machine; unknown is null or left out.",
     "interruptible": "Always false: only machines that nobody can take back are offered.",
-    "price_percentile_7d": "Where the price stands among the last 7 days'; null when not known.",
+    "price_percentile_7d": "0: cheaper than the cheapest of each hour of 7 days; 100: dearer.",
     "inet_up_usd_per_gb": "USD per GB sent.",
     "inet_down_usd_per_gb": "USD per GB received.",
     "offers": "This page of offers.",
@@ -187,6 +209,7 @@ WORDS: Mapping[str, Iterable[str]] = {
     "AttemptBody.reason": EndReason,
     "ProviderBody.status": Usability,
     "KeyBody.role": Role,
+    "PricesBody.period": Period,
     "HealthBody.status": ("ok", "unavailable"),
 }
 """Fields that are one of a few words; enumerations of the core where there is one."""
@@ -194,6 +217,8 @@ WORDS: Mapping[str, Iterable[str]] = {
 FORMATS: Mapping[str, str] = {
     "timestamp": "date-time",
     "cost_through": "date-time",
+    "from": "date-time",
+    "to": "date-time",
 }
 """Formats of fields whose names do not end in `_at`."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import models_json_schema
 
 from gpu_shopper.edge.bodies import Query, Shown
@@ -87,8 +88,13 @@ def _required(model: type[BaseModel], raw: Schema) -> list[str]:
 
 
 def _left_out(model: type[BaseModel], name: str) -> bool:
-    optional = type(None) in getattr(model.model_fields[name].annotation, "__args__", ())
+    optional = type(None) in getattr(_field(model, name).annotation, "__args__", ())
     return optional and name not in getattr(model, "NULLABLE", frozenset())
+
+
+def _field(model: type[BaseModel], name: str) -> FieldInfo:
+    """The field that JSON calls `name`, which may be a word that Python keeps for itself."""
+    return next(one for own, one in model.model_fields.items() if name in (own, one.alias))
 
 
 def _property(model: type[BaseModel], name: str, raw: Schema) -> Schema:

@@ -271,6 +271,7 @@ def _build(settings: Settings) -> World:
         access=tables["AccessTable"],
         operations=tables["OperationsTable"],
         inventory=Storage(tables["InventoryTable"], bucket),
+        prices=tables["PricesTable"],
         snapshots=SnapshotCache(),
         provider=lambda _: vast,
         machines=machines,

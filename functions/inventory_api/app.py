@@ -1,4 +1,4 @@
-"""GET /inventory, /health and /ready: everything that only reads; also unknown paths."""
+"""GET /inventory, /prices, /health and /ready: everything that only reads; also unknown paths."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from gpu_shopper.core.instants import to_text
 from gpu_shopper.edge import http
 from gpu_shopper.edge.answers.health import OfferHealthBody
 from gpu_shopper.edge.answers.offers import InventoryBody, OfferBody
+from gpu_shopper.edge.answers.prices import PricesBody
 from gpu_shopper.edge.answers.status import HealthBody, ReadyBody
-from gpu_shopper.edge.bodies import InventoryQuery, OfferHealthQuery
-from gpu_shopper.edge.callers import admit
+from gpu_shopper.edge.bodies import InventoryQuery, OfferHealthQuery, PricesQuery
+from gpu_shopper.edge.callers import admit, caller_of
 from gpu_shopper.edge.inventory import (
     filters_of,
     inventory_body,
@@ -23,6 +24,7 @@ from gpu_shopper.edge.inventory import (
     providers_of,
     sort_of,
 )
+from gpu_shopper.edge.prices import prices_body
 from gpu_shopper.edge.wiring import deps, frame
 from gpu_shopper.usecases import health as health_cases
 from gpu_shopper.usecases import inventory
@@ -30,7 +32,7 @@ from gpu_shopper.usecases import inventory
 PUBLIC = ("/health", "/ready")
 """Routes that need no key; everything else here is behind the authorizer, or no route at all."""
 
-KEYED = ("/api/v1/inventory", "/api/v1/offer-health")
+KEYED = ("/api/v1/inventory", "/api/v1/offer-health", "/api/v1/prices")
 
 app = http.new_app()
 
@@ -56,6 +58,12 @@ def get_offer(offer_id: str) -> OfferBody:
 def offer_health(query: Annotated[OfferHealthQuery, Query()]) -> OfferHealthBody:
     """Offers and GPU types whose failures still count."""
     return offer_health_body(deps(), query)
+
+
+@app.get("/api/v1/prices")
+def list_prices(query: Annotated[PricesQuery, Query()]) -> PricesBody:
+    """Price and availability of each kind of offer, hour by hour or day by day."""
+    return prices_body(deps(), caller_of(app.current_event.raw_event), query)
 
 
 @app.get("/health")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+from botocore.exceptions import ClientError
 
 from local import aws, stack
 from local.emulator import Emulator
@@ -104,6 +105,21 @@ def test_a_preflight_needs_no_key(small: Small) -> None:
 def test_a_function_may_do_what_its_role_says_and_nothing_else(small: Small) -> None:
     assert small.read(write=False) == "done"
     assert small.read(write=True) == "AccessDeniedException"
+
+
+def test_an_object_is_written_over_the_version_named_and_no_other(small: Small) -> None:
+    s3 = aws.client("s3", small.emulator.url)
+    s3.create_bucket(Bucket="versions")
+    book: Any = {"Bucket": "versions", "Key": "book", "Body": b"1"}
+    first = s3.put_object(**book, IfNoneMatch="*")["ETag"]
+    assert s3.get_object(Bucket="versions", Key="book")["ETag"] == first
+    second = s3.put_object(**book | {"Body": b"2"}, IfMatch=first)["ETag"]
+    for condition in ({"IfNoneMatch": "*"}, {"IfMatch": first}):
+        with pytest.raises(ClientError, match="PreconditionFailed"):
+            s3.put_object(**book, **condition)
+    assert s3.get_object(Bucket="versions", Key="book")["ETag"] == second
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        s3.get_object(Bucket="versions", Key="other")
 
 
 def test_an_execution_name_is_used_once_even_with_the_same_input(small: Small) -> None:

@@ -14,6 +14,7 @@ from tests.events import cases, logical_id, sample
 STATUS = {
     "inventory_api/list": 200,
     "inventory_api/offer_health": 200,
+    "inventory_api/prices": 200,
     "inventory_api/health": 200,
     "inventory_api/ready": 200,
     "inventory_api/offer": 404,

@@ -51,6 +51,17 @@ def test_no_api_function_reads_a_provider_s_key(
     assert code == "AccessDeniedException"
 
 
+def test_whoever_shows_price_history_cannot_write_it(live: Deployed, ids: dict[str, str]) -> None:
+    """N-62."""
+    role = ids["InventoryApiRole"]
+    item = {"pk": {"S": "vastai"}, "sk": {"S": "hourly#2026-02-07"}, "cells": {"S": "{}"}}
+    writing = {"RequestItems": {ids["PricesTable"]: [{"PutRequest": {"Item": item}}]}}
+    code = _refusal(_as(live, role, "dynamodb").batch_write_item, **writing)
+    assert code == "AccessDeniedException"
+    book = {"Bucket": ids["SnapshotBucket"], "Key": "prices/vastai.json.gz", "Body": b""}
+    assert _refusal(_as(live, role, "s3").put_object, **book) == "AccessDenied"
+
+
 @pytest.mark.parametrize("role", [*API_ROLES, "ProvisionStepRole", "TeardownStepRole"])
 def test_only_the_verifying_function_opens_probe_keys(
     live: Deployed, ids: dict[str, str], role: str

@@ -122,6 +122,10 @@ def test_a_request_id_is_taken_over_when_it_is_a_plain_word(live: Deployed) -> N
         ("sessions", {"limit": "0"}, "limit"),
         ("sessions", {"cursor": "made-up"}, "cursor"),
         ("keys", {"role": "king"}, "role"),
+        ("prices", {"period": "weekly"}, "period"),
+        ("prices", {"days": "91"}, "days"),
+        ("prices", {"limit": "201"}, "limit"),
+        ("prices", {"cursor": "made-up"}, "cursor"),
     ],
 )
 def test_a_bad_parameter_is_named(live: Deployed, path: str, query: Row, field: str) -> None:

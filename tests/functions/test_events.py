@@ -107,6 +107,13 @@ def test_the_samples_sweep_until_the_deployment_is_ready(play: Play, world: Worl
     assert set(body(play("inventory_api/health"))["services"].values()) == {"ok"}
 
 
+def test_the_samples_tell_what_the_refresh_of_the_samples_saw(play: Play, world: World) -> None:
+    world.clock.tick(60)
+    play("refresh_inventory/vastai")
+    (series,) = body(play("inventory_api/prices"))["series"]
+    assert (series["gpu_type"], series["points"][0]["cheapest"]) == ("RTX 4090", 0.4)
+
+
 def test_the_samples_find_the_offer_that_they_rent(play: Play) -> None:
     assert body(play("inventory_api/offer_health"))["count"] == 0
     (listed,) = body(play("inventory_api/list"))["offers"]

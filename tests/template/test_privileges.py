@@ -12,6 +12,8 @@ GET, PUT, UPDATE, ALL = "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Update
 QUERY, READ_SECRET = "dynamodb:Query", "secretsmanager:GetSecretValue"
 START, GET_OBJECT, PUT_OBJECT = "states:StartExecution", "s3:GetObject", "s3:PutObject"
 SEND = "sqs:SendMessage"
+GET_MANY, PUT_MANY = "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"
+LIST_BUCKET = "s3:ListBucket"
 ITEM_ACTIONS = {
     GET,
     "dynamodb:BatchGetItem",
@@ -26,7 +28,9 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     "Authorizer": {"AccessTable": {GET, PUT, UPDATE}, "OperatorKeySecret": {READ_SECRET}},
     "InventoryApi": {
         "InventoryTable": {GET, QUERY},
+        "PricesTable": {GET_MANY},
         "SnapshotBucket/*": {GET_OBJECT},
+        "SnapshotBucket": {LIST_BUCKET},
         "AccessTable": {UPDATE},
         "OperationsTable": {GET, QUERY},
     },
@@ -65,7 +69,9 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     },
     "RefreshInventory": {
         "InventoryTable": {ALL},
+        "PricesTable": {GET_MANY, PUT_MANY},
         "SnapshotBucket/*": {GET_OBJECT, PUT_OBJECT},
+        "SnapshotBucket": {LIST_BUCKET},
         "VastaiSecret": {READ_SECRET},
         "TensordockSecret": {READ_SECRET},
         "OperationsTable": {ALL},

@@ -31,13 +31,18 @@ def test_every_resource_has_a_comment_that_says_why_it_exists() -> None:
     assert not [line for before, line in written if not before.startswith("  # ")]
 
 
-def test_the_bucket_is_private_encrypted_and_emptied_after_a_day() -> None:
+def test_the_bucket_is_private_and_encrypted() -> None:
     bucket = properties("SnapshotBucket")
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert "VersioningConfiguration" not in bucket
     assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
-    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 1)
+
+
+def test_every_provider_s_snapshots_expire_after_a_day_and_nothing_else_does() -> None:
+    """The books of prices lie in the same bucket, under `prices/`."""
+    rules = properties("SnapshotBucket")["LifecycleConfiguration"]["Rules"]
+    assert {rule["Prefix"] for rule in rules} == {f"{name}/" for name in FACTS}
+    assert {(rule["Status"], rule["ExpirationInDays"]) for rule in rules} == {("Enabled", 1)}
 
 
 def test_the_bucket_refuses_everything_that_does_not_come_over_tls() -> None:
@@ -83,7 +88,7 @@ def test_no_output_shows_a_secret() -> None:
 @pytest.mark.parametrize(
     "name",
     ["ApiUrl", "ApiId", "StageName", "DeploymentId", "SnapshotBucketName"]
-    + [f"{each}TableName" for each in ("Sessions", "Inventory", "Access", "Operations")]
+    + [f"{each}TableName" for each in ("Sessions", "Inventory", "Prices", "Access", "Operations")]
     + [f"{each}MachineArn" for each in ("Provision", "Teardown")]
     + [f"{each}Name" for each in resources("AWS::Serverless::Function")],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -30,7 +30,8 @@ class Snapshot:
     """One complete fetch of one provider. `fetched_at` is when the fetch began.
 
     `recently_seen` holds offers that were in an earlier snapshot and are not in this one, with
-    the instant they were last seen.
+    the instant they were last seen. `percentiles` holds, by offer, where its price stood among
+    those of the 7 days before this fetch, 0 to 100; offers with too short a history are absent.
     """
 
     provider: str
@@ -38,6 +39,7 @@ class Snapshot:
     fetched_at: datetime
     offers: Mapping[str, Offer]
     recently_seen: Mapping[str, datetime] = field(default_factory=dict)
+    percentiles: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,7 @@ class Shown:
     offer: Offer
     fetched_at: datetime
     confidence: float
+    price_percentile: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,16 +118,27 @@ def shown(view: ProviderView, now: datetime, settings: Settings) -> list[Shown]:
         return []
     age_s = (now - snapshot.fetched_at).total_seconds()
     trust = staleness_factor(age_s, settings)
-    judge = Judge(view.memory, now, settings)
     found = []
-    for offer in snapshot.offers.values():
-        multiplier = judge.multiplier(offer)
-        if multiplier is None or not view.shows(offer.id):
-            continue
+    for offer, multiplier in standing(view, now, settings):
         base = _base_confidence(offer, view.locations, now, settings)
         confidence = min(1.0, max(0.0, base * trust * multiplier))
-        found.append(Shown(offer, snapshot.fetched_at, confidence))
+        place = snapshot.percentiles.get(offer.id)
+        found.append(Shown(offer, snapshot.fetched_at, confidence, place))
     return found
+
+
+def standing(
+    view: ProviderView, now: datetime, settings: Settings
+) -> Iterator[tuple[Offer, float]]:
+    """Offers of the view's snapshot, of any age, that are neither withdrawn nor suppressed.
+
+    With each comes what its confidence is multiplied with for its failures.
+    """
+    judge = Judge(view.memory, now, settings)
+    for offer in view.snapshot.offers.values() if view.snapshot else ():
+        multiplier = judge.multiplier(offer)
+        if multiplier is not None and view.shows(offer.id):
+            yield offer, multiplier
 
 
 def _base_confidence(

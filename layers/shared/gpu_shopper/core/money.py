@@ -19,6 +19,11 @@ def from_usd(usd: Decimal) -> int:
 
 def accrued(price_microusd_per_hour: int, seconds: int) -> int:
     """Micro-dollars owed for `seconds` at an hourly price, rounded half to even."""
-    whole, rest = divmod(price_microusd_per_hour * seconds, 3_600)
+    return divided(price_microusd_per_hour * seconds, 3_600)
+
+
+def divided(number: int, by: int) -> int:
+    """`number` / `by`, which is above 0, as a whole number, rounded half to even."""
+    whole, rest = divmod(number, by)
     half = rest * 2
-    return whole + (half > 3_600 or (half == 3_600 and whole % 2 == 1))
+    return whole + (half > by or (half == by and whole % 2 == 1))

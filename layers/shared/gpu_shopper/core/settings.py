@@ -2,7 +2,7 @@
 
 A field `absence_min_age_s` is the template parameter `AbsenceMinAgeS` and reaches the functions
 at its place in the variable `SETTINGS`; a test compares the three. The names end in their unit:
-`_s` seconds, `_min` minutes, `_hours` hours; anything else is a count or a share.
+`_s` seconds, `_min` minutes, `_hours` hours, `_days` days; anything else is a count or a share.
 `docs/settings.md` is written from the comments here.
 """
 
@@ -32,6 +32,12 @@ class Settings:
     refresh_backoff_s: int = 60  # pause after a failed refresh; doubles with each in a row
     refresh_backoff_cap_s: int = 300  # longest pause after failed refreshes
     offer_memory_s: int = 3_600  # how long a vanished offer is `stale` rather than unknown
+
+    # Price history.
+    price_hourly_keep_days: int = 90  # how long hours are kept, and series not on offer are known
+    price_daily_keep_days: int = 400  # how long days are kept
+    price_page_points: int = 20_000  # points that one page of series may hold
+    price_percentile_points: int = 24  # hours of the last 168 that a percentile needs
 
     # Failure memory of offers.
     failure_offer_window_s: int = 1_800  # failures of an offer or its machine count this long

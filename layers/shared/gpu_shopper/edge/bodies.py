@@ -143,6 +143,18 @@ class OfferHealthQuery(Query):
     gpu_type: Text | None = None
 
 
+class PricesQuery(Query):
+    """Which price history to show; `gpu_type` is matched as in the inventory."""
+
+    gpu_type: Text | None = None
+    gpu_count: Annotated[QueryInt, Field(ge=1)] | None = None
+    provider: Text | None = None
+    period: Literal["hourly", "daily"] = "daily"
+    days: Annotated[QueryInt, Field(ge=1, le=90)] = 7
+    limit: Limit = 50
+    cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+
+
 class SessionsQuery(Query):
     """Which sessions to list; `status` takes several words separated by commas."""
 

@@ -77,6 +77,7 @@ def deps() -> Deps:
         access=_table("ACCESS_TABLE"),
         operations=_table("OPERATIONS_TABLE"),
         inventory=Storage(_table("INVENTORY_TABLE"), _bucket()),
+        prices=_table("PRICES_TABLE"),
         snapshots=SnapshotCache(),
         provider=provider,
         machines=_LazyMachines(),

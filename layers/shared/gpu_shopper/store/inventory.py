@@ -171,6 +171,7 @@ def _pack(snapshot: Snapshot) -> bytes:
         "fetched_at": to_text(snapshot.fetched_at),
         "offers": [asdict(offer) for offer in snapshot.offers.values()],
         "recently_seen": {one: to_text(at) for one, at in snapshot.recently_seen.items()},
+        "percentiles": snapshot.percentiles,
     }
     return gzip.compress(json.dumps(body, separators=(",", ":")).encode(), compresslevel=3)
 
@@ -185,4 +186,6 @@ def _read(storage: Storage, provider: str, generation: str) -> Snapshot:
         fetched_at=from_text(body["fetched_at"]),
         offers={offer.id: offer for offer in offers},
         recently_seen={one: from_text(at) for one, at in body["recently_seen"].items()},
+        # Absent from what the release before price history wrote.
+        percentiles=body.get("percentiles", {}),
     )

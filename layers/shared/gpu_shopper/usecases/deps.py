@@ -93,6 +93,7 @@ class Deps:
     access: Table
     operations: Table
     inventory: Storage
+    prices: Table
     snapshots: SnapshotCache
     provider: Callable[[str], Provider]
     machines: Machines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from gpu_shopper.core.inventory import Snapshot, remembered
@@ -10,6 +10,7 @@ from gpu_shopper.errors import Conflict, ProviderAuth, ProviderError, RateLimite
 from gpu_shopper.store import inventory as store
 from gpu_shopper.store import operations
 from gpu_shopper.usecases.deps import Deps, Fact
+from gpu_shopper.usecases.price_history import count_snapshots, percentiles_of
 
 SWEEP = "inventory"
 
@@ -39,13 +40,14 @@ def refresh_inventory(deps: Deps, provider: str) -> Refreshed:
         return _failed(deps, provider, exc)
     if (deps.now() - started_at).total_seconds() > deps.settings.refresh_give_up_s:
         return _failed(deps, provider, ProviderError("the refresh took too long"))
-    old = store.view(deps.inventory, deps.snapshots, provider).snapshot
+    old = store.view(deps.inventory, deps.snapshots, provider)
     snapshot = Snapshot(
         provider=provider,
         generation=deps.new_id(),
         fetched_at=started_at,
         offers=offers,
-        recently_seen=remembered(old, offers, started_at, deps.settings),
+        recently_seen=remembered(old.snapshot, offers, started_at, deps.settings),
+        percentiles=percentiles_of(deps, provider, offers.values(), started_at),
     )
     try:
         store.publish(deps.inventory, snapshot)
@@ -53,6 +55,8 @@ def refresh_inventory(deps: Deps, provider: str) -> Refreshed:
         return Refreshed(None, "overtaken")
     store.release_lease(table, provider, started_at)
     _succeeded(deps, provider, len(offers))
+    # Also the snapshot before: the run that published it may have died before it counted it.
+    count_snapshots(deps, provider, [old, replace(old, snapshot=snapshot)])
     return Refreshed(len(offers))
 
 

@@ -43,7 +43,7 @@ class OfferBody(Shown):
     cuda_version: float | None
     machine_id: str | None
     interruptible: bool = False
-    price_percentile_7d: int | None = None
+    price_percentile_7d: int | None
     inet_up_usd_per_gb: float | None = None
     inet_down_usd_per_gb: float | None = None
 
@@ -68,6 +68,7 @@ class OfferBody(Shown):
             availability_confidence=round(shown.confidence, 6),
             cuda_version=offer.cuda_version,
             machine_id=offer.machine_id,
+            price_percentile_7d=shown.price_percentile,
             inet_up_usd_per_gb=usd(offer.inet_up_microusd_per_gb),
             inet_down_usd_per_gb=usd(offer.inet_down_microusd_per_gb),
         )

@@ -1,0 +1,364 @@
+"""History as refreshes write it: complete snapshots once, whatever overlaps, dies or fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gpu_shopper.core.failures import Suppression
+from gpu_shopper.core.inventory import Filters, ProviderView, Sort
+from gpu_shopper.core.price_book import Book
+from gpu_shopper.core.price_rows import Period, Point, Window
+from gpu_shopper.core.prices import Cell, Series
+from gpu_shopper.errors import BadProviderReply, Conflict
+from gpu_shopper.store import failures
+from gpu_shopper.store import inventory as inventory_store
+from gpu_shopper.store.price_books import open_book, save_book
+from gpu_shopper.usecases import price_history, refresh
+from gpu_shopper.usecases.inventory import get_offer, list_offers
+from gpu_shopper.usecases.price_history import count_snapshots
+from gpu_shopper.usecases.prices import Wanted, list_prices
+from gpu_shopper.usecases.refresh import refresh_inventory
+from tests.builders import NOON, an_offer
+from tests.world import FakeProvider, World
+
+SERIES = Series("RTX 4090", 1)
+HOUR_S, DAY_S = 3_600, 86_400
+
+
+def refreshed(world: World, *prices: int, after_s: float = 60) -> None:
+    """A refresh `after_s` later, with one RTX 4090 on offer at each of these prices."""
+    world.clock.tick(after_s)
+    world.vast.offers = [
+        an_offer(id=f"vastai-{n}", provider_id=str(n), price_microusd_per_hour=price)
+        for n, price in enumerate(prices, 1)
+    ]
+    assert refresh_inventory(world.deps, "vastai").offers == len(prices)
+
+
+def book(world: World) -> Book:
+    return open_book(world.deps.inventory.bucket, "vastai").book
+
+
+def points(world: World, period: Period = Period.HOURLY, days: int = 1) -> list[Point]:
+    """The history of the RTX 4090 as a caller would get it now."""
+    window = Window(period=period, days=days, to=world.clock.at)
+    page = list_prices(world.deps, Wanted(providers=("vastai",)), window, None, 50)
+    return [
+        point for history in page.histories if history.series == SERIES for point in history.points
+    ]
+
+
+def failed(world: World) -> list[str | None]:
+    return [fact.reason for fact in world.facts if fact.operation == "price_history_failed"]
+
+
+@pytest.fixture
+def empty(world: World) -> World:
+    """A world without any snapshot yet."""
+    table = world.deps.inventory.table
+    table.delete_item(Key={"pk": "PROVIDER#vastai", "sk": "POINTER"})
+    return world
+
+
+def test_each_complete_refresh_adds_cheapest_median_and_number_of_offers(empty: World) -> None:
+    """N-72: the hour's cheapest is the lowest, its median that of the medians."""
+    refreshed(empty, 500_000, 300_000, 400_000)
+    refreshed(empty, 600_000)
+    refreshed(empty, 200_000, 900_000)
+    (point,) = points(empty)
+    assert point.cell == Cell(200_000, 550_000, offers=6, most=3, offered_in=3)
+    assert (point.snapshots, point.complete) == (3, False)
+
+
+def test_a_failed_refresh_leaves_no_trace(empty: World) -> None:
+    """N-72: nor does one that took too long, or that another has overtaken."""
+    refreshed(empty, 400_000)
+    before = book(empty)
+    empty.clock.tick(60)
+    empty.vast.errors["list_offers"] = [BadProviderReply("half a page")]
+    assert refresh_inventory(empty.deps, "vastai").error == "bad_provider_reply"
+    empty.vast.errors.clear()
+    empty.clock.tick(HOUR_S)
+    empty.vast.before["list_offers"] = lambda: empty.clock.tick(241)
+    assert refresh_inventory(empty.deps, "vastai").error == "provider_error"
+    empty.clock.tick(HOUR_S)
+    empty.vast.before["list_offers"] = lambda: _publish_later(empty)
+    assert refresh_inventory(empty.deps, "vastai").error == "overtaken"
+    assert book(empty) == before
+
+
+def _publish_later(world: World) -> None:
+    world.clock.tick(10)
+    world.publish()
+    world.clock.tick(-10)
+
+
+def test_withdrawn_and_suppressed_offers_do_not_count(empty: World) -> None:
+    """N-72: available and non-suppressed offers only."""
+    deps = empty.deps
+    hidden = Suppression(
+        offer_id="vastai-1", machine_id=None, at=NOON, until=NOON + timedelta(hours=1)
+    )
+    failures.suppress(deps.inventory.table, "vastai", hidden)
+    empty.vast.before["list_offers"] = lambda: inventory_store.withdraw(
+        deps.inventory.table, "vastai", "vastai-2", empty.clock.at, 3_600
+    )
+    refreshed(empty, 100_000, 200_000, 900_000)
+    (point,) = points(empty)
+    assert point.cell == Cell(900_000, 900_000, 1, 1, 1)
+    refreshed(empty, 100_000, 200_000, 900_000)
+    (point,) = points(empty)
+    assert point.cell is not None
+    assert (point.cell.cheapest, point.cell.most) == (200_000, 2)
+
+
+def test_an_empty_market_is_observed_too(empty: World) -> None:
+    """N-72: availability counts the snapshots in which nothing was on offer."""
+    refreshed(empty, 400_000)
+    refreshed(empty)
+    (point,) = points(empty)
+    assert (point.snapshots, point.cell) == (2, Cell(400_000, 400_000, 1, 1, 1))
+    refreshed(empty, after_s=HOUR_S)
+    last = points(empty)[-1]
+    assert (last.snapshots, last.cell) == (1, None)
+
+
+def test_a_snapshot_that_is_counted_twice_counts_once(empty: World) -> None:
+    """N-72."""
+    refreshed(empty, 400_000)
+    before = book(empty)
+    view = inventory_store.view(empty.deps.inventory, empty.deps.snapshots, "vastai")
+    count_snapshots(empty.deps, "vastai", [view, view])
+    assert book(empty) == before
+
+
+def test_a_snapshot_whose_run_died_before_it_counted_is_counted_by_the_next(
+    empty: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-72: in the hour in which it was fetched."""
+    monkeypatch.setattr(refresh, "count_snapshots", lambda *_: None)
+    refreshed(empty, 300_000)
+    monkeypatch.undo()
+    refreshed(empty, 500_000, after_s=HOUR_S)
+    assert [point.cell for point in points(empty)] == [
+        Cell(300_000, 300_000, 1, 1, 1),
+        Cell(500_000, 500_000, 1, 1, 1),
+    ]
+
+
+def _meddle(
+    monkeypatch: pytest.MonkeyPatch, name: str, meddle: Callable[..., None], *, times: int = 1
+) -> None:
+    """Before the next `times` calls of `name` in the use case, do something else first."""
+    real, left = getattr(price_history, name), [times]
+
+    def wrapped(*args: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            meddle(*args)
+        return real(*args)
+
+    monkeypatch.setattr(price_history, name, wrapped)
+
+
+def test_runs_that_overlap_lose_nothing_and_count_nothing_twice(
+    empty: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-72: the next run fetches, publishes and counts while this one is about to write."""
+    _meddle(monkeypatch, "save_book", lambda *_: refreshed(empty, 500_000))
+    refreshed(empty, 300_000)
+    (point,) = points(empty)
+    assert (point.snapshots, point.cell) == (2, Cell(300_000, 400_000, 2, 1, 2))
+    assert failed(empty) == []
+
+
+def test_the_lease_is_over_before_history_is_written(
+    empty: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-72: and the snapshot is already what callers see."""
+    taken = []
+
+    def take(*_: Any) -> None:
+        table = empty.deps.inventory.table
+        taken.append(inventory_store.take_lease(table, "vastai", empty.clock.at, 300))
+        assert get_offer(empty.deps, "vastai", "vastai-1").offer.price_microusd_per_hour == 300_000
+
+    _meddle(monkeypatch, "save_book", take)
+    refreshed(empty, 300_000)
+    assert taken == [True]
+
+
+def test_history_that_cannot_be_written_stops_no_offers_and_is_told(
+    empty: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-72: once per refresh, with a metric; the next refresh counts what is missing."""
+
+    def lose(*_: Any) -> None:
+        raise Conflict("always")
+
+    _meddle(monkeypatch, "save_book", lose, times=3)
+    refreshed(empty, 300_000)
+    assert failed(empty) == ["Conflict"]
+    (fact,) = [fact for fact in empty.facts if fact.operation == "price_history_failed"]
+    assert (fact.provider, dict(fact.metrics)) == ("vastai", {"PriceHistoryFailures": 1.0})
+    refreshed(empty, 500_000)
+    assert failed(empty) == ["Conflict"]
+    (point,) = points(empty)
+    assert point.snapshots == 2
+
+
+def test_a_book_that_nobody_can_read_leaves_offers_without_a_place(empty: World) -> None:
+    """N-73: nothing is written over it either."""
+    key = "prices/vastai.json.gz"
+    empty.deps.inventory.bucket.put_object(Key=key, Body=b"nonsense")
+    refreshed(empty, 300_000)
+    assert failed(empty) == ["BadGzipFile", "BadGzipFile"]
+    assert get_offer(empty.deps, "vastai", "vastai-1").price_percentile is None
+    assert empty.deps.inventory.bucket.Object(key).get()["Body"].read() == b"nonsense"
+
+
+def test_a_day_that_is_over_becomes_rows_and_tells_the_same(empty: World) -> None:
+    """N-72: hours and day alike, before and after."""
+    refreshed(empty, 300_000)
+    refreshed(empty, 500_000, 700_000, after_s=HOUR_S)
+    refreshed(empty)
+    yesterday = NOON + timedelta(hours=11, minutes=59)
+    empty.clock.at = yesterday
+    before = [points(empty), points(empty, Period.DAILY)]
+    refreshed(empty, 900_000, after_s=HOUR_S)
+    assert list(book(empty).days) == [empty.clock.at.date()]
+    empty.clock.at = yesterday
+    assert [points(empty), points(empty, Period.DAILY)] == before
+    (day,) = before[1]
+    assert (day.snapshots, day.cell) == (3, Cell(300_000, 450_000, 3, 2, 2))
+
+
+def test_a_run_that_dies_while_it_files_a_day_leaves_that_to_the_next(
+    empty: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-72: the new day is counted meanwhile, and nothing is there twice."""
+    refreshed(empty, 300_000)
+
+    def die(*_: Any) -> None:
+        raise RuntimeError("killed")
+
+    _meddle(monkeypatch, "add_rows", die)
+    refreshed(empty, 500_000, after_s=DAY_S)
+    assert failed(empty) == ["RuntimeError"]
+    assert len(book(empty).days) == 2
+    between = points(empty, days=2)
+    refreshed(empty, 500_000)
+    assert len(book(empty).days) == 1
+    after = points(empty, days=2)
+    assert [point.cell for point in after] == [
+        Cell(300_000, 300_000, 1, 1, 1),
+        Cell(500_000, 500_000, 2, 1, 2),
+    ]
+    assert between[0] == after[0]
+
+
+def test_a_run_with_an_old_book_cannot_file_a_day_that_has_grown_since(
+    empty: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-72: only a day of a stored book is filed."""
+    refreshed(empty, 300_000)
+    view = inventory_store.view(empty.deps.inventory, empty.deps.snapshots, "vastai")
+    late = _refetched(view, NOON + timedelta(days=1))
+    _meddle(monkeypatch, "save_book", lambda *_: refreshed(empty, 100_000, after_s=HOUR_S))
+    count_snapshots(empty.deps, "vastai", [late])
+    empty.clock.at = NOON + timedelta(days=1, minutes=1)
+    day, _ = points(empty, Period.DAILY, days=2)
+    assert (day.snapshots, day.cell) == (2, Cell(100_000, 200_000, 2, 1, 2))
+
+
+def _refetched(view: ProviderView, at: datetime) -> ProviderView:
+    assert view.snapshot is not None
+    return replace(view, snapshot=replace(view.snapshot, fetched_at=at))
+
+
+def test_whoever_loses_the_race_to_file_a_day_reports_no_failure(
+    empty: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-72: the winner finds the day in the book, and files it."""
+    refreshed(empty, 300_000)
+
+    def rewrite(*_: Any) -> None:
+        opened = open_book(empty.deps.inventory.bucket, "vastai")
+        other = replace(opened.book, through=empty.clock.at + timedelta(seconds=1))
+        save_book(empty.deps.inventory.bucket, "vastai", other, opened.version)
+
+    _meddle(monkeypatch, "add_rows", rewrite)
+    refreshed(empty, 500_000, after_s=DAY_S)
+    assert failed(empty) == []
+    assert len(book(empty).days) == 2
+    refreshed(empty, 500_000)
+    assert len(book(empty).days) == 1
+
+
+def test_after_a_silence_of_days_hours_without_a_snapshot_have_no_point(empty: World) -> None:
+    """N-72: absent, not null."""
+    refreshed(empty, 300_000)
+    refreshed(empty, 500_000, after_s=5 * DAY_S)
+    assert [point.at.day for point in points(empty, Period.DAILY, days=7)] == [7, 12]
+    assert len(points(empty, days=7)) == 2
+
+
+def _hours_at(world: World, number: int, price: int) -> None:
+    """One refresh an hour, at the same price, the last one just before the running hour."""
+    for _ in range(number):
+        refreshed(world, price, after_s=HOUR_S)
+    world.clock.tick(HOUR_S)
+
+
+@pytest.mark.parametrize(
+    ("hours", "price", "place"),
+    [
+        (24, 390_000, 0),
+        (24, 400_000, 50),
+        (24, 410_000, 100),
+        (23, 400_000, None),
+    ],
+)
+def test_an_offer_s_price_is_placed_among_those_of_the_hours_before(
+    empty: World, hours: int, price: int, place: int | None
+) -> None:
+    """N-73: computed at the refresh, the same in list and single lookup."""
+    _hours_at(empty, hours, 400_000)
+    refreshed(empty, price, after_s=0)
+    menu = list_offers(empty.deps, ("vastai",), Filters(), Sort.PRICE, 10, 0)
+    assert [one.price_percentile for one in menu.page] == [place]
+    assert get_offer(empty.deps, "vastai", "vastai-1").price_percentile == place
+
+
+def test_an_offer_keeps_its_place_until_the_next_refresh(empty: World) -> None:
+    """N-73: the hour that ends meanwhile does not move it."""
+    _hours_at(empty, 23, 400_000)
+    empty.clock.tick(-HOUR_S)
+    refreshed(empty, 410_000)
+    assert get_offer(empty.deps, "vastai", "vastai-1").price_percentile is None
+    empty.clock.tick(HOUR_S / 6)
+    assert get_offer(empty.deps, "vastai", "vastai-1").price_percentile is None
+
+
+def test_each_provider_has_a_history_of_its_own(empty: World) -> None:
+    """N-72: series of the same GPU are not thrown together."""
+    dock = FakeProvider("tensordock", offers=[an_offer(provider="tensordock")])
+    deps = replace(
+        empty.deps,
+        enabled_providers=("vastai", "tensordock"),
+        provider=lambda name: dock if name == "tensordock" else empty.vast,
+    )
+    refreshed(empty, 300_000)
+    refresh_inventory(deps, "tensordock")
+    window = Window(period=Period.DAILY, days=1, to=empty.clock.at)
+    page = list_prices(deps, Wanted(providers=deps.enabled_providers), window, None, 50)
+    found = [(one.provider, one.points[0].cell) for one in page.histories]
+    assert found == [
+        ("tensordock", Cell(400_000, 400_000, 1, 1, 1)),
+        ("vastai", Cell(300_000, 300_000, 1, 1, 1)),
+    ]
