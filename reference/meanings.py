@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from gpu_shopper.core.api_keys import Role
 from gpu_shopper.core.inventory import Usability
 from gpu_shopper.core.price_rows import Period
-from gpu_shopper.core.session import Outcome
+from gpu_shopper.core.session import Outcome, RetryScope
 from gpu_shopper.core.states import EndReason, State
 
 MEANINGS: Mapping[str, str] = {
@@ -79,6 +79,9 @@ MEANINGS: Mapping[str, str] = {
     "CreateSessionBody.consumer_id": "For whom; required with an operator key, otherwise your own.",
     "CreateSessionBody.offer_id": "Id of the offer; prefix in any case, for Vast.ai also bare.",
     "CreateSessionBody.max_price": "Refuse when the offer costs more, in USD per hour.",
+    "auto_retry": "Whether further attempts are made inside this session when one fails.",
+    "CreateSessionBody.max_retries": "Most further attempts; above 5 is taken as 5.",
+    "CreateSessionBody.retry_scope": "Which offers are comparable; checked without retries too.",
     "CreateSessionBody.disk_gb": "Disk in GB; without it what the model needs, or the usual size.",
     "CreateSessionBody.ssh_timeout_minutes": (
         "How long the machine may take to answer over SSH; without it 10, or more for some images."
@@ -134,6 +137,8 @@ MEANINGS: Mapping[str, str] = {
     "workload_type": "What the machine is for.",
     "reservation_hours": "Hours reserved in all.",
     "hard_max_hours": "Hours that no extension can pass.",
+    "max_retries": "Most further attempts after the first.",
+    "retry_scope": "Offers for them: same GPU, as much memory there, as much memory anywhere.",
     "disk_gb": "Disk in GB that was asked for.",
     "model_id": "The model to run, such as `meta-llama/Llama-3.1-8B`: its disk is estimated.",
     "quantization": "How its weights are packed, if that was said.",
@@ -202,6 +207,7 @@ WORDS: Mapping[str, Iterable[str]] = {
     "SessionBody.status": State,
     "StopBody.status": State,
     "SessionBody.end_reason": EndReason,
+    "SessionBody.retry_scope": RetryScope,
     "SessionBody.ssh_key_source": ("client", "generated"),
     "SessionBody.price_source": ("offer", "provider"),
     "SessionBody.host_key_source": ("first_use",),

@@ -232,10 +232,15 @@ class World:
         """A pending session of alice's on an offer of its own."""
         base = a_session(state=State.PENDING, version=1)
         session_id = self.deps.new_id()
-        wish = replace(base.wish, offer_id=f"vastai-{number}")
+        attempts = (replace(base.attempt, offer_id=f"vastai-{number}"),)
         at = self.clock.at
         session = replace(
-            base, id=session_id, wish=wish, created_at=at, updated_at=at, state_entered_at=at
+            base,
+            id=session_id,
+            attempts=attempts,
+            created_at=at,
+            updated_at=at,
+            state_entered_at=at,
         )
         session_store.create(self.deps.sessions, session, session.expires_at)
         return session

@@ -47,6 +47,13 @@ def test_running_is_reached_from_provisioning_alone() -> None:
     assert {source for row in rows for source in row.sources} == {State.PROVISIONING}
 
 
+def test_another_attempt_follows_from_provisioning_alone_and_starts_over() -> None:
+    """2.9: retry_launch; not from running, and not once the session was told to stop."""
+    (row,) = [row for row in ROWS if row.event is Event.RETRY_LAUNCH]
+    assert (set(row.sources), set(row.targets)) == ({State.PROVISIONING}, {State.PENDING})
+    assert row.actors == {Actor.LIFECYCLE}
+
+
 def test_rows_that_begin_or_make_an_end_have_their_reasons() -> None:
     """2.9: every reason belongs to some row; confirm_gone keeps the reason it finds."""
     used = {reason for row in ROWS for reason in row.reasons}

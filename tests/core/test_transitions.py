@@ -8,11 +8,28 @@ from itertools import product
 import pytest
 
 from gpu_shopper.core.evidence import Absence, Proof
-from gpu_shopper.core.life import apply, conclude, evolve, extended
-from gpu_shopper.core.session import Outcome
+from gpu_shopper.core.labels import Label
+from gpu_shopper.core.life import (
+    apply,
+    conclude,
+    evolve,
+    extended,
+    fail_attempt,
+    planned_attempt,
+    try_next,
+)
+from gpu_shopper.core.session import Attempt, LaunchState, Outcome, Session
 from gpu_shopper.core.states import TERMINAL, Actor, EndReason, Event, State, row_for
 from gpu_shopper.errors import IllegalTransition
-from tests.builders import a_session, an_attempt, later
+from tests.builders import (
+    ADDRESS,
+    DEPLOYMENT,
+    SESSION_ID,
+    a_session,
+    an_attempt,
+    an_offer,
+    later,
+)
 
 GONE = Absence(Proof.GONE, later(100))
 
@@ -28,6 +45,96 @@ def test_what_is_not_in_the_table_is_refused(state: State, event: Event, actor: 
         apply(session, event, actor, later(1))
     with pytest.raises(IllegalTransition):
         conclude(session, event, actor, later(1), GONE)
+    if event is Event.RETRY_LAUNCH:
+        with pytest.raises(IllegalTransition):
+            try_next(session, second(), actor, later(1), GONE, EndReason.GHOST)
+
+
+def second() -> Attempt:
+    """A second attempt, planned at another offer."""
+    offer = an_offer(id="vastai-1002", provider_id="1002")
+    return planned_attempt(offer, Label(DEPLOYMENT, SESSION_ID, 2), 410_000, later(100))
+
+
+def tried_next(session: Session, absence: Absence, reason: EndReason) -> Session:
+    return try_next(session, second(), Actor.LIFECYCLE, later(100), absence, reason)
+
+
+def test_apply_refuses_another_attempt_without_evidence() -> None:
+    """N-16: the function that starts one asks for an Absence."""
+    session = a_session(state=State.PROVISIONING)
+    with pytest.raises(TypeError, match="evidence"):
+        apply(session, Event.RETRY_LAUNCH, Actor.LIFECYCLE, later(1))
+
+
+def test_another_attempt_closes_the_one_before_and_starts_from_pending() -> None:
+    """N-15, X-5: same session, keys and expiry; nothing of the old machine is left in it."""
+    worn = a_session(
+        state=State.PROVISIONING,
+        attempts=(an_attempt(ssh=ADDRESS),),
+        probe_key_sealed="sealed",
+        restarts=2,
+        teardown_rounds=4,
+        terminate_asked_at=later(50),
+        stop_delay_noted=True,
+    )
+    after = tried_next(worn, Absence(Proof.REFUSED, later(99)), EndReason.NO_CAPACITY)
+    first, planned = after.attempts
+    assert (after.state, after.state_entered_at) == (State.PENDING, later(100))
+    assert (after.id, after.expires_at, after.wish) == (worn.id, worn.expires_at, worn.wish)
+    assert after.probe_key_sealed == "sealed"
+    assert (first.outcome, first.reason) == (Outcome.REFUSED, EndReason.NO_CAPACITY)
+    assert (first.ended_at, first.ssh) == (later(99), None)
+    assert (planned.number, planned.label) == (2, f"shopper-{DEPLOYMENT}-{SESSION_ID}-2")
+    assert (planned.launch, planned.instance_id) == (LaunchState.PLANNED, None)
+    assert planned.accepted_price == 410_000
+    fresh = (after.restarts, after.teardown_rounds, after.terminate_asked_at)
+    assert fresh == (0, 0, None)
+    assert (after.stop_delay_noted, after.end_reason, after.stopped_at) == (False, None, None)
+
+
+def test_an_attempt_is_closed_as_what_it_was() -> None:
+    """N-15: failed earlier, lost without our asking, or never rented."""
+    session = a_session(state=State.PROVISIONING)
+    lost = tried_next(session, GONE, EndReason.GHOST).attempts[0]
+    assert (lost.outcome, lost.reason) == (Outcome.LOST, EndReason.GHOST)
+    failing = fail_attempt(session, later(50), EndReason.SSH_TIMEOUT, "no SSH")
+    failed = tried_next(failing, GONE, EndReason.SSH_TIMEOUT).attempts[0]
+    assert (failed.outcome, failed.reason) == (Outcome.FAILED, EndReason.SSH_TIMEOUT)
+    assert failed.ended_at == GONE.at
+
+
+def test_a_failed_attempt_keeps_its_session_where_it_is_without_an_address() -> None:
+    """N-16: provisioning goes on, and so does the machine's cost."""
+    session = a_session(state=State.PROVISIONING, attempts=(an_attempt(ssh=ADDRESS),))
+    failing = fail_attempt(session, later(50), EndReason.SSH_TIMEOUT, "no SSH")
+    assert (failing.state, failing.end_reason) == (State.PROVISIONING, None)
+    assert (failing.attempt.ssh, failing.attempt.ended_at) == (None, None)
+    assert failing.attempt.instance_id == "5001"
+    assert failing.is_tearing_down
+    assert not session.is_tearing_down
+
+
+@pytest.mark.parametrize(
+    ("event", "actor", "reason"),
+    [
+        (Event.REQUEST_STOP, Actor.API, EndReason.USER_REQUESTED),
+        (Event.FAIL_PROVISIONING, Actor.LIFECYCLE, EndReason.PROVISION_TIMEOUT),
+    ],
+)
+def test_the_end_of_a_session_does_not_rename_what_its_attempt_failed_of(
+    event: Event, actor: Actor, reason: EndReason
+) -> None:
+    """N-15: outcome and reason of the attempt stand."""
+    session = a_session(state=State.PROVISIONING)
+    failing = fail_attempt(session, later(50), EndReason.SSH_TIMEOUT, "no SSH")
+    stopping = apply(failing, event, actor, later(60), reason=reason)
+    ended = conclude(stopping, Event.CONFIRM_GONE, Actor.LIFECYCLE, later(100), GONE)
+    assert ended.end_reason is reason
+    assert (ended.attempt.outcome, ended.attempt.reason) == (
+        Outcome.FAILED,
+        EndReason.SSH_TIMEOUT,
+    )
 
 
 def test_apply_refuses_to_end_a_session_without_evidence() -> None:
@@ -122,6 +229,15 @@ def test_every_change_counts_one_version() -> None:
         extended(session, 1, later(1)),
         apply(session, Event.EXPIRE, Actor.LIFECYCLE, later(1)),
         conclude(session, Event.LOSE_INSTANCE, Actor.RECONCILER, later(1), GONE),
+        fail_attempt(session, later(1), EndReason.SSH_TIMEOUT, "no SSH"),
+        try_next(
+            replace(session, state=State.PROVISIONING),
+            second(),
+            Actor.LIFECYCLE,
+            later(1),
+            GONE,
+            EndReason.GHOST,
+        ),
     ):
         assert after.version == session.version + 1
         assert after.updated_at == later(1)

@@ -200,6 +200,7 @@ def test_offers_that_failed_are_shown_until_it_is_forgotten(
         )
         table = wired.deps.inventory.table
         memory = failures.remember(table, failure, f"session-{number}", 1, 3_600)
+    assert memory is not None
     suppression = suppression_of(memory, failure, wired.deps.settings)
     assert suppression is not None
     failures.suppress(table, "vastai", suppression)

@@ -46,9 +46,13 @@ def table(world: World) -> Any:
 
 def numbered(number: int, **changes: Any) -> Session:
     """A session with its own id and offer."""
-    base = a_session(**changes)
-    wish = replace(base.wish, offer_id=f"vastai-{number}")
-    return replace(base, id=f"00000000-0000-4000-8000-{number:012d}", wish=wish)
+    session = on_offer(a_session(**changes), f"vastai-{number}")
+    return replace(session, id=f"00000000-0000-4000-8000-{number:012d}")
+
+
+def on_offer(session: Session, offer_id: str) -> Session:
+    """`session` with this offer as its current attempt's."""
+    return replace(session, attempts=(replace(session.attempt, offer_id=offer_id),))
 
 
 def test_a_session_comes_back_as_it_was_written(table: Any) -> None:
@@ -133,8 +137,7 @@ def test_the_guard_goes_when_the_session_stops_holding_its_offer(table: Any, sta
     store.create(table, first, later(1))
     stopping = replace(evolve(first, later(2)), state=state)
     store.save(table, first, stopping, None)
-    second = numbered(7)
-    second = replace(second, wish=first.wish)
+    second = on_offer(numbered(7), first.attempt.offer_id)
     store.create(table, second, later(4))
     store.save(table, stopping, evolve(stopping, later(5)), None)
     held = store.holder(table, "alice", "vastai-1001")
@@ -145,7 +148,44 @@ def test_the_guard_goes_when_the_session_stops_holding_its_offer(table: Any, sta
 def test_another_consumer_may_hold_the_same_offer(table: Any) -> None:
     """2.8."""
     store.create(table, a_session(), later(1))
-    store.create(table, replace(numbered(2), consumer_id="bob", wish=a_session().wish), later(1))
+    theirs = on_offer(numbered(2), a_session().attempt.offer_id)
+    store.create(table, replace(theirs, consumer_id="bob"), later(1))
+
+
+def trying_next(session: Session, offer_id: str) -> Session:
+    """`session` with another attempt, at this offer."""
+    second = an_attempt(number=2, offer_id=offer_id)
+    after = evolve(session, later(2), state=State.PENDING)
+    return replace(after, attempts=(*session.attempts, second))
+
+
+def test_another_attempt_moves_the_guard_to_its_offer(table: Any) -> None:
+    """2.8, N-16: in the very write that begins it; the old offer is free again."""
+    first = a_session(state=State.PROVISIONING)
+    store.create(table, first, later(1))
+    second = trying_next(first, "vastai-1002")
+    store.save(table, first, second, later(3))
+    assert store.holder(table, "alice", "vastai-1001") is None
+    held = store.holder(table, "alice", "vastai-1002")
+    assert held is not None
+    assert held.extra["session_id"] == first.id
+    store.save(table, second, replace(evolve(second, later(4)), state=State.STOPPING), None)
+    assert store.holder(table, "alice", "vastai-1002") is None
+
+
+def test_an_attempt_at_an_offer_that_the_consumer_holds_is_not_begun(table: Any) -> None:
+    """2.8: nothing is written, and the refusal differs from a lost race."""
+    first = a_session(state=State.PROVISIONING)
+    store.create(table, first, later(1))
+    store.create(table, numbered(1002), later(1))
+    with pytest.raises(DuplicateSession):
+        store.save(table, first, trying_next(first, "vastai-1002"), later(3))
+    assert store.get(table, first.id) == first
+    assert store.holder(table, "alice", "vastai-1001") is not None
+    store.save(table, first, evolve(first, later(2)), later(3))
+    with pytest.raises(Conflict):
+        store.save(table, first, trying_next(first, "vastai-1003"), later(3))
+    assert store.holder(table, "alice", "vastai-1003") is None
 
 
 def test_what_is_due_is_found_and_nothing_else(table: Any) -> None:

@@ -46,12 +46,14 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     "OperatorApi": {"AccessTable": {ALL}},
     "ProvisionStep": {
         "SessionsTable": {ALL},
+        DUE: {ALL},
         "InventoryTable": {GET, QUERY, PUT, UPDATE},
         "OperationsTable": {GET, PUT},
         "SnapshotBucket/*": {GET_OBJECT},
         "VastaiSecret": {READ_SECRET},
         "TensordockSecret": {READ_SECRET},
         "ProbeKey": {"kms:Encrypt"},
+        "ProvisionMachine": {START},
         "TeardownMachine": {START},
     },
     "VerifySsh": {
@@ -62,10 +64,13 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     },
     "TeardownStep": {
         "SessionsTable": {ALL},
-        "InventoryTable": {UPDATE},
+        DUE: {ALL},
+        "InventoryTable": {QUERY, UPDATE},
+        "SnapshotBucket/*": {GET_OBJECT},
         "OperationsTable": {GET, PUT},
         "VastaiSecret": {READ_SECRET},
         "TensordockSecret": {READ_SECRET},
+        "ProvisionMachine": {START},
     },
     "RefreshInventory": {
         "InventoryTable": {ALL},
@@ -90,6 +95,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "SessionsTable": {ALL},
         DUE: {ALL},
         "InventoryTable": {QUERY, PUT, UPDATE},
+        "SnapshotBucket/*": {GET_OBJECT},
         "OperationsTable": {ALL},
         "VastaiSecret": {READ_SECRET},
         "TensordockSecret": {READ_SECRET},
@@ -99,6 +105,10 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     },
 }
 REQUEST_ROUTES = ("InventoryApi", "SessionsApi", "OperatorApi")
+BY_NAME = {
+    "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
+    ":stateMachine:${AWS::StackName}-provision": "ProvisionMachine"
+}
 NAMELESS = ("xray:", "logs:")
 
 
@@ -116,7 +126,8 @@ def _named(resource: Any) -> str:
         return str(resource["Fn::GetAtt"][0])
     if "Ref" in resource:
         return str(resource["Ref"])
-    return str(resource["Fn::Sub"]).replace("${", "").replace(".Arn}", "")
+    text = str(resource["Fn::Sub"])
+    return BY_NAME.get(text, text.replace("${", "").replace(".Arn}", ""))
 
 
 def _granted(function: str) -> dict[str, set[str]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from gpu_shopper.core.inventory import Filters, Sort
-from gpu_shopper.core.states import State
+from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.errors import NoCapacity, OfferNotFound, OfferSuppressed, ProviderAuth
+from gpu_shopper.usecases.blaming import blame
 from gpu_shopper.usecases.inventory import get_offer, list_offers
 from gpu_shopper.usecases.provision import launch
 from tests.world import World
@@ -82,3 +83,25 @@ def test_an_offer_refused_before_any_call_is_not_blamed(world: World) -> None:
     launch(world.deps, session_id, 1)
     assert world.session(session_id).state is State.FAILED
     assert "offer_failed" not in world.operations()
+
+
+def test_an_attempt_that_fails_in_two_ways_counts_once(world: World) -> None:
+    """2.5: one event at most per attempt, whoever says again that it failed."""
+    session_id = world.create().session.id
+    launch(world.deps, session_id, 1)
+    session = world.session(session_id)
+    blame(world.deps, session, EndReason.SSH_TIMEOUT, "no SSH")
+    blame(world.deps, session, EndReason.INSTANCE_STOPPED, "exited")
+    world.clock.tick(60)
+    world.publish()
+    assert confidence(world) == [0.63]
+    assert world.operations().count("offer_failed") == 1
+
+
+def test_a_machine_dearer_than_its_offer_is_held_against_the_offer(world: World) -> None:
+    """2.5: as a failure of no other kind."""
+    session_id = world.create().session.id
+    launch(world.deps, session_id, 1)
+    blame(world.deps, world.session(session_id), EndReason.PRICE_MISMATCH, "dearer")
+    (failed,) = [fact for fact in world.facts if fact.operation == "offer_failed"]
+    assert failed.dimensions["FailureType"] == "unknown"

@@ -154,3 +154,46 @@ def test_provider_errors_while_looking_only_wait(world: World) -> None:
     for _ in range(5):
         assert look(world.deps, session_id, 1).outcome == "look"
     assert world.session(session_id).state is State.PROVISIONING
+
+
+def at_price(world: World, microusd: int, **wish: Any) -> str:
+    """A session whose machine, looked at once, costs this; its offer said 400,000."""
+    session_id = world.create(**wish).session.id
+    launch(world.deps, session_id, 1)
+    dearer = replace(world.vast.instances["5001"], price_microusd_per_hour=microusd)
+    world.vast.instances["5001"] = dearer
+    look(world.deps, session_id, 1)
+    return session_id
+
+
+def test_a_machine_five_percent_dearer_than_accepted_is_kept(world: World) -> None:
+    """2.16: its own price counts, and the caller is told."""
+    session = world.session(at_price(world, 420_000))
+    assert (session.state, session.attempt.price_microusd_per_hour) == (State.PROVISIONING, 420_000)
+    assert [one.code for one in session.warnings] == ["price_differs"]
+
+
+def test_a_machine_dearer_than_that_is_ended_unused(world: World) -> None:
+    """And paid at its own price until it is proven gone."""
+    session_id = at_price(world, 420_001)
+    stopping = world.session(session_id)
+    assert (stopping.state, stopping.end_reason) == (State.STOPPING, EndReason.PRICE_MISMATCH)
+    assert verify(world.deps, FakeProbe(), session_id, 1) == DONE
+    torn_down(world, session_id)
+    failed = world.session(session_id)
+    assert (failed.state, failed.attempt.price_microusd_per_hour) == (State.FAILED, 420_001)
+    assert "more for the instance than was accepted" in (failed.error or "")
+    assert world.vast.instances == {}
+
+
+def test_a_price_that_the_launch_itself_tells_is_judged_too(world: World) -> None:
+    world.vast.price = 420_001
+    session_id = world.create().session.id
+    launch(world.deps, session_id, 1)
+    assert look(world.deps, session_id, 1) == DONE
+    assert world.session(session_id).end_reason is EndReason.PRICE_MISMATCH
+
+
+def test_a_price_is_judged_with_the_sessions_disk(world: World) -> None:
+    """950 GB more than the offer's 50 cost $0.131944 an hour: 531,944 was accepted."""
+    assert world.session(at_price(world, 558_541, disk_gb=1_000)).state is State.PROVISIONING

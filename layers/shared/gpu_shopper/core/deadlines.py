@@ -91,7 +91,8 @@ def _agenda(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:
                 (session.expires_at, End(Event.EXPIRE)),
             ]
         case _:
-            return _stopping(session, settings)
+            since = session.stopping_at or session.state_entered_at
+            return _tearing_down(session, since, settings)
 
 
 def _pending(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:
@@ -107,6 +108,9 @@ def _provisioning(session: Session, settings: Settings) -> list[tuple[datetime, 
     attempt = session.attempt
     grace = timedelta(seconds=settings.deadline_grace_s)
     timeout = End(Event.FAIL_PROVISIONING, EndReason.PROVISION_TIMEOUT)
+    if session.is_tearing_down:
+        since = attempt.failed_at or session.updated_at
+        return [(session.expires_at, timeout), *_tearing_down(session, since, settings)]
     agenda: list[tuple[datetime, Due]] = [(session.expires_at, timeout)]
     if attempt.instance_id is None:
         agenda.append((launch_unknown_until(attempt, settings), timeout))
@@ -117,10 +121,12 @@ def _provisioning(session: Session, settings: Settings) -> list[tuple[datetime, 
     return agenda
 
 
-def _stopping(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:
+def _tearing_down(
+    session: Session, since: datetime, settings: Settings
+) -> list[tuple[datetime, Due]]:
+    """A machine whose end was wanted from `since` on and is not proven yet."""
     agenda: list[tuple[datetime, Due]] = []
     if not session.stop_delay_noted:
-        since = session.stopping_at or session.state_entered_at
         agenda.append((since + timedelta(seconds=settings.stopping_alarm_s), NoteDelay()))
     agenda.append((_overdue(session, session.updated_at, settings.step_overdue_s), Restart()))
     return agenda

@@ -31,6 +31,7 @@ class FailureType(StrEnum):
     AUTH_FAILED = "auth_failed"
     DEPLOY_FAILED = "deploy_failed"
     SESSION_FAILED = "session_failed"
+    UNKNOWN = "unknown"
 
 
 BLAMED: Mapping[EndReason, FailureType] = {
@@ -42,6 +43,7 @@ BLAMED: Mapping[EndReason, FailureType] = {
     EndReason.AUTH_FAILED: FailureType.AUTH_FAILED,
     EndReason.LAUNCH_REJECTED: FailureType.DEPLOY_FAILED,
     EndReason.HOST_KEY_CHANGED: FailureType.SESSION_FAILED,
+    EndReason.PRICE_MISMATCH: FailureType.UNKNOWN,
 }
 """Which ends of an attempt are the offer's fault."""
 

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gpu_shopper.core.evidence import Absence, Proof
+from gpu_shopper.core.labels import Label
+from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.session import Attempt, Outcome, Session
 from gpu_shopper.core.states import (
     TERMINAL,
@@ -41,14 +43,17 @@ def apply(
     reason: EndReason | None = None,
     error: str | None = None,
 ) -> Session:
-    """What becomes of `session` when `event` happens; refuses ends, which need `conclude`.
+    """What becomes of `session` when `event` happens, unless that needs evidence of absence.
 
-    Raises: IllegalTransition when the table has no such row.
+    Raises: IllegalTransition when the table has no such row; TypeError for an end, which is
+    `conclude`'s, and for a further attempt, which is `try_next`'s.
     """
     row = _allowed(session, event, actor)
     (target,) = row.targets
     if target in TERMINAL:
         raise TypeError(f"{event} ends a session: conclude() with evidence")
+    if event is Event.RETRY_LAUNCH:
+        raise TypeError(f"{event} may rent a second machine: try_next() with evidence")
     if target is State.STOPPING:
         return _begin_end(session, event, row, now, reason, error)
     if target is session.state:
@@ -82,6 +87,88 @@ def conclude(
         error=session.error or error,
         attempts=_ended_attempts(session, event, absence, reason),
         probe_key_sealed=None,
+    )
+
+
+def planned_attempt(
+    offer: Offer, label: Label, price_microusd_per_hour: int, now: datetime
+) -> Attempt:
+    """An attempt at `offer` that no provider has heard of yet."""
+    return Attempt(
+        number=label.attempt,
+        label=str(label),
+        offer_id=offer.id,
+        provider=offer.provider,
+        provider_offer_id=offer.provider_id,
+        gpu_type=offer.gpu_type,
+        gpu_count=offer.gpu_count,
+        vram_gb=offer.vram_gb,
+        location=offer.location,
+        machine_id=offer.machine_id,
+        price_microusd_per_hour=price_microusd_per_hour,
+        accepted_microusd_per_hour=price_microusd_per_hour,
+        started_at=now,
+    )
+
+
+def fail_attempt(session: Session, now: datetime, reason: EndReason, error: str) -> Session:
+    """The current attempt has failed and another may follow once its machine is proven gone.
+
+    Until then the session stays where it is, and has no address.
+    """
+    return evolve_attempt(
+        replace(session, next_step_at=now),
+        now,
+        outcome=Outcome.FAILED,
+        reason=reason,
+        error=error,
+        failed_at=now,
+        ssh=None,
+        port_map={},
+    )
+
+
+def try_next(
+    session: Session,
+    planned: Attempt,
+    actor: Actor,
+    now: datetime,
+    absence: Absence,
+    reason: EndReason,
+) -> Session:
+    """Close the current attempt for `reason` and begin the next; `absence` is of the current one.
+
+    Raises: IllegalTransition.
+    """
+    row = _allowed(session, Event.RETRY_LAUNCH, actor)
+    (target,) = row.targets
+    return evolve(
+        session,
+        now,
+        state=target,
+        state_entered_at=now,
+        attempts=(*session.attempts[:-1], _closed(session.attempt, absence, reason), planned),
+        next_step_at=None,
+        restarts=0,
+        teardown_rounds=0,
+        terminate_asked_at=None,
+        stop_delay_noted=False,
+    )
+
+
+def _closed(attempt: Attempt, absence: Absence, reason: EndReason) -> Attempt:
+    """`attempt` after the proof: failed earlier, lost without our asking, or never rented."""
+    outcome = Outcome.LOST if absence.proof is Proof.GONE else Outcome.REFUSED
+    if attempt.has_failed:
+        outcome, reason = attempt.outcome, attempt.reason or reason
+    return _ended(attempt, outcome, reason, absence)
+
+
+def _ended(
+    attempt: Attempt, outcome: Outcome, reason: EndReason | None, absence: Absence
+) -> Attempt:
+    return replace(
+        attempt, outcome=outcome, reason=reason, ended_at=absence.at, ssh=None, port_map={}
     )
 
 
@@ -141,6 +228,8 @@ def _begin_end(
 
 
 def _ending(attempt: Attempt, event: Event, reason: EndReason | None) -> Attempt:
+    if attempt.has_failed:
+        return attempt
     failed = event is Event.FAIL_PROVISIONING
     return replace(
         attempt,
@@ -180,5 +269,4 @@ def _ended_attempts(
         outcome = Outcome.REFUSED
     elif outcome is Outcome.ENDING and last.ready_at is not None:
         outcome = Outcome.READY
-    ended = replace(last, outcome=outcome, reason=why, ended_at=absence.at, ssh=None, port_map={})
-    return (*session.attempts[:-1], ended)
+    return (*session.attempts[:-1], _ended(last, outcome, why, absence))

@@ -57,6 +57,8 @@ def compare(
     orphans: list[Orphan] = []
     for label, machines in ours.items():
         session = sessions.get(label.session_id)
+        if _ended_meanwhile(session, label, listing):
+            continue
         cause = _orphan_cause(session, label)
         if cause is not None or session is None:
             why = cause or Cause.SESSION_UNKNOWN
@@ -103,6 +105,13 @@ def _orphan_cause(session: Session | None, label: Label) -> Cause | None:
     return None
 
 
+def _ended_meanwhile(session: Session | None, label: Label, listing: Listing) -> bool:
+    """True when the label's machine was proven gone after this listing was asked for."""
+    attempts = session.attempts if session else ()
+    ends = (one.ended_at for one in attempts if one.number == label.attempt)
+    return any(at is not None and at > listing.at for at in ends)
+
+
 def _keeper(session: Session, machines: list[Instance]) -> Instance | None:
     """Of the machines with one label the stored one stays; while none is stored, the lowest id."""
     stored = session.attempt.instance_id
@@ -118,6 +127,7 @@ def _missing(sessions: Iterable[Session], listing: Listing, provider: str) -> li
         session
         for session in sessions
         if session.state in (State.PROVISIONING, State.RUNNING)
+        and not session.is_tearing_down
         and session.attempt.provider == provider
         and session.attempt.instance_id is not None
         and session.attempt.instance_id not in ids

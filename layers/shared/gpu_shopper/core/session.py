@@ -22,6 +22,14 @@ class Outcome(StrEnum):
     LOST = "lost"
 
 
+class RetryScope(StrEnum):
+    """Which other offers a further attempt may rent."""
+
+    SAME_GPU = "same_gpu"
+    SAME_VRAM = "same_vram"
+    ANY = "any"
+
+
 class LaunchState(StrEnum):
     """What is known of an attempt's one launch call."""
 
@@ -49,7 +57,11 @@ class Verification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try at one offer: the machine it may have rented, and what became of it."""
+    """One try at one offer: the machine it may have rented, and what became of it.
+
+    `accepted_microusd_per_hour` is the offer's price, with the session's disk, when it was chosen;
+    None in items that an earlier version wrote. `price_microusd_per_hour` is what counts now.
+    """
 
     number: int
     label: str
@@ -63,6 +75,7 @@ class Attempt:
     price_microusd_per_hour: int
     started_at: datetime
     machine_id: str | None = None
+    accepted_microusd_per_hour: int | None = None
     price_source: str = "offer"
     launch: LaunchState = LaunchState.PLANNED
     launch_tries: int = 0
@@ -77,6 +90,8 @@ class Attempt:
     ended_at: datetime | None = None
     outcome: Outcome = Outcome.ACTIVE
     reason: EndReason | None = None
+    error: str | None = None
+    failed_at: datetime | None = None
     ssh: SshAddress | None = None
     port_map: Mapping[int, HostPort] = field(default_factory=dict)
     host_key: str | None = None
@@ -90,6 +105,16 @@ class Attempt:
         """True when a launch was sent and its refusal is not certain."""
         return self.launch in (LaunchState.CALLED, LaunchState.ACCEPTED)
 
+    @property
+    def has_failed(self) -> bool:
+        """True once it can only end: its machine, if there is one, is being torn down."""
+        return self.outcome is Outcome.FAILED
+
+    @property
+    def accepted_price(self) -> int:
+        """Micro-dollars per hour that were agreed to when the offer was chosen."""
+        return self.accepted_microusd_per_hour or self.price_microusd_per_hour
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
@@ -102,6 +127,9 @@ class Wish:
     ssh_public_key: str
     ssh_key_source: str
     max_price_microusd_per_hour: int | None = None
+    auto_retry: bool = False
+    max_retries: int = 0
+    retry_scope: RetryScope = RetryScope.SAME_GPU
     docker_image: str | None = None
     on_start_cmd: str | None = field(default=None, repr=False)
     model_id: str | None = None
@@ -159,3 +187,12 @@ class Session:
     def is_live(self) -> bool:
         """True until the end is proven."""
         return self.state not in TERMINAL
+
+    @property
+    def is_tearing_down(self) -> bool:
+        """True while the current attempt's machine is being ended.
+
+        In `provisioning` that is the machine of a failed attempt: another attempt may follow.
+        """
+        failed = self.state is State.PROVISIONING and self.attempt.has_failed
+        return failed or self.state is State.STOPPING

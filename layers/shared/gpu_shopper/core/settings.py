@@ -66,6 +66,16 @@ class Settings:
     listings_apart_s: int = 30  # two listings count as two only when so far apart
     launch_unknown_deadline_s: int = 300  # how long an attempt may be without an instance id
     instance_failed_polls: int = 2  # polls in a row that must call a loading machine failed
+    price_mismatch_percent: int = 5  # a machine dearer than accepted by more than this is given up
+
+    # Automatic retry.
+    retry_default: int = 3  # further attempts when the caller wants some and names no number
+    retry_max: int = 5  # most further attempts of a session
+    retry_min_left_s: int = 600  # no attempt starts with less time left before the expiry
+    retry_candidates: int = 5  # comparable offers that are tried to be had for the next attempt
+    retry_same_gpu_price_percent: int = 120  # dearest offer of the same GPU, of the first's price
+    retry_same_vram_price_percent: int = 150  # dearest with as much memory at the same provider
+    retry_any_price_percent: int = 200  # dearest with as much memory at any provider
 
     # SSH verification.
     ssh_deadline_default_min: int = 10  # from launch to the first login, unless the caller says

@@ -25,6 +25,7 @@ class Event(StrEnum):
 
     LAUNCH = "launch"
     BECOME_READY = "become_ready"
+    RETRY_LAUNCH = "retry_launch"
     REFUSE_LAUNCH = "refuse_launch"
     FAIL_PROVISIONING = "fail_provisioning"
     REQUEST_STOP = "request_stop"
@@ -58,6 +59,7 @@ class EndReason(StrEnum):
     STALE_INVENTORY = "stale_inventory"
     LAUNCH_REJECTED = "launch_rejected"
     PRICE_ABOVE_MAX = "price_above_max"
+    PRICE_MISMATCH = "price_mismatch"
     PROVIDER_AUTH = "provider_auth"
     PROVIDER_UNAVAILABLE = "provider_unavailable"
     PROVISION_TIMEOUT = "provision_timeout"
@@ -96,6 +98,7 @@ _S, _E, _A, _R = State, Event, Actor, EndReason
 ROWS: tuple[Row, ...] = (
     _row(_E.LAUNCH, {_S.PENDING}, {_S.PROVISIONING}, {_A.LIFECYCLE}),
     _row(_E.BECOME_READY, {_S.PROVISIONING}, {_S.RUNNING}, {_A.LIFECYCLE, _A.RECONCILER}),
+    _row(_E.RETRY_LAUNCH, {_S.PROVISIONING}, {_S.PENDING}, {_A.LIFECYCLE}),
     _row(
         _E.REFUSE_LAUNCH,
         {_S.PENDING, _S.PROVISIONING},
@@ -105,6 +108,7 @@ ROWS: tuple[Row, ...] = (
             _R.STALE_INVENTORY,
             _R.NO_CAPACITY,
             _R.PRICE_ABOVE_MAX,
+            _R.PRICE_MISMATCH,
             _R.PROVIDER_AUTH,
             _R.PROVIDER_UNAVAILABLE,
             _R.LAUNCH_REJECTED,
@@ -121,6 +125,7 @@ ROWS: tuple[Row, ...] = (
             _R.INSTANCE_STOPPED,
             _R.AUTH_FAILED,
             _R.HOST_KEY_CHANGED,
+            _R.PRICE_MISMATCH,
             _R.PROVISION_TIMEOUT,
         },
     ),

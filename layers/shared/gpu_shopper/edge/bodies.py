@@ -174,6 +174,9 @@ class CreateSessionBody(RequestBody):
     reservation_hours: Annotated[int, Field(ge=1, le=12)]
     ssh_public_key: Annotated[str, AfterValidator(_public_key)] | None = None
     max_price: PriceUsd | None = None
+    auto_retry: bool = False
+    max_retries: Annotated[int, Field(ge=0)] | None = None
+    retry_scope: Literal["same_gpu", "same_vram", "any"] = "same_gpu"
     disk_gb: Annotated[int, Field(ge=1, le=MAX_DISK_GB)] | None = None
     ssh_timeout_minutes: Annotated[int, Field(ge=1, le=30)] | None = None
     docker_image: (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from gpu_shopper.core.api_keys import Caller, Role
-from gpu_shopper.core.session import Session
+from gpu_shopper.core.session import RetryScope, Session
 from gpu_shopper.core.states import State
 from gpu_shopper.edge import cursors
 from gpu_shopper.edge.answers.sessions import SessionBody, SessionsBody
@@ -42,6 +42,9 @@ def new_session_of(body: CreateSessionBody, caller: Caller, enabled: tuple[str, 
         reservation_hours=body.reservation_hours,
         ssh_public_key=body.ssh_public_key,
         max_price_microusd_per_hour=None if body.max_price is None else microusd(body.max_price),
+        auto_retry=body.auto_retry,
+        max_retries=body.max_retries,
+        retry_scope=RetryScope(body.retry_scope),
         disk_gb=body.disk_gb,
         ssh_timeout_min=body.ssh_timeout_minutes,
         docker_image=body.docker_image,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.conditions import Key
+from boto3.dynamodb.conditions import Attr, Key
 
 from gpu_shopper.core.failures import Failure, Memory, Suppression
 from gpu_shopper.store.codec import from_item, to_item
@@ -35,11 +35,18 @@ def memory_of(rows: Mapping[str, Mapping[str, Any]]) -> Memory:
     )
 
 
-def remember(table: Table, failure: Failure, session_id: str, attempt: int, keep_s: int) -> Memory:
-    """Write one attempt's failure, once, and give what is remembered with it."""
+def remember(
+    table: Table, failure: Failure, session_id: str, attempt: int, keep_s: int
+) -> Memory | None:
+    """Write one attempt's failure and give what is remembered with it; None when it was known."""
     ttl = int(failure.at.timestamp()) + keep_s
     key = _key(failure.provider, f"{_FAILURE}{session_id}#{attempt}")
-    table.put_item(Item=key | to_item(failure) | {"ttl": ttl})
+    try:
+        table.put_item(
+            Item=key | to_item(failure) | {"ttl": ttl}, ConditionExpression=Attr("pk").not_exists()
+        )
+    except table.meta.client.exceptions.ConditionalCheckFailedException:
+        return None
     return _memory(table, failure.provider)
 
 

@@ -31,6 +31,7 @@ BATCH = 100
 
 _HOLDING = frozenset({State.PENDING, State.PROVISIONING, State.RUNNING})
 _ABSENT = Attr("pk").not_exists()
+_MOVED_GUARD = 1
 
 
 def _session_key(session_id: str) -> Item:
@@ -42,7 +43,11 @@ def _guard_key(consumer_id: str, offer_id: str) -> Item:
 
 
 def _guard_of(session: Session) -> Item:
-    return _guard_key(session.consumer_id, session.wish.offer_id)
+    return _guard_key(session.consumer_id, session.attempt.offer_id)
+
+
+def _held_guard(session: Session) -> Item:
+    return _guard_of(session) | {"session_id": session.id}
 
 
 def _list_rows(session: Session) -> list[Item]:
@@ -69,16 +74,15 @@ def create(table: Table, session: Session, due_at: datetime) -> None:
 
     Raises: DuplicateSession naming the live one; Conflict when it ended in between.
     """
-    guard = _guard_of(session) | {"session_id": session.id}
     actions: list[Put | Delete] = [
         Put(_to_item(session, due_at), _ABSENT),
-        Put(guard, _ABSENT),
+        Put(_held_guard(session), _ABSENT),
         *(Put(row) for row in _list_rows(session)),
     ]
     try:
         write_all(table, actions)
     except Cancelled as exc:
-        taken = holder(table, session.consumer_id, session.wish.offer_id)
+        taken = holder(table, session.consumer_id, session.attempt.offer_id)
         raise taken or Conflict("lost a concurrent write", retry_suggested=True) from exc
 
 
@@ -89,28 +93,46 @@ def holder(table: Table, consumer_id: str, offer_id: str) -> DuplicateSession | 
     session = _maybe(table, str(guard["session_id"])) if guard else None
     if session is None:
         return None
+    return _duplicate(
+        consumer_id, offer_id, session_id=session.id, session_status=session.state.value
+    )
+
+
+def _duplicate(consumer_id: str, offer_id: str, **more: str) -> DuplicateSession:
     return DuplicateSession(
         f"consumer {consumer_id} already has a session on this offer",
         consumer_id=consumer_id,
         offer_id=offer_id,
-        session_id=session.id,
-        session_status=session.state.value,
+        **more,
     )
 
 
 def save(table: Table, before: Session, after: Session, due_at: datetime | None) -> None:
-    """Write `after` over `before`, and over no other version; frees the guard with the state.
+    """Write `after` over `before`, and over no other version; the guard goes with it.
 
-    Raises: Conflict when somebody else wrote first.
+    Leaving the guarded states frees the guard, and another attempt moves it to its offer.
+    Raises: Conflict when somebody else wrote first; DuplicateSession when the consumer already
+    holds the other offer.
     """
     unchanged = Attr("version").eq(before.version)
-    actions: list[Put | Delete] = [Put(_to_item(after, due_at), unchanged)]
-    if before.state in _HOLDING and after.state not in _HOLDING:
-        actions.append(Delete(_guard_of(after)))
+    actions = [Put(_to_item(after, due_at), unchanged), *_guard_moves(before, after)]
     try:
         write_all(table, actions)
     except Cancelled as exc:
+        if exc.failed == {_MOVED_GUARD}:
+            raise _duplicate(after.consumer_id, after.attempt.offer_id) from exc
         raise Conflict(f"session {after.id} changed meanwhile", retry_suggested=True) from exc
+
+
+def _guard_moves(before: Session, after: Session) -> list[Put | Delete]:
+    """What becomes of the guard; a new one comes first, at `_MOVED_GUARD` of the transaction."""
+    if before.state not in _HOLDING:
+        return []
+    if after.state not in _HOLDING:
+        return [Delete(_guard_of(before))]
+    if _guard_of(before) == _guard_of(after):
+        return []
+    return [Put(_held_guard(after), _ABSENT), Delete(_guard_of(before))]
 
 
 def get(table: Table, session_id: str) -> Session:

@@ -10,10 +10,11 @@ from gpu_shopper.usecases.deps import Deps
 from gpu_shopper.usecases.facts import about
 
 
-def blame(deps: Deps, session: Session, reason: EndReason) -> None:
+def blame(deps: Deps, session: Session, reason: EndReason, error: str | None) -> None:
     """Record one failure of the session's current attempt, and hide the offer when it is due.
 
-    Only attempts that a provider judged count; faults of provider, caller or ours do not.
+    Only attempts that a provider judged count; faults of provider, caller or ours do not. An
+    attempt counts once, whoever says again that it failed.
     """
     attempt, failure_type = session.attempt, BLAMED.get(reason)
     if failure_type is None or attempt.called_at is None:
@@ -25,11 +26,13 @@ def blame(deps: Deps, session: Session, reason: EndReason) -> None:
         type=failure_type,
         at=deps.now(),
         machine_id=attempt.machine_id,
-        reason=session.error,
+        reason=error,
     )
     table, settings = deps.inventory.table, deps.settings
     keep_s = settings.failure_type_window_s
     memory = store.remember(table, failure, session.id, attempt.number, keep_s)
+    if memory is None:
+        return
     words = {"GpuType": attempt.gpu_type, "FailureType": failure_type.value}
     deps.note(about(session, "offer_failed", metrics={"OfferFailures": 1}, dimensions=words))
     suppression = suppression_of(memory, failure, settings)

@@ -9,16 +9,18 @@ from gpu_shopper.core.deadlines import Due, End, NoteDelay, Restart, due_action
 from gpu_shopper.core.evidence import never_called
 from gpu_shopper.core.life import apply, conclude, evolve
 from gpu_shopper.core.session import Notice, Session
-from gpu_shopper.core.states import Actor, Event, State
+from gpu_shopper.core.states import Actor, Event
 from gpu_shopper.errors import SessionNotFound
 from gpu_shopper.store import operations
 from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.attempts import failing
 from gpu_shopper.usecases.blaming import blame
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.facts import about, began_to_end, ended
 from gpu_shopper.usecases.writing import save
 
 SWEEP = "lifecycle"
+NOT_READY = "not ready in time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,7 @@ def _handle(deps: Deps, session_id: str) -> bool:
 
 
 def _machine(session: Session) -> Machine:
-    stopping = session.state is State.STOPPING
-    return Machine.TEARDOWN if stopping else Machine.PROVISION
+    return Machine.TEARDOWN if session.is_tearing_down else Machine.PROVISION
 
 
 def _act(deps: Deps, session: Session, action: Due) -> Session:
@@ -81,11 +82,13 @@ def _end(deps: Deps, session: Session, end: End) -> Session:
         after = conclude(session, end.event, actor, now, proof, reason=end.reason, error=error)
         save(deps, session, after, ended(session, after, end.event, actor))
         return after
-    error_text = None if session.state is State.RUNNING else "not ready in time"
-    after = apply(session, end.event, actor, now, reason=end.reason, error=error_text)
+    if end.event is Event.FAIL_PROVISIONING and end.reason is not None:
+        after, facts = failing(deps, session, end.reason, NOT_READY)
+        save(deps, session, after, facts)
+        blame(deps, after, end.reason, NOT_READY)
+        return after
+    after = apply(session, end.event, actor, now, reason=end.reason)
     save(deps, session, after, [began_to_end(session, after, end.event, actor)])
-    if end.reason is not None:
-        blame(deps, after, end.reason)
     return after
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from gpu_shopper.core.session import Session
+from gpu_shopper.core.session import Outcome, Session
 from gpu_shopper.core.states import Actor, EndReason, Event, State
 from gpu_shopper.usecases.deps import Fact
 
@@ -39,14 +40,17 @@ def transition(
         key_id=key_id,
         reason=after.end_reason.value if after.end_reason else None,
         metrics=metrics or {},
-        details={
-            "from": before.state.value,
-            "to": after.state.value,
-            "event": event.value,
-            "version": after.version,
-            **details,
-        },
+        details=_step(before, after, event) | details,
     )
+
+
+def _step(before: Session, after: Session, event: Event) -> dict[str, Any]:
+    return {
+        "from": before.state.value,
+        "to": after.state.value,
+        "event": event.value,
+        "version": after.version,
+    }
 
 
 def about(session: Session, operation: str, **more: Any) -> Fact:
@@ -92,3 +96,51 @@ def ended(before: Session, after: Session, event: Event, actor: Actor) -> list[F
         gone = about(after, "instance_destroyed", metrics={"InstancesDestroyed": 1})
         return [gone, over]
     return [over]
+
+
+def retried(before: Session, after: Session, actor: Actor) -> list[Fact]:
+    """The attempt is over, proven, and the next one begins; `attempt_failed` is its transition."""
+    closed = after.attempts[-2]
+    failed = about(
+        before,
+        "attempt_failed",
+        actor=actor.value,
+        reason=closed.reason.value if closed.reason else None,
+        details=_step(before, after, Event.RETRY_LAUNCH) | {"next_offer": after.attempt.offer_id},
+    )
+    if closed.outcome is not Outcome.FAILED or closed.instance_id is None:
+        return [failed]
+    gone = about(before, "instance_destroyed", metrics={"InstancesDestroyed": 1})
+    return [gone, failed]
+
+
+def began_again(before: Session, after: Session, event: Event, actor: Actor) -> Fact:
+    """An attempt goes to its provider; one after the first is counted, with what went before."""
+    started = transition(before, after, event, actor, "attempt_started")
+    if after.attempt.number == 1:
+        return started
+    cause = after.attempts[-2].reason
+    words = retry_words(after) | {"Reason": cause.value if cause else ""}
+    return replace(started, metrics={"RetryAttempts": 1}, dimensions=words)
+
+
+def gave_up(session: Session, why_not: str | None) -> list[Fact]:
+    """The caller wanted another attempt and there is none; nothing when none was wanted."""
+    if why_not is None:
+        return []
+    counted = {"RetriesExhausted": 1}
+    words = retry_words(session)
+    return [about(session, "retry_exhausted", reason=why_not, metrics=counted, dimensions=words)]
+
+
+def retry_succeeded(session: Session) -> list[Fact]:
+    """A session became ready with an attempt after its first; nothing for a first attempt."""
+    if session.attempt.number == 1:
+        return []
+    words = retry_words(session)
+    return [about(session, "retry_succeeded", metrics={"RetrySuccesses": 1}, dimensions=words)]
+
+
+def retry_words(session: Session) -> dict[str, str]:
+    """The dimensions of what is counted about retries, besides the provider."""
+    return {"Scope": session.wish.retry_scope.value}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +18,8 @@ from gpu_shopper.core.inventory import (
     ordered,
     shown,
 )
+from gpu_shopper.core.provider_facts import FACTS
+from gpu_shopper.core.session import Attempt
 from gpu_shopper.errors import (
     OfferNotFound,
     OfferSuppressed,
@@ -92,6 +95,25 @@ def rentable_offer(deps: Deps, provider: str, offer_id: str) -> Shown:
 def memories(deps: Deps, providers: tuple[str, ...]) -> dict[str, Memory]:
     """What is remembered of each provider's failures."""
     return {provider: store.memory(deps.inventory, provider) for provider in providers}
+
+
+def withdraw(deps: Deps, attempt: Attempt) -> None:
+    """Hide the attempt's offer at once, until a later fetch shows it again."""
+    table, keep_s = deps.inventory.table, deps.settings.offer_memory_s
+    store.withdraw(table, attempt.provider, attempt.offer_id, deps.now(), keep_s)
+
+
+def hide_if_single(deps: Deps, attempt: Attempt) -> None:
+    """What we may have rented is hidden where an offer is one machine; elsewhere there are more."""
+    if FACTS[attempt.provider].rented_once:
+        withdraw(deps, attempt)
+
+
+def rentable_everywhere(deps: Deps) -> Iterator[Shown]:
+    """Every offer of every provider that may be rented now."""
+    now = deps.now()
+    for provider in deps.enabled_providers:
+        yield from shown(_view(deps, provider), now, deps.settings)
 
 
 def _check_suppression(view: ProviderView, offer_id: str, now: datetime) -> None:

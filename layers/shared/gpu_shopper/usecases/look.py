@@ -12,8 +12,9 @@ from gpu_shopper.core.instances import Health, Instance, Launched
 from gpu_shopper.core.life import evolve, evolve_attempt
 from gpu_shopper.core.polling import SshResult, lookup_wait_s, poll_wait_s, ssh_hold_s
 from gpu_shopper.core.provider_facts import FACTS
+from gpu_shopper.core.retrying import is_dearer_than_accepted
 from gpu_shopper.core.session import Attempt, LaunchState, Notice, Session, Verification
-from gpu_shopper.core.states import EndReason, State
+from gpu_shopper.core.states import EndReason
 from gpu_shopper.errors import ProviderError, SessionNotFound
 from gpu_shopper.providers.port import AttachesKeys
 from gpu_shopper.store import sessions as store
@@ -30,6 +31,7 @@ from gpu_shopper.usecases.provision import (
 from gpu_shopper.usecases.writing import Decision, change
 
 PRICE_TOLERANCE_PERCENT = 1
+DEARER_INSTANCE = "the provider charges more for the instance than was accepted"
 
 
 def look(deps: Deps, session_id: str, attempt: int) -> StepResult:
@@ -70,7 +72,7 @@ def _look_up_label(deps: Deps, session: Session) -> StepResult:
         return refuse(deps, session, reason, "the launch rented nothing", absence)
     if overdue:
         error = "the provider never told what became of the launch"
-        return fail_attempt(deps, session.id, EndReason.PROVISION_TIMEOUT, error)
+        return fail_attempt(deps, session, EndReason.PROVISION_TIMEOUT, error)
     return _look_again(deps, session, listing)
 
 
@@ -113,7 +115,7 @@ def _look_again(deps: Deps, session: Session, listing: Listing | None) -> StepRe
 
     def decide(current: Session) -> Decision:
         attempt = current.attempt
-        if attempt.instance_id is not None or current.state is not State.PROVISIONING:
+        if attempt.instance_id is not None or not is_current(current, session.attempt.number):
             return None
         unlisted_at = first_absence(deps, attempt, listing)
         looked = replace(attempt, lookups=attempt.lookups + 1, unlisted_at=unlisted_at)
@@ -146,10 +148,11 @@ def _attach_missing_keys(deps: Deps, session: Session, instance_id: str) -> None
     provider = deps.provider(session.attempt.provider)
     if session.attempt.keys_attached or not isinstance(provider, AttachesKeys):
         return
+    number = session.attempt.number
     error = provider.attach_ssh_keys(instance_id, session_keys(session))
 
     def decide(current: Session) -> Decision:
-        if current.attempt.instance_id != instance_id or current.state is not State.PROVISIONING:
+        if current.attempt.instance_id != instance_id or not is_current(current, number):
             return None
         now = deps.now()
         after = evolve_attempt(current, now, keys_attached=error is None)
@@ -165,7 +168,7 @@ def end_at_deadline(deps: Deps, session: Session) -> StepResult:
     reason = EndReason.HOST_KEY_CHANGED if changed else EndReason.SSH_TIMEOUT
     minutes = session.wish.ssh_timeout_min
     error = f"not reachable over SSH within {minutes} minutes (last result: {last or 'no address'})"
-    return fail_attempt(deps, session.id, reason, error)
+    return fail_attempt(deps, session, reason, error)
 
 
 def _saw(deps: Deps, session: Session, instance: Instance | None) -> StepResult:
@@ -175,7 +178,7 @@ def _saw(deps: Deps, session: Session, instance: Instance | None) -> StepResult:
 
     def decide(current: Session) -> Decision:
         nonlocal result
-        if current.state is not State.PROVISIONING or current.attempt.number != number:
+        if not is_current(current, number):
             result = DONE
             return None
         attempt = _seen(current.attempt, instance)
@@ -188,8 +191,13 @@ def _saw(deps: Deps, session: Session, instance: Instance | None) -> StepResult:
         return _with_price_warning(deps, current, attempt, decision)
 
     saved, _ = change(deps, lambda: store.get(deps.sessions, session.id), decide)
+    if result == DONE:
+        return DONE
     if saved.attempt.verification.failed_polls >= deps.settings.instance_failed_polls:
-        return fail_attempt(deps, saved.id, EndReason.INSTANCE_STOPPED, _why(instance))
+        return fail_attempt(deps, saved, EndReason.INSTANCE_STOPPED, _why(instance))
+    price = saved.attempt.price_microusd_per_hour
+    if is_dearer_than_accepted(price, saved.attempt, deps.settings):
+        return fail_attempt(deps, saved, EndReason.PRICE_MISMATCH, DEARER_INSTANCE)
     return result
 
 

@@ -14,7 +14,7 @@ from gpu_shopper.core.instances import Launched, LaunchRequest
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.life import apply, evolve_attempt
 from gpu_shopper.core.polling import throttled_wait_s
-from gpu_shopper.core.provider_facts import FACTS
+from gpu_shopper.core.retrying import disk_gb_at, is_dearer_than_accepted, price_cap
 from gpu_shopper.core.session import LaunchState, Notice, Session
 from gpu_shopper.core.states import Actor, EndReason, Event, State
 from gpu_shopper.errors import (
@@ -34,12 +34,11 @@ from gpu_shopper.errors import (
     ShopperError,
     StaleInventory,
 )
-from gpu_shopper.store import inventory as inventory_store
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.attempts import fail_attempt, is_current, refuse, same_call
 from gpu_shopper.usecases.deps import Deps, StepResult
-from gpu_shopper.usecases.facts import about, transition
-from gpu_shopper.usecases.inventory import rentable_offer
+from gpu_shopper.usecases.facts import about, began_again
+from gpu_shopper.usecases.inventory import hide_if_single, rentable_offer, withdraw
 from gpu_shopper.usecases.judging import count_judged
 from gpu_shopper.usecases.sessions import check_price
 from gpu_shopper.usecases.writing import Decision, change
@@ -47,6 +46,7 @@ from gpu_shopper.usecases.writing import Decision, change
 DONE = StepResult("done")
 LOOK_NOW = StepResult("look")
 LAUNCH_NOW = StepResult("launch")
+DEARER_OFFER = "the offer costs more than when it was accepted"
 
 _UNWANTED = (OfferNotFound, OfferSuppressed, StaleInventory, ProviderNotUsable, PriceAboveMax)
 _REASONS: dict[type[ShopperError], EndReason] = {
@@ -76,7 +76,10 @@ def launch(deps: Deps, session_id: str, attempt: int) -> StepResult:
     try:
         shown = _still_wanted(deps, session)
     except _UNWANTED as exc:
-        return refuse(deps, session, _REASONS[type(exc)], exc.message)
+        return _not_wanted(deps, session, _REASONS[type(exc)], exc.message)
+    price = shown.offer.price_with_disk(_disk_gb(session))
+    if is_dearer_than_accepted(price, session.attempt, deps.settings):
+        return _not_wanted(deps, session, EndReason.PRICE_MISMATCH, DEARER_OFFER)
     session, written = change(
         deps, lambda: store.get(deps.sessions, session_id), lambda s: _intention(deps, s, attempt)
     )
@@ -91,12 +94,35 @@ def _loaded(deps: Deps, session_id: str) -> Session | None:
 
 
 def _still_wanted(deps: Deps, session: Session) -> Shown:
-    """The offer as the newest snapshot has it, at a price the caller accepts."""
-    wish = session.wish
+    """The offer as the newest snapshot has it, at a price within the session's cap."""
     shown = rentable_offer(deps, session.attempt.provider, session.attempt.offer_id)
-    price = shown.offer.price_with_disk(wish.disk_gb)
-    check_price(shown.offer, price, wish.max_price_microusd_per_hour)
+    price = shown.offer.price_with_disk(_disk_gb(session))
+    check_price(shown.offer, price, price_cap(session, deps.settings))
     return shown
+
+
+def _disk_gb(session: Session) -> int:
+    return disk_gb_at(session.attempt.provider, session.wish)
+
+
+def _not_wanted(deps: Deps, session: Session, reason: EndReason, error: str) -> StepResult:
+    """The attempt ends before its provider hears of it.
+
+    One that others may follow has begun all the same: only from `provisioning` does the table
+    lead to the next.
+    """
+    number = session.attempt.number
+
+    def decide(current: Session) -> Decision:
+        if not is_current(current, number) or current.state is not State.PENDING:
+            return None
+        event, actor = Event.LAUNCH, Actor.LIFECYCLE
+        after = apply(current, event, actor, deps.now())
+        return after, [began_again(current, after, event, actor)]
+
+    if session.wish.auto_retry:
+        session = change(deps, lambda: store.get(deps.sessions, session.id), decide)[0]
+    return refuse(deps, session, reason, error)
 
 
 def _intention(deps: Deps, session: Session, attempt: int) -> Decision:
@@ -130,8 +156,7 @@ def _intention(deps: Deps, session: Session, attempt: int) -> Decision:
         after = replace(after, probe_public_key=pair.public_line, probe_key_sealed=sealed)
     if not first:
         return after, []
-    operation = "attempt_started"
-    return after, [transition(session, after, Event.LAUNCH, Actor.LIFECYCLE, operation)]
+    return after, [began_again(session, after, Event.LAUNCH, Actor.LIFECYCLE)]
 
 
 def _call(deps: Deps, session: Session, shown: Shown) -> StepResult:
@@ -141,7 +166,7 @@ def _call(deps: Deps, session: Session, shown: Shown) -> StepResult:
         launched = deps.provider(attempt.provider).launch(_request(session, shown))
     except RentedDespiteError as exc:
         _rented(deps, session, Launched(instance_id=exc.instance_id))
-        return fail_attempt(deps, session.id, EndReason.INSTANCE_STOPPED, exc.message)
+        return fail_attempt(deps, session, EndReason.INSTANCE_STOPPED, exc.message)
     except RateLimited as exc:
         return _throttled(deps, session, exc)
     except ProviderError as exc:
@@ -149,17 +174,16 @@ def _call(deps: Deps, session: Session, shown: Shown) -> StepResult:
         if absence is None:
             return _unclear(deps, session)
         _blame(deps, session, exc)
-        result = refuse(deps, session, _REASONS[type(exc)], exc.message, absence)
         if isinstance(exc, OfferGone | NoCapacity):
             count_judged(deps, session.attempt, accepted=False)
-        return result
+        return refuse(deps, session, _REASONS[type(exc)], exc.message, absence)
     _rented(deps, session, launched)
     return StepResult("look", deps.settings.first_look_s)
 
 
 def _rented(deps: Deps, session: Session, launched: Launched) -> None:
     accepted(deps, session, launched, "instance_launched")
-    _hide_if_single(deps, session)
+    hide_if_single(deps, session.attempt)
 
 
 def _request(session: Session, shown: Shown) -> LaunchRequest:
@@ -167,7 +191,7 @@ def _request(session: Session, shown: Shown) -> LaunchRequest:
     return LaunchRequest(
         offer=shown.offer,
         label=session.attempt.label,
-        disk_gb=wish.disk_gb,
+        disk_gb=_disk_gb(session),
         ssh_public_keys=session_keys(session),
         image=wish.docker_image,
         on_start_cmd=wish.on_start_cmd,
@@ -228,26 +252,10 @@ def warned(session: Session, key_error: str, now: datetime) -> tuple[Notice, ...
     return (*session.warnings, Notice(code=code, message=message, at=now))[-20:]
 
 
-def _hide_if_single(deps: Deps, session: Session) -> None:
-    """What we may have rented is hidden where an offer is one machine; elsewhere there are more."""
-    if FACTS[session.attempt.provider].rented_once:
-        _withdraw(deps, session)
-
-
-def _withdraw(deps: Deps, session: Session) -> None:
-    inventory_store.withdraw(
-        deps.inventory.table,
-        session.attempt.provider,
-        session.attempt.offer_id,
-        deps.now(),
-        deps.settings.offer_memory_s,
-    )
-
-
 def _blame(deps: Deps, session: Session, error: ProviderError) -> None:
     """An offer that is gone is hidden at once; bad credentials are nobody's offer's fault."""
     if isinstance(error, OfferGone):
-        _withdraw(deps, session)
+        withdraw(deps, session.attempt)
     if isinstance(error, ProviderAuth):
         deps.note(about(session, "provider_auth_failed"))
 
@@ -265,7 +273,7 @@ def _unclear(deps: Deps, session: Session) -> StepResult:
         return evolve_attempt(now_session, now, call_ended_at=now), []
 
     change(deps, lambda: store.get(deps.sessions, session.id), decide)
-    _hide_if_single(deps, session)
+    hide_if_single(deps, session.attempt)
     return LOOK_NOW
 
 

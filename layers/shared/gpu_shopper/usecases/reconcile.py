@@ -21,12 +21,14 @@ from gpu_shopper.core.states import Actor, EndReason, Event, State
 from gpu_shopper.errors import Conflict, ProviderAuth, ProviderError
 from gpu_shopper.store import operations
 from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.attempts import told
 from gpu_shopper.usecases.balances import watch_balance
 from gpu_shopper.usecases.blaming import blame
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
-from gpu_shopper.usecases.facts import about, began_to_end, ended
+from gpu_shopper.usecases.facts import about, began_to_end, ended, gave_up
 from gpu_shopper.usecases.orphans import cure_orphans
 from gpu_shopper.usecases.provision import accepted
+from gpu_shopper.usecases.retrying import try_again
 from gpu_shopper.usecases.writing import save
 
 SWEEP = "reconcile"
@@ -155,7 +157,7 @@ def _instance_died(deps: Deps, session: Session) -> None:
     after = apply(session, event, actor, deps.now(), error=error)
     save(deps, session, after, [began_to_end(session, after, event, actor)])
     deps.machines.start(Machine.TEARDOWN, after.id, after.attempt.number, 0)
-    blame(deps, after, EndReason.INSTANCE_STOPPED)
+    blame(deps, after, EndReason.INSTANCE_STOPPED, error)
 
 
 def _check_missing(deps: Deps, session: Session, listing: Listing) -> bool:
@@ -194,16 +196,29 @@ def _missing(deps: Deps, session: Session, listing: Listing) -> bool:
 
 
 def _lose(deps: Deps, session: Session, absence: evidence.Absence) -> None:
-    event, actor = Event.LOSE_INSTANCE, Actor.RECONCILER
-    error = "the instance vanished at the provider"
-    after = conclude(
-        session, event, actor, deps.now(), absence, reason=EndReason.GHOST, error=error
+    """The machine is gone without our asking: the session goes on with another, or ends."""
+    actor, reason, error = (
+        Actor.RECONCILER,
+        EndReason.GHOST,
+        "the instance vanished at the provider",
     )
     counts = {"GhostsDetected": 1.0, "ReconciliationMismatches": 1.0}
     found = about(session, "ghost_detected", actor=actor.value, metrics=counts)
-    fixed = about(after, "ghost_fixed", actor=actor.value)
-    save(deps, session, after, [found, fixed, *ended(session, after, event, actor)])
-    blame(deps, after, EndReason.GHOST)
+    fixed = about(session, "ghost_fixed", actor=actor.value)
+    blame(deps, session, reason, error)
+
+    def proof_of(current: Session) -> evidence.Absence | None:
+        return absence if current.version == session.version else None
+
+    tried = try_again(deps, session, reason, proof_of, rented=True)
+    if tried.started:
+        deps.note(found)
+        deps.note(fixed)
+        return
+    event, text = Event.LOSE_INSTANCE, told(error, tried.why_not)
+    after = conclude(session, event, actor, deps.now(), absence, reason=reason, error=text)
+    facts = [found, fixed, *gave_up(after, tried.why_not), *ended(session, after, event, actor)]
+    save(deps, session, after, facts)
 
 
 def _completed(

@@ -11,10 +11,11 @@ from gpu_shopper.core.api_keys import Caller
 from gpu_shopper.core.deadlines import due_at, ready_within_min
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.labels import Label
-from gpu_shopper.core.life import apply, extended
+from gpu_shopper.core.life import apply, extended, planned_attempt
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.provider_facts import FACTS
-from gpu_shopper.core.session import Attempt, Notice, Session, Wish
+from gpu_shopper.core.session import Notice, RetryScope, Session, Wish
+from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.states import TERMINAL, Actor, EndReason, Event, State
 from gpu_shopper.errors import (
     HardMaxExceeded,
@@ -45,6 +46,9 @@ class NewSession:
     max_price_microusd_per_hour: int | None = None
     disk_gb: int | None = None
     ssh_timeout_min: int | None = None
+    auto_retry: bool = False
+    max_retries: int | None = None
+    retry_scope: RetryScope = RetryScope.SAME_GPU
     docker_image: str | None = None
     on_start_cmd: str | None = field(default=None, repr=False)
     model_id: str | None = None
@@ -73,7 +77,7 @@ def create(deps: Deps, caller: Caller, wanted: NewSession) -> Created:
     price = shown.offer.price_with_disk(disk_gb)
     check_price(shown.offer, price, wanted.max_price_microusd_per_hour)
     check_disk(wanted.disk_gb, estimate)
-    notices = disk_notices(wanted.disk_gb, disk_gb, now)
+    notices = (*disk_notices(wanted.disk_gb, disk_gb, now), *_capped(deps, wanted, now))
     session_id = deps.new_id()
     public_line, private_pem = _keys(deps, wanted, session_id)
     session = _new(deps, wanted, shown, session_id, public_line, disk_gb, price, now, notices)
@@ -203,6 +207,19 @@ def extend(deps: Deps, caller: Caller, session_id: str, hours: int) -> Session:
     return change(deps, lambda: get(deps, caller, session_id), decide)[0]
 
 
+def _max_retries(wanted: NewSession, settings: Settings) -> int:
+    asked = settings.retry_default if wanted.max_retries is None else wanted.max_retries
+    return min(asked, settings.retry_max)
+
+
+def _capped(deps: Deps, wanted: NewSession, now: datetime) -> tuple[Notice, ...]:
+    most = deps.settings.retry_max
+    if (wanted.max_retries or 0) <= most:
+        return ()
+    message = f"max_retries is taken as {most}, the most that a session may have"
+    return (Notice(code="max_retries_capped", message=message, at=now),)
+
+
 def _keys(deps: Deps, wanted: NewSession, session_id: str) -> tuple[str, str | None]:
     if wanted.ssh_public_key is not None:
         return wanted.ssh_public_key, None
@@ -230,12 +247,15 @@ def _new(
         ssh_public_key=public_line,
         ssh_key_source="client" if wanted.ssh_public_key else "generated",
         max_price_microusd_per_hour=wanted.max_price_microusd_per_hour,
+        auto_retry=wanted.auto_retry,
+        max_retries=_max_retries(wanted, settings),
+        retry_scope=wanted.retry_scope,
         docker_image=wanted.docker_image,
         on_start_cmd=wanted.on_start_cmd,
         model_id=wanted.model_id,
         quantization=wanted.quantization,
     )
-    label = str(Label(deps.deployment_id, session_id, 1))
+    label = Label(deps.deployment_id, session_id, 1)
     return Session(
         id=session_id,
         consumer_id=wanted.consumer_id,
@@ -250,26 +270,8 @@ def _new(
         reservation_hours=wanted.reservation_hours,
         hard_max_hours=settings.hard_max_hours,
         wish=wish,
-        attempts=(planned_attempt(shown.offer, 1, label, price, now),),
+        attempts=(planned_attempt(shown.offer, label, price, now),),
         warnings=notices,
-    )
-
-
-def planned_attempt(offer: Offer, number: int, label: str, price: int, now: datetime) -> Attempt:
-    """An attempt at `offer` that no provider has heard of yet."""
-    return Attempt(
-        number=number,
-        label=label,
-        offer_id=offer.id,
-        provider=offer.provider,
-        provider_offer_id=offer.provider_id,
-        gpu_type=offer.gpu_type,
-        gpu_count=offer.gpu_count,
-        vram_gb=offer.vram_gb,
-        location=offer.location,
-        machine_id=offer.machine_id,
-        price_microusd_per_hour=price,
-        started_at=now,
     )
 
 

@@ -1,6 +1,7 @@
 """Steps `ask` and `prove` of the teardown machine: terminate, wait, look for evidence, repeat.
 
-There is no giving up: a session leaves `stopping` only with proof that nothing of it costs money.
+There is no giving up: a session leaves `stopping`, and a failed attempt makes room for the next,
+only with proof that nothing of it costs money.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from gpu_shopper.core.session import LaunchState, Session
 from gpu_shopper.core.states import Actor, Event, State
 from gpu_shopper.errors import ProviderError, SessionNotFound
 from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.attempts import attempt_is_over
 from gpu_shopper.usecases.deps import Deps, StepResult
 from gpu_shopper.usecases.facts import about, ended
 from gpu_shopper.usecases.look import absent_label, first_absence, listed
@@ -33,7 +35,7 @@ def ask(deps: Deps, session_id: str, attempt: int) -> StepResult:
     Outcomes: `prove` (asked: wait, then prove), `ask` (look the label up again), `done`,
     `handover` (this execution has done its rounds; the sweep starts the next).
     """
-    session = _stopping(deps, session_id, attempt)
+    session = _tearing_down(deps, session_id, attempt)
     if session is None:
         return DONE
     if session.attempt.launch in (LaunchState.PLANNED, LaunchState.THROTTLED):
@@ -45,7 +47,7 @@ def ask(deps: Deps, session_id: str, attempt: int) -> StepResult:
 
 def prove(deps: Deps, session_id: str, attempt: int) -> StepResult:
     """Look for evidence of absence. Outcomes: `done`, or `ask` for the next round."""
-    session = _stopping(deps, session_id, attempt)
+    session = _tearing_down(deps, session_id, attempt)
     if session is None:
         return DONE
     instance_id, asked_at = session.attempt.instance_id, session.terminate_asked_at
@@ -55,17 +57,21 @@ def prove(deps: Deps, session_id: str, attempt: int) -> StepResult:
     return _confirm(deps, session, absence) if absence else StepResult("ask")
 
 
-def _stopping(deps: Deps, session_id: str, attempt: int) -> Session | None:
-    """The session, if it is being stopped in this attempt; else there is nothing to do."""
+def _tearing_down(deps: Deps, session_id: str, attempt: int) -> Session | None:
+    """The session, if this attempt of it is being ended; else there is nothing to do."""
     try:
         session = store.get(deps.sessions, session_id)
     except SessionNotFound:
         return None
-    wanted = session.state is State.STOPPING and session.attempt.number == attempt
+    wanted = session.is_tearing_down and session.attempt.number == attempt
     return session if wanted else None
 
 
 def _confirm(deps: Deps, session: Session, absence: Absence) -> StepResult:
+    """Nothing of the attempt costs money any more: the session goes on without it, or is over."""
+    if session.state is State.PROVISIONING:
+        attempt_is_over(deps, session, absence)
+
     def decide(current: Session) -> Decision:
         if current.state is not State.STOPPING or current.attempt != session.attempt:
             return None
@@ -74,7 +80,11 @@ def _confirm(deps: Deps, session: Session, absence: Absence) -> StepResult:
         return after, ended(current, after, event, actor)
 
     now_session, _ = change(deps, lambda: store.get(deps.sessions, session.id), decide)
-    return StepResult("ask") if now_session.state is State.STOPPING else DONE
+    return StepResult("ask") if _goes_on(now_session, session) else DONE
+
+
+def _goes_on(session: Session, judged: Session) -> bool:
+    return session.is_tearing_down and session.attempt.number == judged.attempt.number
 
 
 def _look_up_label(deps: Deps, session: Session) -> StepResult:
@@ -94,7 +104,7 @@ def _look_up_label(deps: Deps, session: Session) -> StepResult:
     wait_s = lookup_wait_s(attempt.lookups, deps.settings)
 
     def decide(current: Session) -> Decision:
-        if current.attempt.instance_id is not None or current.state is not State.STOPPING:
+        if current.attempt.instance_id is not None or not _goes_on(current, session):
             return None
         unlisted_at = first_absence(deps, current.attempt, listing)
         looked = replace(
@@ -120,7 +130,7 @@ def _terminate(deps: Deps, session: Session, instance_id: str) -> StepResult:
     wait_s = teardown_wait_s(rounds, deps.settings)
 
     def decide(current: Session) -> Decision:
-        if current.state is not State.STOPPING:
+        if not _goes_on(current, session):
             return None
         now = deps.now()
         after = evolve(
@@ -135,7 +145,7 @@ def _terminate(deps: Deps, session: Session, instance_id: str) -> StepResult:
         return after, [fact] if slow else []
 
     saved, _ = change(deps, lambda: store.get(deps.sessions, session.id), decide)
-    if saved.state is not State.STOPPING:
+    if not _goes_on(saved, session):
         return DONE
     done_its_part = rounds % deps.settings.teardown_rounds_per_execution == 0
     return StepResult("handover" if done_its_part else "prove", wait_s)

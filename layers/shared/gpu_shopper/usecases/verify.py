@@ -18,9 +18,9 @@ from gpu_shopper.core.session import Attempt, Notice, Outcome, Session
 from gpu_shopper.core.states import Actor, EndReason, Event, State
 from gpu_shopper.errors import SessionNotFound
 from gpu_shopper.store import sessions as store
-from gpu_shopper.usecases.attempts import fail_attempt
+from gpu_shopper.usecases.attempts import fail_attempt, is_current
 from gpu_shopper.usecases.deps import Deps, Fact, Probe, StepResult
-from gpu_shopper.usecases.facts import about, transition
+from gpu_shopper.usecases.facts import about, retry_succeeded, transition
 from gpu_shopper.usecases.look import end_at_deadline
 from gpu_shopper.usecases.provision import DONE
 from gpu_shopper.usecases.writing import Decision, change
@@ -46,7 +46,7 @@ def verify(deps: Deps, probe: Probe, session_id: str, attempt: int) -> StepResul
 
 
 def _awaits(session: Session, attempt: int) -> bool:
-    return session.state is State.PROVISIONING and session.attempt.number == attempt
+    return session.state is State.PROVISIONING and is_current(session, attempt)
 
 
 def _judge(deps: Deps, session: Session, tried: SshTry) -> StepResult:
@@ -59,16 +59,16 @@ def _judge(deps: Deps, session: Session, tried: SshTry) -> StepResult:
         return _ready(deps, current, tried) or _not_ready(deps, current, tried)
 
     saved, changed = change(deps, lambda: store.get(deps.sessions, session.id), decide)
-    if saved.state is not State.PROVISIONING:
+    if not _awaits(saved, number):
         return DONE
     if not changed:
         return StepResult("look")
     if tried.result is SshResult.KEY_PARSE_FAILED:
         error = "the probe key cannot be used"
-        return fail_attempt(deps, saved.id, EndReason.AUTH_FAILED, error)
+        return fail_attempt(deps, saved, EndReason.AUTH_FAILED, error, final=True)
     if login_is_refused(saved.attempt.verification, deps.settings):
         error = "the machine refuses the session's keys"
-        return fail_attempt(deps, saved.id, EndReason.AUTH_FAILED, error)
+        return fail_attempt(deps, saved, EndReason.AUTH_FAILED, error)
     if deps.now() >= attempt_deadline(saved, saved.attempt):
         return end_at_deadline(deps, saved)
     return StepResult("look", poll_wait_s(saved.attempt.verification.polls - 1, deps.settings))
@@ -103,7 +103,8 @@ def _ready(deps: Deps, session: Session, tried: SshTry) -> Decision:
         "SshVerifyDuration": (now - launched_at).total_seconds(),
         "SshVerifyAttempts": float(attempt.verification.polls),
     }
-    return after, [transition(session, after, event, actor, "session_running", metrics=metrics)]
+    ready = transition(session, after, event, actor, "session_running", metrics=metrics)
+    return after, [ready, *retry_succeeded(after)]
 
 
 def _not_ready(deps: Deps, session: Session, tried: SshTry) -> Decision:

@@ -89,6 +89,9 @@ class SessionBody(Shown):
     reservation_hours: int
     hard_max_hours: int
     max_price: float | None
+    auto_retry: bool
+    max_retries: int
+    retry_scope: str
     disk_gb: int
     model_id: str | None
     quantization: str | None
@@ -170,6 +173,9 @@ def _asked(session: Session) -> dict[str, Any]:
         "reservation_hours": session.reservation_hours,
         "hard_max_hours": session.hard_max_hours,
         "max_price": usd(wish.max_price_microusd_per_hour),
+        "auto_retry": wish.auto_retry,
+        "max_retries": wish.max_retries,
+        "retry_scope": wish.retry_scope.value,
         "disk_gb": wish.disk_gb,
         "model_id": wish.model_id,
         "quantization": wish.quantization,
