@@ -16,7 +16,7 @@ from gpu_shopper.errors import MissingSetting
 from gpu_shopper.providers import registry
 from tests.providers.contract import ProviderContract
 
-SHARED = {"http", "port", "redaction", "registry"}
+SHARED = {"host_keys", "http", "port", "redaction", "registry"}
 DOCUMENT = Path(__file__).parents[2] / "docs" / "providers.md"
 ADAPTERS = sorted({one.name for one in pkgutil.iter_modules(providers.__path__)} - SHARED)
 

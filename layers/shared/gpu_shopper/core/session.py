@@ -49,7 +49,11 @@ class Verification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try at one offer: the machine it may have rented, and what became of it."""
+    """One try at one offer: the machine it may have rented, and what became of it.
+
+    `host_key` is the pinned one, `type base64`; its source `injected` (made by us) or `first_use`.
+    `host_key_seen` is False until the machine has shown it.
+    """
 
     number: int
     label: str
@@ -80,6 +84,8 @@ class Attempt:
     ssh: SshAddress | None = None
     port_map: Mapping[int, HostPort] = field(default_factory=dict)
     host_key: str | None = None
+    host_key_source: str | None = None
+    host_key_seen: bool = False
     host_key_changed: bool = False
     verification: Verification = Verification()
     missing_since: datetime | None = None

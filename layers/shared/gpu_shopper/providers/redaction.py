@@ -12,6 +12,12 @@ from gpu_shopper.errors import ProviderError
 SECRET_CHARS = 8
 """Shorter values are ordinary words, and taking them out would make errors unreadable."""
 
+_PRIVATE_KEY = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
+    r"|LS0tLS1CRUdJTi[A-Za-z0-9+/]*={0,2}",
+    re.DOTALL,
+)
+"""As PEM, and as the base64 of a PEM, whole or cut off."""
 _KEY_BLOB = re.compile(r"AAAA[A-Za-z0-9+/]{16,}={0,2}")
 
 
@@ -24,7 +30,8 @@ def without_secrets(failure: ProviderError, request: LaunchRequest) -> ProviderE
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
-    """`text` without any of `secrets` and without any SSH key."""
+    """`text` without any of `secrets` and without any SSH key, public or private."""
+    text = _PRIVATE_KEY.sub("[key]", text)
     for secret in sorted(map(provider_text, secrets), key=len, reverse=True):
         if len(secret) >= SECRET_CHARS:
             text = text.replace(secret, "[redacted]")

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gpu_shopper.core import evidence
-from gpu_shopper.core.instances import Launched, LaunchRequest
+from gpu_shopper.core.instances import HostKey, Launched, LaunchRequest
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.life import apply, evolve_attempt
 from gpu_shopper.core.polling import throttled_wait_s
@@ -39,6 +39,7 @@ from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.attempts import fail_attempt, is_current, refuse, same_call
 from gpu_shopper.usecases.deps import Deps, StepResult
 from gpu_shopper.usecases.facts import about, transition
+from gpu_shopper.usecases.host_keys import new_host_key, pinned
 from gpu_shopper.usecases.inventory import rentable_offer
 from gpu_shopper.usecases.judging import count_judged
 from gpu_shopper.usecases.sessions import check_price
@@ -77,10 +78,13 @@ def launch(deps: Deps, session_id: str, attempt: int) -> StepResult:
         shown = _still_wanted(deps, session)
     except _UNWANTED as exc:
         return refuse(deps, session, _REASONS[type(exc)], exc.message)
+    host_key = new_host_key(deps, session)
     session, written = change(
-        deps, lambda: store.get(deps.sessions, session_id), lambda s: _intention(deps, s, attempt)
+        deps,
+        lambda: store.get(deps.sessions, session_id),
+        lambda s: _intention(deps, s, attempt, host_key),
     )
-    return _call(deps, session, shown) if written else LOOK_NOW
+    return _call(deps, session, shown, host_key) if written else LOOK_NOW
 
 
 def _loaded(deps: Deps, session_id: str) -> Session | None:
@@ -99,7 +103,7 @@ def _still_wanted(deps: Deps, session: Session) -> Shown:
     return shown
 
 
-def _intention(deps: Deps, session: Session, attempt: int) -> Decision:
+def _intention(deps: Deps, session: Session, attempt: int, host_key: HostKey | None) -> Decision:
     """The write before the call: from now on the machine can be found by its label."""
     launchable = session.attempt.launch in (LaunchState.PLANNED, LaunchState.THROTTLED)
     if not is_current(session, attempt) or not launchable:
@@ -116,6 +120,7 @@ def _intention(deps: Deps, session: Session, attempt: int) -> Decision:
         call_ended_at=None,
         unlisted_at=None,
         lookups=0,
+        **pinned(host_key),
     )
     after = replace(
         after,
@@ -134,11 +139,11 @@ def _intention(deps: Deps, session: Session, attempt: int) -> Decision:
     return after, [transition(session, after, Event.LAUNCH, Actor.LIFECYCLE, operation)]
 
 
-def _call(deps: Deps, session: Session, shown: Shown) -> StepResult:
+def _call(deps: Deps, session: Session, shown: Shown, host_key: HostKey | None) -> StepResult:
     """The one launch call, and what each kind of answer means."""
     attempt = session.attempt
     try:
-        launched = deps.provider(attempt.provider).launch(_request(session, shown))
+        launched = deps.provider(attempt.provider).launch(_request(session, shown, host_key))
     except RentedDespiteError as exc:
         _rented(deps, session, Launched(instance_id=exc.instance_id))
         return fail_attempt(deps, session.id, EndReason.INSTANCE_STOPPED, exc.message)
@@ -162,7 +167,7 @@ def _rented(deps: Deps, session: Session, launched: Launched) -> None:
     _hide_if_single(deps, session)
 
 
-def _request(session: Session, shown: Shown) -> LaunchRequest:
+def _request(session: Session, shown: Shown, host_key: HostKey | None) -> LaunchRequest:
     wish = session.wish
     return LaunchRequest(
         offer=shown.offer,
@@ -171,6 +176,7 @@ def _request(session: Session, shown: Shown) -> LaunchRequest:
         ssh_public_keys=session_keys(session),
         image=wish.docker_image,
         on_start_cmd=wish.on_start_cmd,
+        host_key=host_key,
     )
 
 
