@@ -35,6 +35,8 @@ SESSION = boto3.Session("testing", "testing", region_name="eu-west-1")
 ALICE = Caller("alicekey", Role.CONSUMER, "alice")
 BOB = Caller("bobkey00", Role.CONSUMER, "bob")
 OPERATOR = Caller("operator", Role.OPERATOR, None)
+OTHER_HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+SPOKE = (SshResult.READY, SshResult.AUTH_FAILED, SshResult.COMMAND_FAILED)
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9mYJYNsbv5vxlCqCEVZgiuvD0sWYPuXzN8mw2DVM5c"
 
 
@@ -73,6 +75,7 @@ class FakeProvider:
     keys: dict[str, set[str]] = field(default_factory=dict)
     key_errors: list[str | None] = field(default_factory=list)
     left: int | None = 100_000_000
+    requests: list[LaunchRequest] = field(default_factory=list)
 
     def list_offers(self) -> list[Offer]:
         self._call("list_offers", "")
@@ -80,6 +83,7 @@ class FakeProvider:
 
     def launch(self, request: LaunchRequest) -> Launched:
         self.calls.append(("launch", request.label))
+        self.requests.append(request)
         error = self._next_error("launch")
         if error is None or self.rents_despite_error:
             instance = self._rent(request)
@@ -189,7 +193,9 @@ class FakeProbe:
     ) -> SshTry:
         self.tries += 1
         result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
-        return SshTry(result, self.host_key)
+        if result is SshResult.HOST_KEY_CHANGED:
+            return SshTry(result, OTHER_HOST_KEY)
+        return SshTry(result, (pinned or self.host_key) if result in SPOKE else None)
 
 
 @dataclass

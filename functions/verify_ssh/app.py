@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from gpu_shopper.edge.steps import StepEvent, told
@@ -13,5 +14,6 @@ from gpu_shopper.usecases.verify import verify
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """One SSH try of one attempt."""
     asked = StepEvent.model_validate(event)
-    result = verify(deps(), try_login, asked.session_id, asked.attempt)
+    probe = partial(try_login, public_only=deps().public_targets_only)
+    result = verify(deps(), probe, asked.session_id, asked.attempt)
     return told(logger, asked, result)

@@ -123,7 +123,7 @@ def test_the_returned_key_logs_in_with_the_host_key_pinned(told: MainJob) -> Non
     assert "NVIDIA-SMI" in told.said
     host_key = told.running["known_hosts"].split(" ", 1)[1]
     assert told.machine["host_key"].startswith(host_key)
-    assert told.running["host_key_source"] == "first_use"
+    assert told.running["host_key_source"] == "injected"
 
 
 @told_by(main_job)

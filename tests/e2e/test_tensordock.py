@@ -41,6 +41,8 @@ def test_a_session_at_tensordock_runs_and_its_machine_is_gone_at_the_end(told: R
     """N-14: verified by SSH as `user`, ended with proof; one machine, one create."""
     assert told.running["provider"] == "tensordock"
     assert told.running["ssh_user"] == "user"
+    assert told.running["host_key_source"] == "injected"
+    assert told.machines[0]["host_key"].startswith(told.running["known_hosts"].split(" ", 1)[1])
     assert told.stopped["end_reason"] == "user_requested"
     assert [one["alive"] for one in told.machines] == [False]
     assert len(told.asked) == 1

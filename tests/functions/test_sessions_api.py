@@ -297,5 +297,6 @@ def test_a_running_session_shows_how_to_log_in(sessions: Client, wired: World) -
     )
     assert session["known_hosts"].startswith("[203.0.113.7]:30022 ssh-ed25519 ")
     assert session["ssh_host_key_fingerprint"].startswith("SHA256:")
-    assert session["host_key_source"] == "first_use"
-    assert [one["code"] for one in session["warnings"]] == ["host_key_first_use"]
+    assert session["host_key_source"] == "injected"
+    assert session["warnings"] == []
+    assert "private gpu-shopper-host" not in str(session)

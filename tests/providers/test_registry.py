@@ -17,7 +17,7 @@ from gpu_shopper.providers import registry
 from gpu_shopper.providers.access import Access
 from tests.providers.contract import ProviderContract
 
-SHARED = {"access", "addresses", "http", "port", "redaction", "registry"}
+SHARED = {"access", "addresses", "host_keys", "http", "port", "redaction", "registry"}
 NOWHERE = Access(base_url="https://provider.test", credentials=lambda _fresh: "")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "providers.md"
 ADAPTERS = sorted({one.name for one in pkgutil.iter_modules(providers.__path__)} - SHARED)

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpu_shopper.core.instances import HostKey
+from gpu_shopper.providers.host_keys import install
 from gpu_shopper.providers.tensordock.startup import commands
 from tests.providers.contract import PUBLIC_KEY
 
@@ -54,6 +56,14 @@ def test_the_commands_are_in_the_documented_order() -> None:
     assert len(found) == len(ORDER) == 17
     for command, wanted in zip(found, ORDER, strict=True):
         assert re.fullmatch(wanted, command), command
+
+
+def test_the_host_key_comes_after_the_keys_and_before_the_package_manager() -> None:
+    """N-35, 5.2: between commands 11 and 12."""
+    key = HostKey(public="ssh-ed25519 AAAA", private_pem="pem")
+    found = commands([PUBLIC_KEY], "echo mine", key)
+    assert found[11:-6] == install(key)
+    assert found[:11] + found[-6:] == commands([PUBLIC_KEY], "echo mine")
 
 
 def test_without_a_command_of_the_session_there_are_16() -> None:

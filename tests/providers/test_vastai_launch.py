@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 
 import pytest
 
+from gpu_shopper.core.instances import HostKey
 from gpu_shopper.errors import (
     LaunchRejected,
     LaunchUncertain,
@@ -16,6 +18,8 @@ from gpu_shopper.errors import (
     RateLimited,
     RentedDespiteError,
 )
+from gpu_shopper.providers.host_keys import install
+from gpu_shopper.ssh.keys import new_pair
 from tests.providers.stub import Answer, Keys, Network
 from tests.providers.vastai_shapes import (
     BAD_KEY,
@@ -40,6 +44,7 @@ from tests.providers.vastai_shapes import (
 
 ASKS = "PUT /api/v0/asks/20000001/"
 ATTACH = "POST /api/v0/instances/33402296/ssh/"
+HOST_KEY = HostKey(public="ssh-ed25519 AAAA", private_pem=new_pair("host").private_pem)
 
 GONE = [
     STALE,
@@ -201,6 +206,24 @@ def test_the_body_asks_for_an_on_demand_machine_with_our_label() -> None:
         "onstart": "echo hello",
         "cancel_unavail": True,
     }
+
+
+def test_the_host_key_comes_before_the_session_s_own_command() -> None:
+    """N-35: its command may take long, or end the script."""
+    network = Network(RENTED, DONE)
+    asked = launch_request(on_start_cmd="exec sleep 9", host_key=HOST_KEY)
+    vast(network).launch(asked)
+    assert network.sent[0].body["onstart"] == "\n".join([*install(HOST_KEY), "exec sleep 9"])
+
+
+def test_an_error_never_repeats_the_host_key() -> None:
+    """N-38: as it was sent, which is not as it is."""
+    network = Network(error("invalid_args", "bad onstart: " + "\n".join(install(HOST_KEY))))
+    with pytest.raises(LaunchRejected) as caught:
+        vast(network).launch(launch_request(host_key=HOST_KEY))
+    assert "bad onstart" in caught.value.message
+    assert "[key]" in caught.value.message
+    assert base64.b64encode(HOST_KEY.private_pem.encode()).decode()[:40] not in str(caught.value)
 
 
 def test_a_template_replaces_the_image() -> None:

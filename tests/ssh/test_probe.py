@@ -12,7 +12,7 @@ import asyncssh
 import pytest
 
 from gpu_shopper.core.instances import SshAddress
-from gpu_shopper.core.polling import SshResult
+from gpu_shopper.core.polling import SshResult, SshTry
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.ssh.keys import KeyPair, new_pair
 from gpu_shopper.ssh.probe import try_login
@@ -48,9 +48,13 @@ class Server:
             "127.0.0.1",
             0,
             server_host_keys=[self.host_key],
+            server_factory=self._door,
             authorized_client_keys=asyncssh.import_authorized_keys(self._accepted),
             process_factory=self._run,
         )
+
+    def _door(self) -> asyncssh.SSHServer:
+        return asyncssh.SSHServer()
 
     def _run(self, process: asyncssh.SSHServerProcess[str]) -> None:
         process.stdout.write(self._answer)
@@ -61,8 +65,13 @@ class Server:
         return " ".join(self.host_key.export_public_key().decode().split()[:2])
 
 
+def probe(address: SshAddress, pair: KeyPair = PAIR, pinned: str | None = None) -> SshTry:
+    """A try as a local run makes it: the servers of these tests are on loopback."""
+    return try_login(address, pair.private_pem, pinned, QUICK, public_only=False)
+
+
 def result(address: SshAddress, pair: KeyPair = PAIR, pinned: str | None = None) -> SshResult:
-    return try_login(address, pair.private_pem, pinned, QUICK).result
+    return probe(address, pair, pinned).result
 
 
 @pytest.fixture
@@ -99,7 +108,7 @@ def test_a_machine_that_takes_the_key_and_says_ok_is_ready() -> None:
     """X-29, N-37: and shows its host key."""
     server = Server(PAIR.public_line)
     with server as address:
-        tried = try_login(address, PAIR.private_pem, None, QUICK)
+        tried = probe(address)
         assert tried.result is SshResult.READY
         assert tried.host_key == server.public
         assert result(address, pinned=server.public + " comment") is SshResult.READY
@@ -116,6 +125,55 @@ def test_a_refused_key_is_a_refused_login() -> None:
     """N-34: the server answered the authentication itself."""
     with Server(new_pair("somebody else").public_line) as address:
         assert result(address) is SshResult.AUTH_FAILED
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "localhost"])
+def test_an_address_that_is_not_public_is_not_called(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    """2.10: a provider must not lead us into our own network; only a local run may go there."""
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("connected"))
+    tried = try_login(SshAddress(host, 22, "root"), PAIR.private_pem, None, QUICK)
+    assert (tried.result, tried.host_key) == (SshResult.NETWORK_UNREACHABLE, None)
+
+
+class Leaving(Server):
+    """Takes nobody, and hangs up: after its answer, or instead of one."""
+
+    def __init__(self, *, answers: bool) -> None:
+        super().__init__(new_pair("somebody else").public_line)
+        self._answers = answers
+
+    def _door(self) -> asyncssh.SSHServer:
+        answers = self._answers
+
+        class Door(asyncssh.SSHServer):
+            def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+                say_no = conn.send_userauth_failure
+
+                def leave(partial_success: bool) -> None:
+                    if answers:
+                        say_no(partial_success)
+                    conn.disconnect(11, "bye")
+
+                conn.send_userauth_failure = leave  # type: ignore[method-assign]
+
+        return Door()
+
+
+@pytest.mark.parametrize("_again", range(5))
+def test_a_server_that_refuses_and_hangs_up_at_once_has_refused(_again: int) -> None:
+    """N-34: its answer arrived, however quickly the line went down behind it."""
+    with Leaving(answers=True) as address:
+        assert result(address) is SshResult.AUTH_FAILED
+
+
+def test_a_server_that_hangs_up_instead_of_answering_refused_nobody() -> None:
+    """N-34, X-13: nothing was said about the key."""
+    with Leaving(answers=False) as address:
+        tried = probe(address)
+        assert tried.result is SshResult.CONNECTION_CLOSED
+        assert tried.host_key is not None
 
 
 @pytest.mark.parametrize(("answer", "status"), [("ok\n", 1), ("no\n", 0), ("", 0), ("okay\n", 0)])
@@ -151,7 +209,7 @@ def test_a_name_that_does_not_resolve_is_told_apart(monkeypatch: pytest.MonkeyPa
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(-2, "unknown")
 
-    monkeypatch.setattr(socket, "create_connection", unknown)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     assert result(SshAddress("nowhere.example", 22, "root")) is SshResult.DNS_FAILED
 
 
@@ -167,7 +225,7 @@ def test_a_network_without_a_route_is_told_apart(monkeypatch: pytest.MonkeyPatch
     def no_route(*_: object, **__: object) -> None:
         raise OSError(113, "no route to host")
 
-    monkeypatch.setattr(socket, "create_connection", no_route)
+    monkeypatch.setattr(socket.socket, "connect", no_route)
     assert result(SshAddress("192.0.2.1", 22, "root")) is SshResult.NETWORK_UNREACHABLE
 
 

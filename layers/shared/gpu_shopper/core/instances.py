@@ -57,6 +57,14 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostKey:
+    """An SSH host key made for one machine: `type base64`, and its private part as OpenSSH PEM."""
+
+    public: str
+    private_pem: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchRequest:
     """One launch: everything the provider is asked for. Keys and commands never reach a log."""
 
@@ -69,6 +77,7 @@ class LaunchRequest:
     on_start_cmd: str | None = field(default=None, repr=False)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     exposed_ports: tuple[int, ...] = ()
+    host_key: HostKey | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ class ProviderFacts:
     `rented_once`: an offer is one machine, gone from the market while somebody has it.
     `takes_image`: machines are containers of an image that the caller may choose.
     `ssh_delay_s`: seconds after an accepted launch during which a login cannot succeed yet.
+    `start_up_chars`: the longest text of start-up commands that it runs; 0 where it runs none.
     `credential`: the field of the provider's secret that holds the API key.
     `location_of`: the location in the provider's part of an offer id, where launches are counted
     per location because the list of offers is stale. Raises ValueError.
@@ -25,6 +26,7 @@ class ProviderFacts:
     rented_once: bool
     takes_image: bool
     ssh_delay_s: Callable[[Settings], int]
+    start_up_chars: int
     credential: str
     location_of: Callable[[str], str] | None = None
 
@@ -35,6 +37,7 @@ FACTS: Mapping[str, ProviderFacts] = {
         rented_once=True,
         takes_image=True,
         ssh_delay_s=lambda _settings: 0,
+        start_up_chars=4_000,
         credential="api_key",
     ),
     "tensordock": ProviderFacts(
@@ -42,6 +45,7 @@ FACTS: Mapping[str, ProviderFacts] = {
         rented_once=False,
         takes_image=False,
         ssh_delay_s=lambda settings: settings.tensordock_ssh_delay_s,
+        start_up_chars=16_000,
         credential="api_token",
         location_of=tensordock_location,
     ),

@@ -61,6 +61,8 @@ class Attempt:
 
     `accepted_microusd_per_hour` is the offer's price, with the session's disk, when it was chosen;
     None in items that an earlier version wrote. `price_microusd_per_hour` is what counts now.
+    `host_key` is the pinned one, `type base64`; its source `injected` (made by us) or `first_use`.
+    `host_key_seen` is False until the machine has shown it.
     """
 
     number: int
@@ -95,6 +97,8 @@ class Attempt:
     ssh: SshAddress | None = None
     port_map: Mapping[int, HostPort] = field(default_factory=dict)
     host_key: str | None = None
+    host_key_source: str | None = None
+    host_key_seen: bool = False
     host_key_changed: bool = False
     verification: Verification = Verification()
     missing_since: datetime | None = None

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 AWS_CALLS = Config(connect_timeout=2, read_timeout=10, retries={"max_attempts": 3})
 """Time-outs in seconds and tries of calls to AWS: short, so that a caller gets its answer."""
 
+LOCAL_STAGE = "local"
+"""The stage whose machines are simulated, on loopback."""
+
 logger = Logger()
 
 
@@ -83,6 +86,7 @@ def deps() -> Deps:
         machines=_LazyMachines(),
         cipher=_LazyCipher(),
         note=Telemetry(logger, deployment_id, namespace, now, print).note,
+        public_targets_only=required(os.environ, "STAGE") != LOCAL_STAGE,
     )
 
 

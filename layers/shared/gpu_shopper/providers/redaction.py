@@ -21,6 +21,8 @@ _PEM = re.compile(
     re.DOTALL,
 )
 """A private key, also one whose beginning or end is cut off."""
+_ENCODED_PEM = re.compile(r"LS0tLS1CRUdJTi[A-Za-z0-9+/]*={0,2}")
+"""The base64 of a PEM, whole or cut off, as start-up commands carry it."""
 _ASSIGNED = re.compile(
     r"\b(\w*(?:key|token|secret|password|passwd)[\"']? ?[=:] ?[\"']?|bearer )[^\s\"',;&]{8,}",
     re.IGNORECASE,
@@ -37,7 +39,8 @@ def without_secrets(failure: ProviderError, request: LaunchRequest) -> ProviderE
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
-    """`text` without any of `secrets` and without any SSH key."""
+    """`text` without any of `secrets` and without any SSH key, public or private."""
+    text = _without_pem(text)
     for secret in sorted(map(provider_text, secrets), key=len, reverse=True):
         if len(secret) >= SECRET_CHARS:
             text = text.replace(secret, "[redacted]")
@@ -46,7 +49,11 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
 
 def log_text(text: str) -> str:
     """The end of what a machine wrote: printable lines, without keys, at most 16,000 characters."""
-    hidden = _ASSIGNED.sub(r"\1[hidden]", _KEY_BLOB.sub("[key]", _PEM.sub("[key]", text)))
+    hidden = _ASSIGNED.sub(r"\1[hidden]", _KEY_BLOB.sub("[key]", _without_pem(text)))
     plain = _COLOUR.sub("", hidden).replace("\r", "\n")
     lines = ("".join(filter(str.isprintable, line)).rstrip() for line in plain.split("\n"))
     return "\n".join(filter(None, lines))[-LOG_CHARS:]
+
+
+def _without_pem(text: str) -> str:
+    return _ENCODED_PEM.sub("[key]", _PEM.sub("[key]", text))

@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import paramiko
+from paramiko.auth_handler import AuthHandler
 
+from gpu_shopper import network
 from gpu_shopper.core.instances import SshAddress
 from gpu_shopper.core.polling import SshResult, SshTry
 from gpu_shopper.core.settings import Settings
@@ -36,16 +38,22 @@ class _Failed(Exception):
 
 
 def try_login(
-    address: SshAddress, private_pem: str, pinned_host_key: str | None, settings: Settings
+    address: SshAddress,
+    private_pem: str,
+    pinned_host_key: str | None,
+    settings: Settings,
+    *,
+    public_only: bool = True,
 ) -> SshTry:
     """Try once to log in and run a command; `pinned_host_key` is `type base64` or None yet.
 
-    A server with another key than the pinned one gets no login.
+    A server with another key than the pinned one gets no login. With `public_only`, an address
+    that is not public counts as unreachable.
     """
     host_key: str | None = None
     try:
         key = _loaded(private_pem)
-        with _connected(address, settings) as transport:
+        with _connected(address, settings, public_only=public_only) as transport:
             host_key = _shaken_hands(transport, settings)
             if pinned_host_key is not None and host_key != bare_key(pinned_host_key):
                 return SshTry(SshResult.HOST_KEY_CHANGED, host_key)
@@ -64,11 +72,12 @@ def _loaded(private_pem: str) -> paramiko.PKey:
 
 
 @contextmanager
-def _connected(address: SshAddress, settings: Settings) -> Iterator[paramiko.Transport]:
+def _connected(
+    address: SshAddress, settings: Settings, *, public_only: bool
+) -> Iterator[paramiko.Transport]:
+    timeout_s = settings.ssh_connect_timeout_s
     try:
-        sock = socket.create_connection(
-            (address.host, address.port), timeout=settings.ssh_connect_timeout_s
-        )
+        sock = network.connected(address.host, address.port, timeout_s, public_only=public_only)
     except UnicodeError as exc:
         raise _Failed(SshResult.DNS_FAILED) from exc
     except OSError as exc:
@@ -114,18 +123,32 @@ def _shaken_hands(transport: paramiko.Transport, settings: Settings) -> str:
 def _logged_in(
     transport: paramiko.Transport, user: str, key: paramiko.PKey, settings: Settings
 ) -> None:
-    """Authenticate. Only a server that answered, and is still there, has refused us."""
+    """Authenticate. Only a server that answered has refused us, whether it hangs up then or not."""
+    if not transport.is_active():
+        raise _Failed(SshResult.CONNECTION_CLOSED)
     done = threading.Event()
+    asked = _Authentication(transport)
+    transport.auth_handler = asked
     try:
-        transport.auth_publickey(user, key, event=done)
+        asked.auth_publickey(user, key, done)
     except (paramiko.SSHException, EOFError, OSError) as exc:
         raise _Failed(SshResult.CONNECTION_CLOSED) from exc
     if not done.wait(settings.ssh_login_timeout_s):
         raise _Failed(SshResult.TIMEOUT)
     if transport.is_authenticated():
         return
-    answered = transport.is_active()
-    raise _Failed(SshResult.AUTH_FAILED if answered else SshResult.CONNECTION_CLOSED)
+    raise _Failed(SshResult.AUTH_FAILED if asked.refused else SshResult.CONNECTION_CLOSED)
+
+
+class _Authentication(AuthHandler):
+    """Remembers that the server's own "no" arrived; paramiko tells it apart from a lost line by the
+    wording of an exception only."""
+
+    refused = False
+
+    def _parse_userauth_failure(self, m: paramiko.Message) -> None:
+        self.refused = True
+        super()._parse_userauth_failure(m)  # type: ignore[misc]  # the stubs leave it out
 
 
 def _ran(transport: paramiko.Transport, settings: Settings) -> None:

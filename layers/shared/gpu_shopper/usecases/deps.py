@@ -99,6 +99,8 @@ class Deps:
     machines: Machines
     cipher: Cipher
     note: Callable[[Fact], None]
+    # Only a local run may check machines at other than public addresses: the simulator's.
+    public_targets_only: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from gpu_shopper.providers.port import AttachesKeys
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.attempts import fail_attempt, is_current, refuse
 from gpu_shopper.usecases.deps import Deps, StepResult
+from gpu_shopper.usecases.host_keys import tell_of_change
 from gpu_shopper.usecases.provision import (
     DONE,
     LAUNCH_NOW,
@@ -165,6 +166,8 @@ def end_at_deadline(deps: Deps, session: Session) -> StepResult:
     """The attempt did not become ready in time; a changed host key is named as the cause."""
     last = session.attempt.verification.last_error
     changed = last == SshResult.HOST_KEY_CHANGED.value
+    if changed:
+        tell_of_change(deps, session)
     reason = EndReason.HOST_KEY_CHANGED if changed else EndReason.SSH_TIMEOUT
     minutes = session.wish.ssh_timeout_min
     error = f"not reachable over SSH within {minutes} minutes (last result: {last or 'no address'})"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gpu_shopper.core import evidence
-from gpu_shopper.core.instances import Launched, LaunchRequest
+from gpu_shopper.core.instances import HostKey, Launched, LaunchRequest
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.life import apply, evolve_attempt
 from gpu_shopper.core.polling import throttled_wait_s
@@ -38,6 +38,7 @@ from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.attempts import fail_attempt, is_current, refuse, same_call
 from gpu_shopper.usecases.deps import Deps, StepResult
 from gpu_shopper.usecases.facts import about, began_again
+from gpu_shopper.usecases.host_keys import new_host_key, pinned
 from gpu_shopper.usecases.inventory import hide_if_single, rentable_offer, withdraw
 from gpu_shopper.usecases.judging import count_judged
 from gpu_shopper.usecases.sessions import check_price
@@ -80,10 +81,13 @@ def launch(deps: Deps, session_id: str, attempt: int) -> StepResult:
     price = shown.offer.price_with_disk(_disk_gb(session))
     if is_dearer_than_accepted(price, session.attempt, deps.settings):
         return _not_wanted(deps, session, EndReason.PRICE_MISMATCH, DEARER_OFFER)
+    host_key = new_host_key(deps, session)
     session, written = change(
-        deps, lambda: store.get(deps.sessions, session_id), lambda s: _intention(deps, s, attempt)
+        deps,
+        lambda: store.get(deps.sessions, session_id),
+        lambda s: _intention(deps, s, attempt, host_key),
     )
-    return _call(deps, session, shown) if written else LOOK_NOW
+    return _call(deps, session, shown, host_key) if written else LOOK_NOW
 
 
 def _loaded(deps: Deps, session_id: str) -> Session | None:
@@ -125,7 +129,7 @@ def _not_wanted(deps: Deps, session: Session, reason: EndReason, error: str) -> 
     return refuse(deps, session, reason, error)
 
 
-def _intention(deps: Deps, session: Session, attempt: int) -> Decision:
+def _intention(deps: Deps, session: Session, attempt: int, host_key: HostKey | None) -> Decision:
     """The write before the call: from now on the machine can be found by its label."""
     launchable = session.attempt.launch in (LaunchState.PLANNED, LaunchState.THROTTLED)
     if not is_current(session, attempt) or not launchable:
@@ -142,6 +146,7 @@ def _intention(deps: Deps, session: Session, attempt: int) -> Decision:
         call_ended_at=None,
         unlisted_at=None,
         lookups=0,
+        **pinned(host_key),
     )
     after = replace(
         after,
@@ -159,11 +164,11 @@ def _intention(deps: Deps, session: Session, attempt: int) -> Decision:
     return after, [began_again(session, after, Event.LAUNCH, Actor.LIFECYCLE)]
 
 
-def _call(deps: Deps, session: Session, shown: Shown) -> StepResult:
+def _call(deps: Deps, session: Session, shown: Shown, host_key: HostKey | None) -> StepResult:
     """The one launch call, and what each kind of answer means."""
     attempt = session.attempt
     try:
-        launched = deps.provider(attempt.provider).launch(_request(session, shown))
+        launched = deps.provider(attempt.provider).launch(_request(session, shown, host_key))
     except RentedDespiteError as exc:
         _rented(deps, session, Launched(instance_id=exc.instance_id))
         return fail_attempt(deps, session, EndReason.INSTANCE_STOPPED, exc.message)
@@ -186,7 +191,7 @@ def _rented(deps: Deps, session: Session, launched: Launched) -> None:
     hide_if_single(deps, session.attempt)
 
 
-def _request(session: Session, shown: Shown) -> LaunchRequest:
+def _request(session: Session, shown: Shown, host_key: HostKey | None) -> LaunchRequest:
     wish = session.wish
     return LaunchRequest(
         offer=shown.offer,
@@ -195,6 +200,7 @@ def _request(session: Session, shown: Shown) -> LaunchRequest:
         ssh_public_keys=session_keys(session),
         image=wish.docker_image,
         on_start_cmd=wish.on_start_cmd,
+        host_key=host_key,
     )
 
 

@@ -14,13 +14,19 @@ from gpu_shopper.core.polling import (
     login_is_refused,
     poll_wait_s,
 )
-from gpu_shopper.core.session import Attempt, Notice, Outcome, Session
+from gpu_shopper.core.session import Attempt, Outcome, Session
 from gpu_shopper.core.states import Actor, EndReason, Event, State
 from gpu_shopper.errors import SessionNotFound
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.attempts import fail_attempt, is_current
-from gpu_shopper.usecases.deps import Deps, Fact, Probe, StepResult
+from gpu_shopper.usecases.deps import Deps, Probe, StepResult
 from gpu_shopper.usecases.facts import about, retry_succeeded, transition
+from gpu_shopper.usecases.host_keys import (
+    shows_another,
+    told_of_change,
+    trust_notices,
+    with_shown_key,
+)
 from gpu_shopper.usecases.look import end_at_deadline
 from gpu_shopper.usecases.provision import DONE
 from gpu_shopper.usecases.writing import Decision, change
@@ -94,7 +100,7 @@ def _ready(deps: Deps, session: Session, tried: SshTry) -> Decision:
         attempts=(*session.attempts[:-1], attempt),
         ready_at=now,
         next_step_at=None,
-        warnings=_notices(session, attempt, now),
+        warnings=trust_notices(session, attempt, now),
     )
     took_s = (now - session.created_at).total_seconds()
     launched_at = attempt.launched_at or attempt.started_at
@@ -116,44 +122,21 @@ def _not_ready(deps: Deps, session: Session, tried: SshTry) -> Decision:
         now,
         attempts=(*session.attempts[:-1], attempt),
         next_step_at=now + timedelta(seconds=wait_s),
-        warnings=_notices(session, attempt, now),
+        warnings=trust_notices(session, attempt, now),
     )
-    return after, _facts(session, after, tried)
-
-
-def _tried(deps: Deps, attempt: Attempt, tried: SshTry, now: datetime) -> Attempt:
-    """`attempt` with the try counted; the first host key seen is pinned."""
-    return replace(
-        attempt,
-        verification=after_try(attempt.verification, tried, now, deps.settings),
-        host_key=attempt.host_key or tried.host_key,
-        host_key_changed=attempt.host_key_changed or _changed(tried),
-    )
-
-
-def _changed(tried: SshTry) -> bool:
-    return tried.result is SshResult.HOST_KEY_CHANGED
-
-
-def _notices(session: Session, attempt: Attempt, now: datetime) -> tuple[Notice, ...]:
-    """The session's warnings, with one when a host key is first trusted or first differs."""
-    notices = list(session.warnings)
-    if attempt.host_key and not session.attempt.host_key:
-        message = "host key trusted on first use"
-        notices.append(Notice(code="host_key_first_use", message=message, at=now))
-    if attempt.host_key_changed and not session.attempt.host_key_changed:
-        message = "the machine shows another host key than before"
-        notices.append(Notice(code="host_key_changed", message=message, at=now))
-    return tuple(notices[-20:])
-
-
-def _facts(before: Session, after: Session, tried: SshTry) -> list[Fact]:
     failed = about(
         after,
         "ssh_try_failed",
         metrics={"SshVerifyErrors": 1},
         dimensions={"ErrorType": tried.result.value},
     )
-    if after.attempt.host_key_changed and not before.attempt.host_key_changed:
-        return [failed, about(after, "host_key_changed", metrics={"HostKeyChanges": 1})]
-    return [failed]
+    if not shows_another(session.attempt, tried):
+        return after, [failed]
+    after, changed = told_of_change(after, now)
+    return after, [failed, changed]
+
+
+def _tried(deps: Deps, attempt: Attempt, tried: SshTry, now: datetime) -> Attempt:
+    """`attempt` with the try counted, and what it showed of the host key."""
+    counted = after_try(attempt.verification, tried, now, deps.settings)
+    return replace(with_shown_key(attempt, tried), verification=counted)

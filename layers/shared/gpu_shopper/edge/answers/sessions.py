@@ -197,7 +197,7 @@ def _access(attempt: Attempt) -> dict[str, Any]:
         "known_hosts": known_hosts_line(address.host, address.port, key)
         if pinned and address and key
         else None,
-        "host_key_source": "first_use" if key else None,
+        "host_key_source": (attempt.host_key_source or "first_use") if key else None,
         "host_key_changed": attempt.host_key_changed,
         "port_map": {
             str(port): {"host": to.host, "port": to.port} for port, to in attempt.port_map.items()

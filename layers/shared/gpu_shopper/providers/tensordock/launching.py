@@ -53,7 +53,7 @@ def _body(request: LaunchRequest) -> dict[str, Any]:
         "location_id": _location(request),
         "useDedicatedIp": True,
         "ssh_key": keys[0],
-        "cloud_init": {"runcmd": commands(keys, request.on_start_cmd)},
+        "cloud_init": {"runcmd": commands(keys, request.on_start_cmd, request.host_key)},
     }
     return {"data": {"type": _KIND, "attributes": attributes}}
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gpu_shopper.core.instances import HostKey
+from gpu_shopper.providers.host_keys import install
+
 LOCK_TIMEOUT_S = 120
 """How long each apt call waits for the package manager's lock."""
 LOCK_WAIT_S = 300
@@ -19,13 +22,16 @@ _LOCKS = "/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock
 _APT = f"DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout={LOCK_TIMEOUT_S}"
 
 
-def commands(key_lines: Iterable[str], start_up: str | None) -> list[str]:
-    """The whole list: keys, package manager, driver, and the session's own command at the end."""
+def commands(
+    key_lines: Iterable[str], start_up: str | None, host_key: HostKey | None = None
+) -> list[str]:
+    """The whole list: keys, host key, package manager, driver, and the session's own command."""
     lines = list(key_lines)
     return [
         *_authorised("/root", "root", lines),
         "id -u user >/dev/null 2>&1 || useradd -m -s /bin/bash user",
         *_authorised("/home/user", "user", lines),
+        *(install(host_key) if host_key else []),
         "systemctl stop unattended-upgrades || true",
         "pkill -KILL -f unattended-upgrade || true",
         _wait_for_lock(),

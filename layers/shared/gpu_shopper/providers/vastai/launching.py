@@ -8,6 +8,7 @@ from typing import Any
 
 from gpu_shopper.core.instances import Launched, LaunchRequest
 from gpu_shopper.core.normalise import provider_text
+from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.errors import (
     LaunchRejected,
     LaunchUncertain,
@@ -15,14 +16,15 @@ from gpu_shopper.errors import (
     ShopperError,
 )
 from gpu_shopper.providers.addresses import path_id
+from gpu_shopper.providers.host_keys import install
 from gpu_shopper.providers.http import Call, HttpClient, Reply, Unanswered
 from gpu_shopper.providers.redaction import redacted, without_secrets
+from gpu_shopper.providers.vastai.offers import PROVIDER
 from gpu_shopper.providers.vastai.replies import error_text, launch_failure, rented_id, says_yes
 
 DEFAULT_IMAGE = "nvidia/cuda:12.6.3-runtime-ubuntu22.04"
 RUNTYPE = "ssh_direc ssh_proxy"
 """Direct SSH with the proxy beside it; the misspelling is what Vast.ai's own client sends."""
-MAX_ONSTART_CHARS = 4_000
 ATTACH_TRIES = 3
 ATTACH_PAUSE_S = 1.0
 ATTACH_READ_TIMEOUT_S = 10.0
@@ -42,8 +44,9 @@ def launch(http: HttpClient, request: LaunchRequest) -> Launched:
     ask_id = request.offer.provider_id
     if _ASK_ID.fullmatch(ask_id) is None:
         raise LaunchRejected("the offer's id is none of Vast.ai's")
-    if len(request.on_start_cmd or "") > MAX_ONSTART_CHARS:
-        raise LaunchRejected(f"the start-up command is longer than {MAX_ONSTART_CHARS} characters")
+    limit = FACTS[PROVIDER].start_up_chars
+    if len(_onstart(request)) > limit:
+        raise LaunchRejected(f"the start-up command is longer than {limit} characters")
     reply = _send(http, Call(method="PUT", path=f"/api/v0/asks/{ask_id}/", body=_body(request)))
     failure = launch_failure(reply)
     if failure is not None:
@@ -76,11 +79,18 @@ def _body(request: LaunchRequest) -> dict[str, Any]:
         # Without it an offer taken meanwhile becomes a queued machine instead of an error.
         "cancel_unavail": True,
     }
-    if request.on_start_cmd:
-        body["onstart"] = request.on_start_cmd
+    onstart = _onstart(request)
+    if onstart:
+        body["onstart"] = onstart
     if request.template_hash_id:
         return {**body, "template_hash_id": request.template_hash_id}
     return {**body, "image": request.image or DEFAULT_IMAGE}
+
+
+def _onstart(request: LaunchRequest) -> str:
+    """Our commands first: the caller's may take long, or end the script."""
+    ours = install(request.host_key) if request.host_key else []
+    return "\n".join([*ours, *filter(None, [request.on_start_cmd])])
 
 
 def _send(http: HttpClient, call: Call) -> Reply:
