@@ -15,6 +15,7 @@ class ProviderFacts:
 
     `rented_once`: an offer is one machine, gone from the market while somebody has it.
     `takes_image`: machines are containers of an image that the caller may choose.
+    `has_templates`: it keeps recipes that a launch can name instead of an image.
     `ssh_delay_s`: seconds after an accepted launch during which a login cannot succeed yet.
     `credential`: the field of the provider's secret that holds the API key.
     `location_of`: the location in the provider's part of an offer id, where launches are counted
@@ -24,6 +25,7 @@ class ProviderFacts:
     disk_min_gb: int
     rented_once: bool
     takes_image: bool
+    has_templates: bool
     ssh_delay_s: Callable[[Settings], int]
     credential: str
     location_of: Callable[[str], str] | None = None
@@ -34,6 +36,7 @@ FACTS: Mapping[str, ProviderFacts] = {
         disk_min_gb=8,
         rented_once=True,
         takes_image=True,
+        has_templates=True,
         ssh_delay_s=lambda _settings: 0,
         credential="api_key",
     ),
@@ -41,6 +44,7 @@ FACTS: Mapping[str, ProviderFacts] = {
         disk_min_gb=100,
         rented_once=False,
         takes_image=False,
+        has_templates=False,
         ssh_delay_s=lambda settings: settings.tensordock_ssh_delay_s,
         credential="api_token",
         location_of=tensordock_location,

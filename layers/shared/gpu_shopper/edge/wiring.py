@@ -21,6 +21,7 @@ from gpu_shopper.edge.settings import read_settings, required
 from gpu_shopper.edge.telemetry import Telemetry
 from gpu_shopper.ssh.keys import new_pair
 from gpu_shopper.store.inventory import SnapshotCache, Storage
+from gpu_shopper.store.templates import TemplatesCache
 from gpu_shopper.usecases.deps import Deps, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
 
@@ -77,6 +78,7 @@ def deps() -> Deps:
         operations=_table("OPERATIONS_TABLE"),
         inventory=Storage(_table("INVENTORY_TABLE"), _bucket()),
         snapshots=SnapshotCache(),
+        templates=TemplatesCache(),
         provider=provider,
         machines=_LazyMachines(),
         cipher=_LazyCipher(),

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from gpu_shopper.core.instances import Instance, Launched, LaunchRequest
 from gpu_shopper.core.offers import Offer
+from gpu_shopper.core.templates import Template
 
 
 class Provider(Protocol):
@@ -49,4 +50,16 @@ class AttachesKeys(Protocol):
 
     def attach_ssh_keys(self, instance_id: str, keys: Iterable[str]) -> str | None:
         """Let the holders of `keys` log in: None, or why not; never raises, safe to repeat."""
+        ...
+
+
+@runtime_checkable
+class ListsTemplates(Protocol):
+    """Optional: the provider keeps templates that a launch can name.
+
+    `core.provider_facts` says the same in `has_templates`, for those who call no provider.
+    """
+
+    def list_templates(self) -> list[Template]:
+        """Its recommended templates, every one; raises rather than return a part."""
         ...

@@ -11,8 +11,9 @@ from gpu_shopper.core.breaker import Gate
 from gpu_shopper.core.instances import Instance, Launched, LaunchRequest
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.settings import Settings
+from gpu_shopper.core.templates import Template
 from gpu_shopper.errors import CircuitOpen, ProviderError
-from gpu_shopper.providers.port import AttachesKeys, Provider
+from gpu_shopper.providers.port import AttachesKeys, ListsTemplates, Provider
 from gpu_shopper.store import breakers as store
 
 if TYPE_CHECKING:
@@ -63,6 +64,12 @@ class GuardedProvider:
         if not isinstance(self._inner, AttachesKeys):
             return None
         return self._inner.attach_ssh_keys(instance_id, keys)
+
+    def list_templates(self) -> list[Template]:
+        """See `ListsTemplates`; a provider without templates has none to list."""
+        if not isinstance(self._inner, ListsTemplates):
+            return []
+        return self._through(self._inner.list_templates)
 
     def _through[T](self, call: Callable[[], T]) -> T:
         seen = store.read(self._table, self.name)

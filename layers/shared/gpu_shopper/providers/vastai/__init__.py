@@ -8,15 +8,16 @@ from typing import Any
 from gpu_shopper.core.instances import Instance, Launched, LaunchRequest
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.settings import Settings
+from gpu_shopper.core.templates import Template
 from gpu_shopper.errors import BadProviderReply, ProviderUnavailable
 from gpu_shopper.providers.http import LISTING_BYTES, Call, HttpClient
-from gpu_shopper.providers.vastai import instances, launching, market
+from gpu_shopper.providers.vastai import instances, launching, market, templates
 from gpu_shopper.providers.vastai.offers import PROVIDER
 from gpu_shopper.providers.vastai.replies import error_text, refusal
 
 
 class VastAi:
-    """The five methods of a provider, and the keys of a machine that was found later."""
+    """The five methods of a provider, the keys of a machine found later, and templates."""
 
     name = PROVIDER
 
@@ -48,6 +49,10 @@ class VastAi:
     def attach_ssh_keys(self, instance_id: str, keys: Iterable[str]) -> str | None:
         """For a machine adopted by its label: its launch may have ended before the keys."""
         return launching.attach_keys(self._http, instance_id, keys)
+
+    def list_templates(self) -> list[Template]:
+        """See `templates.list_recommended`."""
+        return templates.list_recommended(self._http)
 
     def _search(self, query: dict[str, Any], deadline_s: float) -> Any:
         if self._http.clock_s() > deadline_s:
