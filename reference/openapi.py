@@ -47,6 +47,7 @@ _GOOD: dict[str, tuple[int, ...]] = {
 }
 # Errors that only some routes give; `_common` adds the rest.
 _OWN_ERRORS: dict[str, tuple[int, ...]] = {
+    "list_inventory": (404,),
     "create_session": (403, 404, 409),
     "list_sessions": (403,),
     "signal_done": (409,),
@@ -60,6 +61,7 @@ _SAMPLE_IDS = {
     "session_id": "7b0c2f0e-5a1d-4c7e-9a55-0d6f5f1c2e3a",
     "offer_id": "vastai-1001",
     "key_id": "example0",
+    "hash_id": "38a9dab633743d43107eb9a80d4ada9e",
 }
 _HEADERS: dict[str, tuple[str, str]] = {
     "X-Request-ID": ("string", "The id of this request."),

@@ -13,10 +13,11 @@ HEAD = """\
 Written by `make docs` from the table in `core/states.py` of the layer.
 
 A session is one rental request. Its machines are its attempts. One that failed while another may
-follow is torn down in `provisioning`; `retry_launch` takes the same evidence as an end. `stopping` is left by evidence alone: the provider no longer finds the machine **and** a
-complete listing is without it. No time-out leads out of it. Why a session began to end
-(`end_reason`) is data, not a state. A session that ends before it ran, for a reason of ours or the
-provider's, is `failed`; every other end is `stopped`.
+follow is torn down in `provisioning`; `retry_launch` takes the same evidence as an end.
+`stopping` is left by evidence alone: the provider no longer finds the machine **and** a complete
+listing is without it. No time-out leads out of it. Why a session began to end (`end_reason`) is
+data, not a state. A session that ends before it ran, for a reason of ours or the provider's, is
+`failed`; every other end is `stopped`.
 """
 EVENTS = """
 ## What can happen

@@ -12,6 +12,7 @@ from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.session import Attempt, LaunchState, Session, Wish
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.states import State
+from gpu_shopper.core.templates import Template
 
 NOON = datetime(2026, 2, 7, 12, 0, tzinfo=UTC)
 DEPLOYMENT = "ab12cd34"
@@ -20,6 +21,7 @@ SETTINGS = Settings()
 PUBLIC_KEY = (
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl caller"
 )
+TEMPLATE_HASH = "38a9dab633743d43107eb9a80d4ada9e"
 ADDRESS = SshAddress("203.0.113.7", 30022, "root")
 
 
@@ -48,8 +50,27 @@ def an_offer(**changes: Any) -> Offer:
         base_confidence=0.9,
         cuda_version=12.8,
         machine_id="77",
+        gpu_ram_mb=24_564,
     )
     return replace(offer, **changes)
+
+
+def a_template(**changes: Any) -> Template:
+    """A template of an image with Ollama, for cards of at least 8 GB."""
+    template = Template(
+        id=101,
+        hash_id=TEMPLATE_HASH,
+        name="Open WebUI (Ollama)",
+        image="vastai/ollama",
+        tag="0.15.4",
+        use_ssh=True,
+        ssh_direct=True,
+        recommended=True,
+        recommended_disk_gb=60.0,
+        extra_filters='{"gpu_ram": {"gte": 8000}}',
+        count_created=99,
+    )
+    return replace(template, **changes)
 
 
 def an_attempt(**changes: Any) -> Attempt:

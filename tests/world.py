@@ -19,15 +19,18 @@ from gpu_shopper.core.polling import SshResult, SshTry
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.states import State
+from gpu_shopper.core.templates import Template, Templates
 from gpu_shopper.errors import OfferGone, ProviderError
 from gpu_shopper.ssh.keys import KeyPair
 from gpu_shopper.store import inventory as inventory_store
 from gpu_shopper.store import sessions as session_store
+from gpu_shopper.store import templates as templates_store
 from gpu_shopper.store.inventory import SnapshotCache, Storage
+from gpu_shopper.store.templates import TemplatesCache
 from gpu_shopper.usecases import sessions
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.sessions import Created, NewSession
-from tests.builders import ADDRESS, DEPLOYMENT, NOON, PUBLIC_KEY, a_session, an_offer
+from tests.builders import ADDRESS, DEPLOYMENT, NOON, PUBLIC_KEY, a_session, a_template, an_offer
 from tests.template.cfn import table_definitions
 
 # Moto forgets the default session between tests; one of our own keeps the service models loaded.
@@ -76,10 +79,15 @@ class FakeProvider:
     key_errors: list[str | None] = field(default_factory=list)
     left: int | None = 100_000_000
     requests: list[LaunchRequest] = field(default_factory=list)
+    templates: list[Template] = field(default_factory=lambda: [a_template()])
 
     def list_offers(self) -> list[Offer]:
         self._call("list_offers", "")
         return list(self.offers)
+
+    def list_templates(self) -> list[Template]:
+        self._call("list_templates", "")
+        return list(self.templates)
 
     def launch(self, request: LaunchRequest) -> Launched:
         self.calls.append(("launch", request.label))
@@ -223,6 +231,16 @@ class World:
         )
         inventory_store.publish(self.deps.inventory, snapshot)
 
+    def publish_templates(self, *templates: Template) -> None:
+        """Make these (default: the provider's) the templates fetched last, now."""
+        found = Templates(
+            provider="vastai",
+            generation=f"t{next(self.ids)}",
+            fetched_at=self.clock.at,
+            all=templates or tuple(self.vast.templates),
+        )
+        templates_store.publish(self.deps.inventory, found)
+
     def create(self, caller: Caller = ALICE, **changes: Any) -> Created:
         wanted = NewSession(
             consumer_id=caller.consumer_id or "alice",
@@ -284,6 +302,7 @@ def _build(settings: Settings) -> World:
         inventory=Storage(tables["InventoryTable"], bucket),
         prices=tables["PricesTable"],
         snapshots=SnapshotCache(),
+        templates=TemplatesCache(),
         provider=lambda _: vast,
         machines=machines,
         cipher=FakeCipher(),

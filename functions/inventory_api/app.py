@@ -1,4 +1,4 @@
-"""GET /inventory, /prices, /health and /ready: everything that only reads; also unknown paths."""
+"""GET /inventory, /templates, /prices, /health …: whatever only reads; also unknown paths."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from gpu_shopper.edge.answers.health import OfferHealthBody
 from gpu_shopper.edge.answers.offers import InventoryBody, OfferBody
 from gpu_shopper.edge.answers.prices import PricesBody
 from gpu_shopper.edge.answers.status import HealthBody, ReadyBody
-from gpu_shopper.edge.bodies import InventoryQuery, OfferHealthQuery, PricesQuery
+from gpu_shopper.edge.answers.templates import FittingTemplatesBody, TemplateBody, TemplatesBody
+from gpu_shopper.edge.bodies import InventoryQuery, OfferHealthQuery, PricesQuery, TemplatesQuery
 from gpu_shopper.edge.callers import admit, caller_of
 from gpu_shopper.edge.inventory import (
-    filters_of,
     inventory_body,
+    menu_of,
     offer_health_body,
     offer_id_of,
-    providers_of,
-    sort_of,
 )
 from gpu_shopper.edge.prices import prices_body
+from gpu_shopper.edge.templates import fitting_body, hash_id_of, templates_body
 from gpu_shopper.edge.wiring import deps, frame
 from gpu_shopper.usecases import health as health_cases
-from gpu_shopper.usecases import inventory
+from gpu_shopper.usecases import inventory, templates
 
 PUBLIC = ("/health", "/ready")
 """Routes that need no key; everything else here is behind the authorizer, or no route at all."""
 
-KEYED = ("/api/v1/inventory", "/api/v1/offer-health", "/api/v1/prices")
+KEYED = ("/api/v1/inventory", "/api/v1/offer-health", "/api/v1/prices", "/api/v1/templates")
 
 app = http.new_app()
 
@@ -40,11 +40,7 @@ app = http.new_app()
 @app.get("/api/v1/inventory")
 def list_inventory(query: Annotated[InventoryQuery, Query()]) -> InventoryBody:
     """Offers of all usable providers, filtered, sorted and paged."""
-    providers = providers_of(query, deps().enabled_providers)
-    menu = inventory.list_offers(
-        deps(), providers, filters_of(query), sort_of(query), query.limit, query.offset
-    )
-    return inventory_body(menu, query, deps().settings)
+    return inventory_body(menu_of(deps(), query), query, deps().settings)
 
 
 @app.get("/api/v1/inventory/<offer_id>")
@@ -52,6 +48,25 @@ def get_offer(offer_id: str) -> OfferBody:
     """One offer, exactly as the list shows it."""
     provider, canonical = offer_id_of(offer_id, deps().enabled_providers)
     return OfferBody.of(inventory.get_offer(deps(), provider, canonical))
+
+
+@app.get("/api/v1/inventory/<offer_id>/compatible-templates")
+def compatible_templates(offer_id: str) -> FittingTemplatesBody:
+    """The templates with which one offer can be rented."""
+    provider, canonical = offer_id_of(offer_id, deps().enabled_providers)
+    return fitting_body(deps(), inventory.get_offer(deps(), provider, canonical))
+
+
+@app.get("/api/v1/templates")
+def list_templates(query: Annotated[TemplatesQuery, Query()]) -> TemplatesBody:
+    """Templates that the provider recommends, most used first."""
+    return templates_body(deps(), query)
+
+
+@app.get("/api/v1/templates/<hash_id>")
+def get_template(hash_id: str) -> TemplateBody:
+    """One template."""
+    return TemplateBody.of(templates.get_template(deps(), hash_id_of(hash_id)))
 
 
 @app.get("/api/v1/offer-health")

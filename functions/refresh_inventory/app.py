@@ -1,18 +1,20 @@
-"""Every minute, for one provider: fetch its whole market."""
+"""On schedules, for one provider: fetch its whole market, or its templates."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
 
-from gpu_shopper.edge.steps import ProviderEvent
+from gpu_shopper.edge.steps import RefreshEvent
 from gpu_shopper.edge.wiring import deps, logger
-from gpu_shopper.usecases.refresh import refresh_inventory
+from gpu_shopper.usecases.refresh import refresh_inventory, refresh_templates
+
+FEEDS = {"offers": refresh_inventory, "templates": refresh_templates}
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """One refresh."""
-    asked = ProviderEvent.model_validate(event)
-    refreshed = refresh_inventory(deps(), asked.provider)
-    logger.info("refresh", provider=asked.provider, **asdict(refreshed))
+    """One fetch."""
+    asked = RefreshEvent.model_validate(event)
+    refreshed = FEEDS[asked.what](deps(), asked.provider)
+    logger.info("refresh", what=asked.what, provider=asked.provider, **asdict(refreshed))
     return asdict(refreshed)

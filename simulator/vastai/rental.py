@@ -9,7 +9,7 @@ from typing import Any
 from simulator.fleet import Birth, micro
 from simulator.instances import Hardware
 from simulator.ssh.injected import injected_host_key
-from simulator.vastai import fields
+from simulator.vastai import fields, templates
 from simulator.vastai.machines import Ask
 
 MIN_DISK_GB = 8.0
@@ -109,6 +109,7 @@ def _check_price(price: Any) -> None:
 
 def birth(ask: Ask, body: dict[str, Any], boot: tuple[tuple[float, str], ...]) -> Birth:
     """The machine that this ask and body make; priced with the disk asked for."""
+    body = templates.filled(body)
     disk_gb = float(body.get("disk") or MIN_DISK_GB)
     entrypoint = body.get("runtype") == "args"
     gpu_price = body.get("price") or ask.dph_base

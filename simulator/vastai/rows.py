@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simulator.instances import MICRO, Instance
-from simulator.vastai import fields
+from simulator.vastai import fields, templates
 from simulator.vastai.machines import Ask
 
 ADDRESS = "127.0.0.1"
@@ -76,15 +76,16 @@ def _minutes(instance: Instance, now_s: float) -> float | None:
 
 def _software(instance: Instance) -> dict[str, Any]:
     request = instance.request
+    template = templates.known(request.get("template_hash_id")) or {}
     return {
         "image_uuid": instance.image,
         "image_args": request.get("args") or [],
         "image_runtype": request.get("runtype") or "ssh",
         "extra_env": [[name, value] for name, value in (request.get("env") or {}).items()],
         "onstart": request.get("onstart"),
-        "template_id": None,
-        "template_hash_id": request.get("template_hash_id"),
-        "template_name": None,
+        "template_id": template.get("id"),
+        "template_hash_id": template.get("hash_id"),
+        "template_name": template.get("name"),
         "jupyter_token": f"{instance.id:064x}",
     }
 

@@ -27,6 +27,7 @@ SHORT = {
     "SshAuthGraceS": "3",
     "RefreshBackoffS": "1",
     "RefreshBackoffCapS": "1",
+    "TemplatesRefreshS": "1",
     "AllowedOrigins": "https://app.example.com",
 }
 # A world where callers are slowed down early, and dead executions, ghosts and silence are noticed

@@ -35,7 +35,8 @@ class Route:
 
 def located(path: str, session_id: str = NOBODY) -> str:
     """A path pattern with its names filled in."""
-    return path.format(session_id=session_id, offer_id="vastai-1", key_id="abcd1234")
+    known = {"offer_id": "vastai-1", "key_id": "abcd1234", "hash_id": "unknown"}
+    return path.format(session_id=session_id, **known)
 
 
 RENT = {"offer_id": "vastai-1", "workload_type": "ssh", "reservation_hours": 1}

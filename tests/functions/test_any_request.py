@@ -38,6 +38,7 @@ HOLDS = [
 SERVED_BY = {
     "/": "inventory_api",
     "/api/v1/inventory": "inventory_api",
+    "/api/v1/templates": "inventory_api",
     "/api/v1/sessions": "sessions_api",
     "/api/v1/keys": "operator_api",
 }
@@ -47,10 +48,11 @@ schema = schemathesis.openapi.from_dict(openapi.document())
 
 @pytest.fixture
 def gateway(wired: World) -> Gateway:
-    """All three functions of a deployment that is ready and holds the document's sample session."""
+    """All three functions of a ready deployment that holds the document's samples."""
     deps = wired.deps
     operations.mark_credentials(deps.operations, "vastai", None)
     operations.mark_sweep(deps.operations, "lifecycle", deps.now(), deps.release)
+    wired.publish_templates()
     session_store.create(deps.sessions, a_session(version=1), deps.now())
     modules = {
         path: importlib.import_module(f"functions.{name}.app") for path, name in SERVED_BY.items()

@@ -101,7 +101,7 @@ def test_the_samples_make_use_and_revoke_a_key(play: Play) -> None:
 def test_the_samples_sweep_until_the_deployment_is_ready(play: Play, world: World) -> None:
     assert play("inventory_api/ready")["statusCode"] == 503
     world.clock.tick(60)
-    assert play("refresh_inventory/vastai") == {"offers": 1, "error": None}
+    assert play("refresh_inventory/vastai") == {"found": 1, "error": None}
     assert play("reconcile/vastai") == play("reconcile/vastai")
     assert play("expire_sessions/sweep") == play("expire_sessions/sweep")
     assert play("inventory_api/ready")["statusCode"] == 200
@@ -120,3 +120,15 @@ def test_the_samples_find_the_offer_that_they_rent(play: Play) -> None:
     (listed,) = body(play("inventory_api/list"))["offers"]
     assert listed == body(play("inventory_api/offer"))
     assert json.loads(sample("sessions_api/create")["body"])["offer_id"] == listed["id"]
+
+
+def test_the_samples_find_a_template_for_the_offer_and_the_offer_for_the_template(
+    play: Play,
+) -> None:
+    assert play("inventory_api/templates")["statusCode"] == 503
+    assert play("refresh_inventory/templates") == {"found": 1, "error": None}
+    (listed,) = body(play("inventory_api/templates"))["templates"]
+    assert listed == body(play("inventory_api/template"))
+    (fitting,) = body(play("inventory_api/compatible_templates"))["compatible_templates"]
+    assert fitting["hash_id"] == listed["hash_id"]
+    assert body(play("inventory_api/list_for_template"))["total"] == 1

@@ -15,6 +15,7 @@ from gpu_shopper.core.settings import Settings
 from gpu_shopper.errors import MissingSetting
 from gpu_shopper.providers import registry
 from gpu_shopper.providers.access import Access
+from gpu_shopper.providers.port import ListsTemplates
 from tests.providers.contract import ProviderContract
 
 SHARED = {"access", "addresses", "host_keys", "http", "port", "redaction", "registry"}
@@ -34,6 +35,13 @@ def test_every_adapter_in_the_folder_is_registered(name: str) -> None:
 def test_the_facts_of_every_registered_provider_are_known_and_of_no_other() -> None:
     """N-64: whoever adds a provider adds all of it."""
     assert set(FACTS) == set(registry.PROVIDERS)
+
+
+@pytest.mark.parametrize("name", registry.PROVIDERS)
+def test_who_calls_no_provider_knows_whether_it_has_templates(name: str) -> None:
+    """N-64: whoever adds a provider adds all of it."""
+    built = registry.build(name, NOWHERE, Settings())
+    assert isinstance(built, ListsTemplates) is FACTS[name].has_templates
 
 
 @pytest.mark.parametrize("name", registry.PROVIDERS)

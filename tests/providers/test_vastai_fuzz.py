@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gpu_shopper.core.instances import Instance, Launched
 from gpu_shopper.core.offers import Offer
+from gpu_shopper.core.templates import Template
 from gpu_shopper.errors import (
     LaunchRejected,
     LaunchUncertain,
@@ -31,6 +32,7 @@ from tests.providers.vastai_shapes import (
     launch_request,
     offer_row,
     page,
+    template_row,
     vast,
 )
 
@@ -51,7 +53,18 @@ OURS = [
     "new_contract",
     "total_instances",
 ]
-WORDS = [*OURS, "next_token", "id", "label", "no_such_ask", "no_such_instance", "not_found", ID]
+TEMPLATES = ["templates", "templates_found", "recommended", "hash_id"]
+WORDS = [
+    *OURS,
+    *TEMPLATES,
+    "next_token",
+    "id",
+    "label",
+    "no_such_ask",
+    "no_such_instance",
+    "not_found",
+    ID,
+]
 
 leaves = st.one_of(
     st.none(),
@@ -229,6 +242,26 @@ def test_any_value_in_any_other_column_of_an_instance_leaves_it_listed(
     assert isinstance(found[0], Instance)
 
 
+@given(answers)
+def test_templates_are_templates_or_an_error(answer: Answer) -> None:
+    try:
+        found = vast(Network(answer)).list_templates()
+    except ProviderError:
+        return
+    assert answer.status == 200
+    assert all(isinstance(one, Template) for one in found)
+
+
+@given(values)
+def test_any_value_in_any_column_of_a_template_is_read_or_skipped(value: Any) -> None:
+    odd = [template_row(**{column: value}) for column in template_row()]
+    rows = [*odd, *[template_row()] * 90]
+    found = vast(Network(Answer({"templates": rows}))).list_templates()
+    assert len(found) >= 90
+    for template in found:
+        repr(template).encode()
+
+
 @settings(max_examples=25)
 @given(st.integers(1_000, 60_000), st.sampled_from(["[", '{"a":', "1", " ", "\x00"]))
 def test_deep_and_long_answers_are_errors(count: int, piece: str) -> None:
@@ -237,6 +270,7 @@ def test_deep_and_long_answers_are_errors(count: int, piece: str) -> None:
         lambda adapter: adapter.find(ID),
         lambda adapter: adapter.list_instances(),
         lambda adapter: adapter.list_offers(),
+        lambda adapter: adapter.list_templates(),
         lambda adapter: adapter.terminate(ID),
         lambda adapter: adapter.balance(),
         lambda adapter: adapter.charges(*YEAR),

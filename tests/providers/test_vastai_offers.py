@@ -48,6 +48,11 @@ def test_a_row_becomes_an_offer_in_our_units() -> None:
         inet_down_mbps=934,
         inet_up_microusd_per_gb=2_667,
         inet_down_microusd_per_gb=2_000,
+        gpu_ram_mb=24_564,
+        compute_cap=890,
+        cpu_arch="amd64",
+        cpu_cores=16.0,
+        static_ip=False,
     )
 
 
@@ -112,6 +117,15 @@ def test_the_price_is_all_gpus_and_the_default_disk(
         ({"inet_down": "fast"}, "inet_down_mbps", None),
         ({"disk_space": None}, "disk_gb_available", None),
         ({"driver_version": None}, "driver_version", None),
+        ({"gpu_ram": 0}, "gpu_ram_mb", None),
+        ({"gpu_ram": 23028.0}, "gpu_ram_mb", 23_028),
+        ({"compute_cap": 0}, "compute_cap", 0),
+        ({"compute_cap": None}, "compute_cap", None),
+        ({"cpu_arch": 64}, "cpu_arch", None),
+        ({"cpu_cores_effective": 21.333333333}, "cpu_cores", 21.33),
+        ({"cpu_cores_effective": None}, "cpu_cores", None),
+        ({"static_ip": 1}, "static_ip", None),
+        ({"static_ip": True}, "static_ip", True),
         ({"gpu_name": "RTX 4070S Ti"}, "gpu_type", "RTX 4070 Ti SUPER"),
         ({"gpu_name": " Odd\nGPU\x00 "}, "gpu_name_raw", "Odd GPU"),
     ],

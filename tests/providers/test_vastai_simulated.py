@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from gpu_shopper.core.compatibility import PROPERTIES
 from gpu_shopper.core.instances import LaunchRequest
 from gpu_shopper.errors import (
     BadProviderReply,
@@ -14,7 +15,7 @@ from gpu_shopper.errors import (
     ProviderError,
     RentedDespiteError,
 )
-from gpu_shopper.providers.port import AttachesKeys
+from gpu_shopper.providers.port import AttachesKeys, ListsTemplates
 from tests.providers.contract import LABEL, PUBLIC_KEY, request_for
 from tests.providers.simulator_rig import SimulatorRig, simulator
 
@@ -123,6 +124,35 @@ def test_a_key_that_cannot_be_attached_is_told(
     launched = rig.provider.launch(request_to_launch)
     assert launched.key_error
     assert len(rig.calls("attach_key")) == 3
+
+
+def test_every_recommended_template_is_listed_and_no_other(rig: SimulatorRig) -> None:
+    """5.1: filters come as text, as an object, or not at all."""
+    assert isinstance(rig.provider, ListsTemplates)
+    found = {one.name: one for one in rig.provider.list_templates()}
+    assert len(found) == 8
+    assert "My notebook" not in found
+    conditions = found["Text Generation Inference"].conditions
+    assert {one.name for one in conditions} == {"cpu_arch", "gpu_total_ram"}
+    assert found["Ubuntu 22.04"].extra_filters is None
+
+
+def test_templates_that_fail_are_no_empty_list(rig: SimulatorRig) -> None:
+    assert isinstance(rig.provider, ListsTemplates)
+    rig.fault("garbage", "templates", kind="truncated_json")
+    with pytest.raises(ProviderError):
+        rig.provider.list_templates()
+
+
+def test_what_templates_ask_for_is_known_of_every_offer_of_the_market(rig: SimulatorRig) -> None:
+    """5.1: so that a condition that is not met says something about the machine."""
+    offers = rig.provider.list_offers()
+    unknown = {
+        name: sum(value(offer) is None for offer in offers) for name, value in PROPERTIES.items()
+    }
+    # Machines of AMD have no CUDA, and some places have no country.
+    assert {name for name, count in unknown.items() if count} <= {"cuda_max_good", "geolocation"}
+    assert max(unknown.values()) < len(offers) / 10
 
 
 def test_a_refused_page_of_the_market_fails_the_whole(rig: SimulatorRig) -> None:

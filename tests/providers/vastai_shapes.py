@@ -65,6 +65,9 @@ def offer_row(**changes: Any) -> dict[str, Any]:
         "reliability": 0.9987654321,
         "verification": "verified",
         "cuda_max_good": 12.8,
+        "compute_cap": 890,
+        "cpu_arch": "amd64",
+        "static_ip": False,
         "driver_version": "570.153.02",
         "geolocation": "Oregon, US ",
         "duration": 1_000_000.5,
@@ -72,6 +75,33 @@ def offer_row(**changes: Any) -> dict[str, Any]:
         "rented": False,
         "is_bid": False,
         "external": None,
+    }
+    return row | changes
+
+
+def template_row(**changes: Any) -> dict[str, Any]:
+    """A row of the templates."""
+    row = {
+        "id": 101,
+        "hash_id": "38a9dab633743d43107eb9a80d4ada9e",
+        "name": "Open WebUI (Ollama)",
+        "image": "vastai/ollama",
+        "tag": "0.15.4",
+        "env": "-p 1111:1111 -e A=1",
+        "onstart": "#!/bin/sh\nentrypoint.sh\n",
+        "runtype": "ssh",
+        "args_str": "",
+        "use_ssh": True,
+        "ssh_direct": True,
+        "jup_direct": False,
+        "recommended": True,
+        "recommended_disk_space": 32.5,
+        "extra_filters": '{"gpu_ram": {"gte": 8000}}',
+        "creator_id": 62_897,
+        "created_at": 1_760_000_000.5,
+        "count_created": 10_000,
+        "private": False,
+        "readme": "# Ollama",
     }
     return row | changes
 

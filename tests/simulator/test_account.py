@@ -96,7 +96,7 @@ def test_charges_without_a_day_are_refused(sim: Sim) -> None:
     assert sim.ask("GET", "/api/v0/charges/").status_code == 400
 
 
-def test_templates_tell_hash_image_and_filters_as_text(sim: Sim) -> None:
+def test_templates_tell_hash_and_image_and_filters_mostly_as_text(sim: Sim) -> None:
     everything = sim.ask("GET", "/api/v0/template/").json()
     assert everything["templates_found"] == len(everything["templates"])
     only = sim.ask(
@@ -106,6 +106,29 @@ def test_templates_tell_hash_image_and_filters_as_text(sim: Sim) -> None:
     ollama = next(row for row in only if "Ollama" in row["name"])
     assert ollama["hash_id"] == "38a9dab633743d43107eb9a80d4ada9e"
     assert json.loads(ollama["extra_filters"])["gpu_ram"] == {"gte": 8000}
+    assert {type(row["extra_filters"]) for row in only} == {str, dict, type(None)}
+
+
+def test_a_template_cannot_be_asked_for_by_its_hash(sim: Sim) -> None:
+    wanted = json.dumps({"hash_id": {"eq": "38a9dab633743d43107eb9a80d4ada9e"}})
+    path, query = "/api/v0/template/", {"select_filters": wanted}
+    everything = sim.ask("GET", path).json()
+    assert sim.ask("GET", path, params=query).json() == everything
+
+
+def test_a_machine_of_a_template_has_its_image_environment_and_ports(sim: Sim) -> None:
+    tgi = "b1d5a2f7c3e84f60a9127d3c5e6f8b90"
+    mine = {"MINE": "1", "-p 9000:9000": "1"}
+    row = sim.get(sim.rent(image=None, template_hash_id=tgi, env=mine))
+    assert row is not None
+    assert row["image_uuid"] == "ghcr.io/huggingface/text-generation-inference:latest"
+    assert (row["template_id"], row["template_name"]) == (105, "Text Generation Inference")
+    assert dict(row["extra_env"]) == {
+        "-p 8080:80": "1",
+        "HF_HUB_ENABLE_HF_TRANSFER": "1",
+        "MINE": "1",
+        "-p 9000:9000": "1",
+    }
 
 
 @pytest.mark.parametrize("path", ["/api/v0/users/current", "/api/v0/users/current/"])

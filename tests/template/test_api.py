@@ -17,6 +17,8 @@ SERVED_BY = {
     "/api/v1/inventory/{proxy+}": "InventoryApiFunction",
     "/api/v1/offer-health": "InventoryApiFunction",
     "/api/v1/prices": "InventoryApiFunction",
+    "/api/v1/templates": "InventoryApiFunction",
+    "/api/v1/templates/{proxy+}": "InventoryApiFunction",
     "/api/v1/sessions": "SessionsApiFunction",
     "/api/v1/sessions/{proxy+}": "SessionsApiFunction",
     "/api/v1/keys": "OperatorApiFunction",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.providers.registry import PROVIDERS
 from tests.template.cfn import ROOT, parameters, properties, resources, template
 
@@ -24,10 +25,18 @@ FUNCTIONS = {
     "ReconcileFunction": "reconcile",
 }
 EACH_PROVIDER = [json.dumps({"provider": name}, separators=(",", ":")) for name in PROVIDERS]
-SWEEPS: dict[str, tuple[str, list[str | None]]] = {
-    "RefreshInventoryFunction": ("InventorySchedule", [*EACH_PROVIDER]),
-    "ExpireSessionsFunction": ("LifecycleSchedule", [None]),
-    "ReconcileFunction": ("ReconcileSchedule", [*EACH_PROVIDER]),
+TEMPLATES = [
+    json.dumps({"provider": name, "what": "templates"}, separators=(",", ":"))
+    for name, facts in FACTS.items()
+    if facts.has_templates
+]
+SWEEPS: dict[str, list[tuple[str, str | None]]] = {
+    "RefreshInventoryFunction": [
+        *(("InventorySchedule", each) for each in EACH_PROVIDER),
+        *(("TemplatesSchedule", each) for each in TEMPLATES),
+    ],
+    "ExpireSessionsFunction": [("LifecycleSchedule", None)],
+    "ReconcileFunction": [("ReconcileSchedule", each) for each in EACH_PROVIDER],
 }
 GATEWAY_GIVES_UP_AFTER_S = 29
 each_function = pytest.mark.parametrize("name", FUNCTIONS)
@@ -135,11 +144,10 @@ def test_no_function_is_locked_into_a_network_so_any_ssh_port_can_be_reached() -
 @each_sweep
 def test_a_sweep_is_started_by_its_schedule_and_nothing_else(name: str) -> None:
     """N-31: each sweep hangs on its own schedule, for every provider that there is."""
-    schedule, given = SWEEPS[name]
     events = properties(name)["Events"].values()
     assert {event["Type"] for event in events} == {"Schedule"}
-    assert all(event["Properties"]["Schedule"] == {"Ref": schedule} for event in events)
-    assert [event["Properties"].get("Input") for event in events] == given
+    given = [event["Properties"] for event in events]
+    assert [(one["Schedule"]["Ref"], one.get("Input")) for one in given] == SWEEPS[name]
 
 
 @each_sweep

@@ -31,6 +31,7 @@ OF_THE_STACK = {
     "LifecycleSchedule",
     "ReconcileSchedule",
     "InventorySchedule",
+    "TemplatesSchedule",
     "SweepConcurrency",
 }
 SETTINGS = {field.name: field.default for field in fields(Settings)}
@@ -93,6 +94,12 @@ def test_a_revoked_key_is_forgotten_within_a_minute_whatever_is_configured() -> 
 def test_sweeps_run_every_minute(name: str) -> None:
     """N-31: lifecycle, reconcile and inventory refresh run once a minute."""
     assert parameters()[name]["Default"] == "rate(1 minute)"
+
+
+def test_templates_are_looked_after_well_within_their_hour() -> None:
+    """2.1: the schedule may come too often, and the lease decides."""
+    assert parameters()["TemplatesSchedule"]["Default"] == "rate(5 minutes)"
+    assert SETTINGS["templates_refresh_s"] == 3_600
 
 
 def _longest(value: object) -> int:

@@ -57,7 +57,7 @@ def test_a_balance_that_cannot_be_read_stops_nothing(
     assert reconcile(world.deps, "vastai").complete
     assert world.operations()[-2:] == ["sweep_completed", "balance_unread"]
     world.clock.tick(60)
-    assert refresh_inventory(world.deps, "vastai").offers == 1
+    assert refresh_inventory(world.deps, "vastai").found == 1
     assert world.create().session.id
 
 

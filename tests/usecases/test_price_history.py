@@ -15,7 +15,7 @@ from gpu_shopper.core.price_book import Book
 from gpu_shopper.core.price_rows import Period, Point, Window
 from gpu_shopper.core.prices import Cell, Series
 from gpu_shopper.errors import BadProviderReply, Conflict
-from gpu_shopper.store import failures
+from gpu_shopper.store import failures, fetches
 from gpu_shopper.store import inventory as inventory_store
 from gpu_shopper.store.price_books import open_book, save_book
 from gpu_shopper.usecases import price_history, refresh
@@ -37,7 +37,7 @@ def refreshed(world: World, *prices: int, after_s: float = 60) -> None:
         an_offer(id=f"vastai-{n}", provider_id=str(n), price_microusd_per_hour=price)
         for n, price in enumerate(prices, 1)
     ]
-    assert refresh_inventory(world.deps, "vastai").offers == len(prices)
+    assert refresh_inventory(world.deps, "vastai").found == len(prices)
 
 
 def book(world: World) -> Book:
@@ -185,7 +185,9 @@ def test_the_lease_is_over_before_history_is_written(
 
     def take(*_: Any) -> None:
         table = empty.deps.inventory.table
-        taken.append(inventory_store.take_lease(table, "vastai", empty.clock.at, 300))
+        taken.append(
+            fetches.take_lease(table, inventory_store.feed_of("vastai"), empty.clock.at, 300)
+        )
         assert get_offer(empty.deps, "vastai", "vastai-1").offer.price_microusd_per_hour == 300_000
 
     _meddle(monkeypatch, "save_book", take)

@@ -38,7 +38,7 @@ def test_a_refresh_shows_what_the_provider_offers_now(world: World) -> None:
     """M-20: the new generation replaces the old one whole."""
     world.clock.tick(60)
     world.vast.offers = [an_offer(id="vastai-2", provider_id="2")]
-    assert refresh_inventory(world.deps, "vastai").offers == 1
+    assert refresh_inventory(world.deps, "vastai").found == 1
     assert listed(world) == ["vastai-2"]
 
 
@@ -72,7 +72,7 @@ def test_a_rate_limit_is_respected_for_as_long_as_the_provider_wishes(world: Wor
     assert refresh_inventory(world.deps, "vastai").error == "not_due"
     world.clock.tick(1)
     world.vast.errors.clear()
-    assert refresh_inventory(world.deps, "vastai").offers == 1
+    assert refresh_inventory(world.deps, "vastai").found == 1
 
 
 def test_a_second_refresh_at_the_same_time_does_nothing(world: World) -> None:
@@ -82,7 +82,7 @@ def test_a_second_refresh_at_the_same_time_does_nothing(world: World) -> None:
         refresh_inventory(world.deps, "vastai").error
     )
     world.clock.tick(60)
-    assert refresh_inventory(world.deps, "vastai").offers == 1
+    assert refresh_inventory(world.deps, "vastai").found == 1
     assert inner == ["not_due"]
 
 

@@ -5,7 +5,7 @@
     │   ├── ValidationFailed        fields are named in `details`
     │   │   └── HardMaxExceeded
     │   ├── Unauthorized · Forbidden
-    │   ├── NotFound ── SessionNotFound · OfferNotFound · KeyNotFound
+    │   ├── NotFound ── SessionNotFound · OfferNotFound · TemplateNotFound · KeyNotFound
     │   ├── InsufficientDisk
     │   ├── IllegalTransition · DuplicateSession · PriceAboveMax · OfferSuppressed
     │   └── TooManyRequests
@@ -104,6 +104,12 @@ class OfferNotFound(NotFound):
     """The offer is unknown, or gone for more than an hour."""
 
     code = "offer_not_found"
+
+
+class TemplateNotFound(NotFound):
+    """No recommended template of its provider has this hash; each edit gives it another."""
+
+    code = "template_not_found"
 
 
 class KeyNotFound(NotFound):

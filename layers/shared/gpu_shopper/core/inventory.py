@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from gpu_shopper.core.compatibility import Condition, fits
 from gpu_shopper.core.failures import Judge, Memory
 from gpu_shopper.core.location_stats import LocationStats, location_confidence
 from gpu_shopper.core.offers import Offer
@@ -92,6 +93,8 @@ class Filters:
     min_reliability: float = 0.0
     min_confidence: float = 0.0
     min_cuda: float = 0.0
+    min_total_vram_gb: int = 0
+    conditions: tuple[Condition, ...] = ()
 
 
 class Sort(StrEnum):
@@ -176,6 +179,8 @@ def _passes(one: Shown, filters: Filters, wanted_gpu: str, place: str) -> bool:
         and (offer.reliability or 0.0) >= filters.min_reliability
         and one.confidence >= filters.min_confidence
         and (offer.cuda_version or 0.0) >= filters.min_cuda
+        and (offer.vram_gb or 0) * offer.gpu_count >= filters.min_total_vram_gb
+        and fits(offer, filters.conditions)
     )
 
 

@@ -16,6 +16,8 @@ class Offer:
     disk. Unknown numbers are None, never 0. `max_duration_hours` 0 means unlimited.
     `base_confidence` is 0 to 1, before age and failures are taken into account. `vcpus` and
     `ram_gb` are set where we choose them: they are in the price, and a launch asks for them.
+    `gpu_ram_mb` is per GPU and exact, where `vram_gb` is what a card is sold with; `cpu_cores` is
+    the offer's share of the machine, `compute_cap` a hundred times the CUDA compute capability.
     """
 
     id: str
@@ -45,6 +47,11 @@ class Offer:
     inet_down_microusd_per_gb: int | None = None
     vcpus: int | None = None
     ram_gb: int | None = None
+    gpu_ram_mb: int | None = None
+    compute_cap: int | None = None
+    cpu_arch: str | None = None
+    cpu_cores: float | None = None
+    static_ip: bool | None = None
 
     def price_with_disk(self, disk_gb: int) -> int:
         """Micro-dollars per hour of the whole offer with `disk_gb` instead of the default disk."""

@@ -15,6 +15,7 @@ class ProviderFacts:
 
     `rented_once`: an offer is one machine, gone from the market while somebody has it.
     `takes_image`: machines are containers of an image that the caller may choose.
+    `has_templates`: it keeps recipes that a launch can name instead of an image.
     `ssh_delay_s`: seconds after an accepted launch during which a login cannot succeed yet.
     `start_up_chars`: the longest text of start-up commands that it runs; 0 where it runs none.
     `credential`: the field of the provider's secret that holds the API key.
@@ -25,6 +26,7 @@ class ProviderFacts:
     disk_min_gb: int
     rented_once: bool
     takes_image: bool
+    has_templates: bool
     ssh_delay_s: Callable[[Settings], int]
     start_up_chars: int
     credential: str
@@ -36,6 +38,7 @@ FACTS: Mapping[str, ProviderFacts] = {
         disk_min_gb=8,
         rented_once=True,
         takes_image=True,
+        has_templates=True,
         ssh_delay_s=lambda _settings: 0,
         start_up_chars=4_000,
         credential="api_key",
@@ -44,6 +47,7 @@ FACTS: Mapping[str, ProviderFacts] = {
         disk_min_gb=100,
         rented_once=False,
         takes_image=False,
+        has_templates=False,
         ssh_delay_s=lambda settings: settings.tensordock_ssh_delay_s,
         start_up_chars=16_000,
         credential="api_token",

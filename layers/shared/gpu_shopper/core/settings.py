@@ -32,6 +32,8 @@ class Settings:
     refresh_backoff_s: int = 60  # pause after a failed refresh; doubles with each in a row
     refresh_backoff_cap_s: int = 300  # longest pause after failed refreshes
     offer_memory_s: int = 3_600  # how long a vanished offer is `stale` rather than unknown
+    templates_refresh_s: int = 3_600  # from one fetch of a provider's templates to the next
+    templates_usable_s: int = 86_400  # templates fetched longer ago are not served any more
 
     # Price history.
     price_hourly_keep_days: int = 90  # how long hours are kept, and series not on offer are known

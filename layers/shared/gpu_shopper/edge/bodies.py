@@ -19,6 +19,7 @@ from pydantic import (
 from gpu_shopper.core.disk import MAX_DISK_GB
 from gpu_shopper.core.instants import from_text
 from gpu_shopper.core.ssh_keys import checked_public_key
+from gpu_shopper.core.templates import HASH_ID
 
 MAX_LISTED = 200
 
@@ -72,6 +73,7 @@ QueryNumber = Annotated[float, BeforeValidator(_decimal_text), Field(allow_inf_n
 QueryBool = Annotated[bool, BeforeValidator(_true_or_false)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(_printable)]
 ConsumerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
+TemplateHash = Annotated[str, StringConstraints(pattern=rf"^{HASH_ID}$")]
 Limit = Annotated[QueryInt, Field(ge=1, le=MAX_LISTED)]
 PriceUsd = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 WorkloadType = Literal[
@@ -131,9 +133,19 @@ class InventoryQuery(Query):
     min_reliability: Annotated[QueryNumber, Field(ge=0, le=1)] = 0.0
     min_availability_confidence: Annotated[QueryNumber, Field(ge=0, le=1)] = 0.0
     min_cuda: Annotated[QueryNumber, Field(ge=0)] = 0.0
+    template_hash_id: TemplateHash | None = None
     sort: Literal["price", "-price", "confidence", "reliability", "vram"] = "price"
     limit: Annotated[QueryInt, Field(ge=1, le=1000)] = 100
     offset: Annotated[QueryInt, Field(ge=0)] = 0
+
+
+class TemplatesQuery(Query):
+    """Which templates to show; texts are parts of names, in any case."""
+
+    recommended: QueryBool | None = None
+    use_ssh: QueryBool | None = None
+    name: Text | None = None
+    image: Text | None = None
 
 
 class OfferHealthQuery(Query):

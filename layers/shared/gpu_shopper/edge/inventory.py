@@ -7,13 +7,15 @@ from gpu_shopper.core.failures import offer_healths, type_failures
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.inventory import Filters, ProviderView, Sort, folded
 from gpu_shopper.core.settings import Settings
+from gpu_shopper.core.templates import narrowed
 from gpu_shopper.edge.answers.health import FailedOfferBody, FailedTypeBody, OfferHealthBody
 from gpu_shopper.edge.answers.offers import InventoryBody, OfferBody, ProviderBody
 from gpu_shopper.edge.bodies import InventoryQuery, OfferHealthQuery, microusd
 from gpu_shopper.edge.problems import reflected
 from gpu_shopper.errors import ValidationFailed
 from gpu_shopper.usecases.deps import Deps
-from gpu_shopper.usecases.inventory import Menu, memories
+from gpu_shopper.usecases.inventory import Menu, list_offers, memories
+from gpu_shopper.usecases.templates import get_template, provider_of_templates
 
 
 def providers_of(
@@ -21,6 +23,29 @@ def providers_of(
 ) -> tuple[str, ...]:
     """The providers asked for. Raises ValidationFailed for one that is not enabled."""
     return (checked_provider(query.provider, enabled),) if query.provider else enabled
+
+
+def menu_of(deps: Deps, query: InventoryQuery) -> Menu:
+    """What was asked for; a template says of which provider, and what the offer must have.
+
+    Raises: ValidationFailed, TemplateNotFound, ProviderNotUsable.
+    """
+    providers, filters = providers_of(query, deps.enabled_providers), filters_of(query)
+    if query.template_hash_id:
+        providers = (_with_templates(deps, providers),)
+        filters = narrowed(filters, get_template(deps, query.template_hash_id))
+    return list_offers(deps, providers, filters, Sort(query.sort), query.limit, query.offset)
+
+
+def _with_templates(deps: Deps, providers: tuple[str, ...]) -> str:
+    """The one of `providers` that has templates."""
+    provider = provider_of_templates(deps)
+    if provider is None or provider not in providers:
+        asked = ", ".join(providers)
+        raise ValidationFailed(
+            [("template_hash_id", f"template_hash_id cannot be used: no templates at {asked}")]
+        )
+    return provider
 
 
 def checked_provider(name: str, enabled: tuple[str, ...]) -> str:
@@ -44,11 +69,6 @@ def filters_of(query: InventoryQuery) -> Filters:
         min_confidence=query.min_availability_confidence,
         min_cuda=query.min_cuda,
     )
-
-
-def sort_of(query: InventoryQuery) -> Sort:
-    """The order asked for."""
-    return Sort(query.sort)
 
 
 def offer_id_of(text: str, enabled: tuple[str, ...]) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel, Field, StringConstraints
@@ -22,6 +22,12 @@ class ProviderEvent(BaseModel):
     """What a schedule sends to a sweep that works on one provider."""
 
     provider: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,32}$")]
+
+
+class RefreshEvent(ProviderEvent):
+    """What a schedule sends to have something of a provider fetched: its offers unless said."""
+
+    what: Literal["offers", "templates"] = "offers"
 
 
 def told(logger: Logger, asked: StepEvent, result: StepResult) -> dict[str, Any]:

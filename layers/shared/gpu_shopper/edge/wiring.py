@@ -21,6 +21,7 @@ from gpu_shopper.edge.settings import read_settings, required
 from gpu_shopper.edge.telemetry import Telemetry
 from gpu_shopper.ssh.keys import new_pair
 from gpu_shopper.store.inventory import SnapshotCache, Storage
+from gpu_shopper.store.templates import TemplatesCache
 from gpu_shopper.usecases.deps import Deps, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
 
@@ -82,6 +83,7 @@ def deps() -> Deps:
         inventory=Storage(_table("INVENTORY_TABLE"), _bucket()),
         prices=_table("PRICES_TABLE"),
         snapshots=SnapshotCache(),
+        templates=TemplatesCache(),
         provider=provider,
         machines=_LazyMachines(),
         cipher=_LazyCipher(),

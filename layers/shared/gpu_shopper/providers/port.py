@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 from gpu_shopper.core.charges import Charge
 from gpu_shopper.core.instances import Instance, Launched, LaunchRequest
 from gpu_shopper.core.offers import Offer
+from gpu_shopper.core.templates import Template
 
 
 class Provider(Protocol):
@@ -84,4 +85,16 @@ class ShowsLogs(Protocol):
 
         May take 15 s. What the session's own secrets are the caller knows, and takes out.
         """
+        ...
+
+
+@runtime_checkable
+class ListsTemplates(Protocol):
+    """Optional: the provider keeps templates that a launch can name.
+
+    `core.provider_facts` says the same in `has_templates`, for those who call no provider.
+    """
+
+    def list_templates(self) -> list[Template]:
+        """Its recommended templates, every one; raises rather than return a part."""
         ...

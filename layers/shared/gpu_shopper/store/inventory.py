@@ -1,7 +1,6 @@
 """Snapshots: a pointer per provider in the table, the offers themselves as one object each.
 
-    pk PROVIDER#<name>  sk POINTER              newest generation, its fetch time, the last error
-    pk PROVIDER#<name>  sk LEASE                one refresh at a time, and when the next may start
+    pk PROVIDER#<name>  sk POINTER, LEASE       see `store.fetches`
     pk PROVIDER#<name>  sk WITHDRAWN#<offer>    hidden until a snapshot whose fetch began later
     pk PROVIDER#<name>  sk FAILURE#…            see `store.failures`: read by the same query
     pk PROVIDER#<name>  sk LOCATION#…           see `store.location_stats`: likewise
@@ -15,17 +14,16 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.conditions import Attr, Key
+from boto3.dynamodb.conditions import Key
 
 from gpu_shopper.core.failures import Memory
 from gpu_shopper.core.instants import from_text, to_text
 from gpu_shopper.core.inventory import ProviderView, Snapshot
 from gpu_shopper.core.offers import Offer
-from gpu_shopper.errors import Conflict
-from gpu_shopper.store import failures, location_stats
+from gpu_shopper.store import failures, fetches, location_stats
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -55,6 +53,11 @@ class SnapshotCache:
             known = _read(storage, provider, pointer["generation"])
             self._latest[provider] = known
         return known
+
+
+def feed_of(provider: str) -> str:
+    """The name under which `store.fetches` knows the provider's offers."""
+    return f"PROVIDER#{provider}"
 
 
 def view(storage: Storage, cache: SnapshotCache, provider: str) -> ProviderView:
@@ -93,47 +96,8 @@ def publish(storage: Storage, snapshot: Snapshot) -> None:
         ContentType="application/json",
         ContentEncoding="gzip",
     )
-    fetched_at = to_text(snapshot.fetched_at)
-    newer = Attr("fetched_at").not_exists() | Attr("fetched_at").lt(fetched_at)
-    try:
-        storage.table.update_item(
-            Key=_key(snapshot.provider, "POINTER"),
-            UpdateExpression="SET generation = :g, fetched_at = :f REMOVE #error, failures",
-            ConditionExpression=newer,
-            ExpressionAttributeNames={"#error": "error"},
-            ExpressionAttributeValues={":g": snapshot.generation, ":f": fetched_at},
-        )
-    except storage.table.meta.client.exceptions.ConditionalCheckFailedException as exc:
-        raise Conflict("a newer snapshot is there") from exc
-
-
-def note_failure(table: Table, provider: str, error: str) -> int:
-    """Keep the class word of a failed refresh; gives the number of failures in a row."""
-    answer: Any = table.update_item(
-        Key=_key(provider, "POINTER"),
-        UpdateExpression="SET #error = :e ADD failures :one",
-        ExpressionAttributeNames={"#error": "error"},
-        ExpressionAttributeValues={":e": error, ":one": 1},
-        ReturnValues="UPDATED_NEW",
-    )
-    return int(answer["Attributes"]["failures"])
-
-
-def take_lease(table: Table, provider: str, now: datetime, lease_s: int) -> bool:
-    """True when this run may refresh `provider`; nobody else may until the lease ends."""
-    try:
-        table.put_item(
-            Item=_key(provider, "LEASE") | {"until": to_text(now + timedelta(seconds=lease_s))},
-            ConditionExpression=Attr("until").not_exists() | Attr("until").lte(to_text(now)),
-        )
-    except table.meta.client.exceptions.ConditionalCheckFailedException:
-        return False
-    return True
-
-
-def release_lease(table: Table, provider: str, next_at: datetime) -> None:
-    """End the lease; the next refresh may start at `next_at`."""
-    table.put_item(Item=_key(provider, "LEASE") | {"until": to_text(next_at)})
+    feed = feed_of(snapshot.provider)
+    fetches.point(storage.table, feed, snapshot.generation, snapshot.fetched_at)
 
 
 def withdraw(table: Table, provider: str, offer_id: str, now: datetime, keep_s: int) -> None:
@@ -146,7 +110,7 @@ def withdraw(table: Table, provider: str, offer_id: str, now: datetime, keep_s: 
 
 def _rows(table: Table, provider: str) -> dict[str, dict[str, Any]]:
     query: dict[str, Any] = {
-        "KeyConditionExpression": Key("pk").eq(f"PROVIDER#{provider}"),
+        "KeyConditionExpression": Key("pk").eq(feed_of(provider)),
         "ConsistentRead": True,
     }
     rows: dict[str, dict[str, Any]] = {}
@@ -159,7 +123,7 @@ def _rows(table: Table, provider: str) -> dict[str, dict[str, Any]]:
 
 
 def _key(provider: str, sk: str) -> dict[str, Any]:
-    return {"pk": f"PROVIDER#{provider}", "sk": sk}
+    return {"pk": feed_of(provider), "sk": sk}
 
 
 def _object_key(provider: str, generation: str) -> str:

@@ -14,6 +14,7 @@ from gpu_shopper.core.settings import Settings
 from gpu_shopper.providers.port import Provider
 from gpu_shopper.ssh.keys import KeyPair
 from gpu_shopper.store.inventory import SnapshotCache, Storage
+from gpu_shopper.store.templates import TemplatesCache
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -95,6 +96,7 @@ class Deps:
     inventory: Storage
     prices: Table
     snapshots: SnapshotCache
+    templates: TemplatesCache
     provider: Callable[[str], Provider]
     machines: Machines
     cipher: Cipher

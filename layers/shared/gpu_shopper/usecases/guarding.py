@@ -14,6 +14,7 @@ from gpu_shopper.core.settings import Settings
 from gpu_shopper.errors import CircuitOpen, ProviderError
 from gpu_shopper.providers.port import (
     AttachesKeys,
+    ListsTemplates,
     Provider,
     ShowsLogs,
     TellsBalance,
@@ -50,6 +51,8 @@ class GuardedProvider:
             self.charges = self._guarded(inner.charges)
         if isinstance(inner, ShowsLogs):
             self.logs = self._guarded(inner.logs)
+        if isinstance(inner, ListsTemplates):
+            self.list_templates = self._guarded(inner.list_templates)
 
     def list_offers(self) -> list[Offer]:
         """See `Provider.list_offers`."""

@@ -1,14 +1,18 @@
-"""Refreshing one provider's inventory: a complete fetch becomes a generation, or is discarded."""
+"""Fetching a provider's offers and templates: all of them become a generation, or none."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gpu_shopper.core.inventory import Snapshot, remembered
+from gpu_shopper.core.provider_facts import FACTS
+from gpu_shopper.core.templates import Templates, ordered
 from gpu_shopper.errors import Conflict, ProviderAuth, ProviderError, RateLimited
+from gpu_shopper.providers.port import ListsTemplates
+from gpu_shopper.store import fetches, operations
 from gpu_shopper.store import inventory as store
-from gpu_shopper.store import operations
+from gpu_shopper.store import templates as templates_store
 from gpu_shopper.usecases.deps import Deps, Fact
 from gpu_shopper.usecases.price_history import count_snapshots, percentiles_of
 
@@ -17,9 +21,9 @@ SWEEP = "inventory"
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What came of one refresh; `offers` is None when nothing was published."""
+    """What came of one fetch; `found` is None when nothing was published."""
 
-    offers: int | None
+    found: int | None
     error: str | None = None
 
 
@@ -31,15 +35,15 @@ def refresh_inventory(deps: Deps, provider: str) -> Refreshed:
     if provider not in deps.enabled_providers:
         return Refreshed(None, "not_enabled")
     started_at = deps.now()
-    table = deps.inventory.table
-    if not store.take_lease(table, provider, started_at, deps.settings.refresh_lease_s):
+    feed = store.feed_of(provider)
+    if not _lease(deps, feed, started_at):
         return Refreshed(None, "not_due")
     try:
         offers = {offer.id: offer for offer in deps.provider(provider).list_offers()}
     except ProviderError as exc:
-        return _failed(deps, provider, exc)
+        return _no_offers(deps, provider, exc)
     if (deps.now() - started_at).total_seconds() > deps.settings.refresh_give_up_s:
-        return _failed(deps, provider, ProviderError("the refresh took too long"))
+        return _no_offers(deps, provider, ProviderError("the refresh took too long"))
     old = store.view(deps.inventory, deps.snapshots, provider)
     snapshot = Snapshot(
         provider=provider,
@@ -53,11 +57,50 @@ def refresh_inventory(deps: Deps, provider: str) -> Refreshed:
         store.publish(deps.inventory, snapshot)
     except Conflict:
         return Refreshed(None, "overtaken")
-    store.release_lease(table, provider, started_at)
+    fetches.release_lease(deps.inventory.table, feed, started_at)
     _succeeded(deps, provider, len(offers))
     # Also the snapshot before: the run that published it may have died before it counted it.
     count_snapshots(deps, provider, [old, replace(old, snapshot=snapshot)])
     return Refreshed(len(offers))
+
+
+def refresh_templates(deps: Deps, provider: str) -> Refreshed:
+    """Fetch all templates of `provider` when the last were fetched an hour ago; at most once.
+
+    Only its own failures delay it, and it delays no offers. Its rights may be missing in a key
+    that is good for everything else, so a refused key says nothing here about readiness.
+    """
+    lister = _lister(deps, provider)
+    if lister is None:
+        return Refreshed(None, "not_enabled")
+    started_at, feed = deps.now(), templates_store.feed_of(provider)
+    if not _lease(deps, feed, started_at):
+        return Refreshed(None, "not_due")
+    try:
+        found = ordered(lister.list_templates())
+    except ProviderError as exc:
+        return _failed(deps, feed, provider, exc)
+    templates = Templates(
+        provider=provider, generation=deps.new_id(), fetched_at=started_at, all=found
+    )
+    try:
+        templates_store.publish(deps.inventory, templates)
+    except Conflict:
+        return Refreshed(None, "overtaken")
+    due_at = started_at + timedelta(seconds=deps.settings.templates_refresh_s)
+    fetches.release_lease(deps.inventory.table, feed, due_at)
+    return Refreshed(len(found))
+
+
+def _lister(deps: Deps, provider: str) -> ListsTemplates | None:
+    if provider not in deps.enabled_providers or not FACTS[provider].has_templates:
+        return None
+    adapter = deps.provider(provider)
+    return adapter if isinstance(adapter, ListsTemplates) else None
+
+
+def _lease(deps: Deps, feed: str, now: datetime) -> bool:
+    return fetches.take_lease(deps.inventory.table, feed, now, deps.settings.refresh_lease_s)
 
 
 def _succeeded(deps: Deps, provider: str, offers: int) -> None:
@@ -69,14 +112,19 @@ def _succeeded(deps: Deps, provider: str, offers: int) -> None:
     )
 
 
-def _failed(deps: Deps, provider: str, error: ProviderError) -> Refreshed:
-    """Discard the fetch as a whole, and wait before the next; the last snapshot is served on."""
-    failures = store.note_failure(deps.inventory.table, provider, error.code)
+def _no_offers(deps: Deps, provider: str, error: ProviderError) -> Refreshed:
+    """Discard the fetch as a whole; a key that is refused keeps the deployment from being ready."""
     if isinstance(error, ProviderAuth):
         operations.mark_credentials(deps.operations, provider, error.message)
+    return _failed(deps, store.feed_of(provider), provider, error)
+
+
+def _failed(deps: Deps, feed: str, provider: str, error: ProviderError) -> Refreshed:
+    """Wait before the next fetch; the last good one is served on."""
+    failures = fetches.note_failure(deps.inventory.table, feed, error.code)
     wait = timedelta(seconds=_backoff_s(deps, error, failures))
-    store.release_lease(deps.inventory.table, provider, deps.now() + wait)
-    deps.note(Fact("refresh_failed", provider=provider, reason=error.code))
+    fetches.release_lease(deps.inventory.table, feed, deps.now() + wait)
+    deps.note(Fact("refresh_failed", provider=provider, reason=error.code, details={"feed": feed}))
     return Refreshed(None, error.code)
 
 

@@ -10,16 +10,17 @@ from gpu_shopper.core.charges import Charge
 from gpu_shopper.core.instances import Instance, Launched, LaunchRequest
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.settings import Settings
+from gpu_shopper.core.templates import Template
 from gpu_shopper.errors import BadProviderReply, ProviderUnavailable
 from gpu_shopper.providers.access import Access
 from gpu_shopper.providers.http import LISTING_BYTES, Call, HttpClient
-from gpu_shopper.providers.vastai import account, instances, launching, logs, market
+from gpu_shopper.providers.vastai import account, instances, launching, logs, market, templates
 from gpu_shopper.providers.vastai.offers import PROVIDER
 from gpu_shopper.providers.vastai.replies import error_text, refusal
 
 
 class VastAi:
-    """The five methods of a provider, keys, balance, charges and logs."""
+    """The five methods of a provider, keys, balance, charges, logs and templates."""
 
     name = PROVIDER
 
@@ -63,6 +64,10 @@ class VastAi:
     def logs(self, instance_id: str) -> str:
         """See `logs.logs`."""
         return logs.logs(self._http, instance_id)
+
+    def list_templates(self) -> list[Template]:
+        """See `templates.list_recommended`."""
+        return templates.list_recommended(self._http)
 
     def _search(self, query: dict[str, Any], deadline_s: float) -> Any:
         if self._http.clock_s() > deadline_s:

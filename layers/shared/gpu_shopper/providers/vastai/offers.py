@@ -17,6 +17,7 @@ from gpu_shopper.core.normalise import (
     machine_id,
     microusd,
     nearest,
+    number,
     provider_text,
     reliability,
     usd,
@@ -87,6 +88,11 @@ def _offer(row: dict[str, Any]) -> Offer:
         inet_down_mbps=count(get("inet_down")),
         inet_up_microusd_per_gb=_rate(get("inet_up_cost")),
         inet_down_microusd_per_gb=_rate(get("inet_down_cost")),
+        gpu_ram_mb=count(get("gpu_ram")) or None,
+        compute_cap=count(get("compute_cap")),
+        cpu_arch=_short(_text(get("cpu_arch"))),
+        cpu_cores=_cores(get("cpu_cores_effective")),
+        static_ip=_bool(get("static_ip")),
     )
 
 
@@ -149,6 +155,15 @@ def _hours(duration_s: object) -> int:
 
 def _verified(value: object) -> bool | None:
     return value == "verified" if isinstance(value, str) else None
+
+
+def _cores(value: object) -> float | None:
+    found = number(value)
+    return None if found is None else round(found, 2)
+
+
+def _bool(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
 def _text(value: object) -> str | None:
