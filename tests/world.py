@@ -29,7 +29,8 @@ from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
 from gpu_shopper.usecases import sessions
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
-from gpu_shopper.usecases.sessions import Created, NewSession
+from gpu_shopper.usecases.sessions import Created
+from gpu_shopper.usecases.wishes import NewSession
 from tests.builders import ADDRESS, DEPLOYMENT, NOON, PUBLIC_KEY, a_session, a_template, an_offer
 from tests.template.cfn import table_definitions
 

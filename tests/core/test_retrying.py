@@ -18,7 +18,7 @@ from gpu_shopper.core.retrying import (
     no_more,
     price_cap,
 )
-from gpu_shopper.core.session import Attempt, RetryScope, Session
+from gpu_shopper.core.session import Attempt, ChosenTemplate, RetryScope, Session
 from gpu_shopper.core.states import EndReason, State
 from tests.builders import NOON, SETTINGS, a_session, an_attempt, an_offer, later
 
@@ -142,6 +142,25 @@ def test_another_providers_least_disk_is_rented_and_paid_there() -> None:
 def test_an_image_goes_only_where_images_run() -> None:
     """1.4: TensorDock rents machines, not containers."""
     anywhere = asking(retry_scope=RetryScope.ANY, docker_image="vllm/vllm-openai")
+    assert found(anywhere, another(**AT_TENSORDOCK), another()) == ["vastai-2002"]
+
+
+def test_a_template_goes_only_where_it_fits() -> None:
+    """1.4: an offer that does not meet its conditions would be refused to the caller too."""
+    template = ChosenTemplate(
+        hash_id="a", name="A", extra_filters='{"gpu_ram": {"gte": 24564}, "compute_cap": {"gt": 1}}'
+    )
+    fitting = another(compute_cap=2)
+    offers = [fitting, another(compute_cap=1), another(compute_cap=2, gpu_ram_mb=24_563)]
+    for number, offer in enumerate(offers):
+        session = asking(template=template)
+        assert found(session, offer) == ([offer.id] if number == 0 else [])
+
+
+def test_a_template_goes_only_to_a_provider_that_has_it() -> None:
+    """1.4: Vast.ai's offers only."""
+    template = ChosenTemplate(hash_id="a", name="A")
+    anywhere = asking(retry_scope=RetryScope.ANY, template=template)
     assert found(anywhere, another(**AT_TENSORDOCK), another()) == ["vastai-2002"]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e import provider
 from tests.e2e.deployed import Deployed, wait_for
-from tests.e2e.renting import Row
+from tests.e2e.renting import Renting, Row, wish
 
 VLLM = "9f2c4c27ab3c85fb2f4c5f1f1d1a90d7"
 CUDA = "6b8c2f0cf6d5a86a9d8c2f36b5cd02e1"
@@ -128,3 +128,51 @@ def test_a_failed_fetch_hides_no_template(live: Deployed) -> None:
         assert _templates(live) == before
         assert len(provider.requests(live, "GET", "/api/v0/template/")) == asked > 0
     assert _fetch(live) == {"found": len(before), "error": None}
+
+
+def test_a_template_is_rented_with_its_disk_and_its_time(renting: Renting) -> None:
+    """1.4, 2.17, BUG-005: and the machine is the template's."""
+    offer, consumer = _fitting(renting, VLLM), renting.consumer()
+    body = wish(offer, template_hash_id=VLLM)
+    refused = consumer.send("POST", "/api/v1/sessions", json={**body, "disk_gb": 99})
+    assert (refused.status_code, refused.json()["error_type"]) == (400, "insufficient_disk")
+    rental = renting.rent(offer, consumer, template_hash_id=VLLM)
+    assert (rental.created["disk_gb"], rental.created["ssh_timeout_minutes"]) == (100, 15)
+    running = rental.until("running")
+    assert (running["template_hash_id"], running["template_name"]) == (VLLM, "vLLM")
+    (launch,) = provider.launches(renting.live, rental.offer_id)
+    assert (launch["body"]["template_hash_id"], launch["body"]["disk"]) == (VLLM, 100)
+    assert "image" not in launch["body"]
+    assert rental.end()["template_name"] == "vLLM"
+
+
+def test_an_offer_that_does_not_fit_is_not_rented(renting: Renting) -> None:
+    """1.4: nothing is left behind."""
+    live, consumer = renting.live, renting.consumer()
+    every = live.operator.get("/api/v1/inventory", provider="vastai", sort="-price", limit=1000)
+    fitting = live.operator.get("/api/v1/inventory", template_hash_id=VLLM, limit=1000)
+    fit = {offer["id"] for offer in fitting["offers"]}
+    misfit = next(offer for offer in every["offers"] if offer["id"] not in fit)
+    for body in (
+        wish(misfit, template_hash_id=VLLM),
+        wish(fitting["offers"][-1], template_hash_id=VLLM, docker_image="a/b"),
+    ):
+        answer = consumer.send("POST", "/api/v1/sessions", json=body)
+        assert (answer.status_code, answer.json()["error_type"]) == (400, "validation_error")
+        assert answer.json()["details"][0]["field"] == "template_hash_id"
+    unknown = consumer.send(
+        "POST", "/api/v1/sessions", json=wish(misfit, template_hash_id="unknown")
+    )
+    assert (unknown.status_code, unknown.json()["error_type"]) == (404, "template_not_found")
+    assert consumer.get("/api/v1/sessions")["sessions"] == []
+
+
+def _fitting(renting: Renting, hash_id: str) -> Row:
+    """An offer for this test alone with which the template can be rented."""
+    for _ in range(50):
+        offer = renting.offer()
+        path = f"/api/v1/inventory/{offer['id']}/compatible-templates"
+        named = renting.live.operator.get(path)["compatible_templates"]
+        if hash_id in {one["hash_id"] for one in named}:
+            return offer
+    pytest.fail("no offer fits the template")

@@ -11,6 +11,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from gpu_shopper.core.money import to_usd
@@ -34,6 +35,7 @@ class Conditions:
     unreadable: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=64)
 def conditions_of(text: str | None) -> Conditions:
     """The conditions in a JSON object; None and an empty text set none."""
     try:
@@ -52,6 +54,11 @@ def conditions_of(text: str | None) -> Conditions:
 def fits(offer: Offer, conditions: Iterable[Condition]) -> bool:
     """True when `offer` meets every condition; what is not known of an offer meets none."""
     return all(_holds(offer, one) for one in conditions)
+
+
+def unmet(offer: Offer, conditions: Iterable[Condition]) -> list[str]:
+    """The conditions that `offer` does not meet, as `gpu_ram.gte`."""
+    return [f"{one.name}.{one.operator}" for one in conditions if not _holds(offer, one)]
 
 
 def _parts(name: str, tests: Any) -> Iterator[Condition | str]:

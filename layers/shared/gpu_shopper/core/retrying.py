@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gpu_shopper.core.compatibility import conditions_of, fits
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.provider_facts import FACTS
@@ -128,10 +129,18 @@ def _is_in_scope(offer: Offer, original: Attempt, scope: RetryScope) -> bool:
 
 
 def _can_serve(offer: Offer, wish: Wish) -> bool:
-    """False where the provider takes no image, or the machine has not enough disk."""
+    """False where the wanted image or template cannot run, or the disk has no room."""
     facts, room_gb = FACTS[offer.provider], offer.disk_gb_available
-    fits = room_gb is None or room_gb >= disk_gb_at(offer.provider, wish)
-    return fits and (wish.docker_image is None or facts.takes_image)
+    has_room = room_gb is None or room_gb >= disk_gb_at(offer.provider, wish)
+    takes_image = wish.docker_image is None or facts.takes_image
+    return has_room and takes_image and _fits_template(offer, wish)
+
+
+def _fits_template(offer: Offer, wish: Wish) -> bool:
+    if wish.template is None:
+        return True
+    conditions = conditions_of(wish.template.extra_filters).readable
+    return FACTS[offer.provider].has_templates and fits(offer, conditions)
 
 
 def _was_tried(offer: Offer, attempt: Attempt) -> bool:

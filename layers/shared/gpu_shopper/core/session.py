@@ -121,6 +121,19 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenTemplate:
+    """What later attempts must know of a template, as it was when the session was created.
+
+    `onstart` is its start script, `extra_filters` the conditions that an offer must meet.
+    """
+
+    hash_id: str
+    name: str
+    onstart: str | None = None
+    extra_filters: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What the caller asked for, defaults filled in; never changes."""
 
@@ -135,9 +148,15 @@ class Wish:
     max_retries: int = 0
     retry_scope: RetryScope = RetryScope.SAME_GPU
     docker_image: str | None = None
+    template: ChosenTemplate | None = None
     on_start_cmd: str | None = field(default=None, repr=False)
     model_id: str | None = None
     quantization: str | None = None
+
+    @property
+    def start_up(self) -> str | None:
+        """What has to run at the start: the caller's command, which replaces the template's."""
+        return self.on_start_cmd or (self.template.onstart if self.template else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,11 @@ class Template:
         """What a machine must have; unreadable conditions are left out."""
         return compatibility.conditions_of(self.extra_filters).readable
 
+    @property
+    def disk_floor_gb(self) -> int | None:
+        """The least disk it should have, in whole GB."""
+        return math.ceil(self.recommended_disk_gb) if self.recommended_disk_gb else None
+
     def fits(self, offer: Offer) -> bool:
         """True when `offer` has everything that this template asks for."""
         return compatibility.fits(offer, self.conditions)

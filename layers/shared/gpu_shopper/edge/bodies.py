@@ -197,6 +197,7 @@ class CreateSessionBody(RequestBody):
         ]
         | None
     ) = None
+    template_hash_id: TemplateHash | None = None
     on_start_cmd: Annotated[str, StringConstraints(min_length=1, max_length=4_000)] | None = None
     model_id: (
         Annotated[

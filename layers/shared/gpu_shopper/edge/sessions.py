@@ -14,7 +14,7 @@ from gpu_shopper.edge.inventory import checked_provider, offer_id_of
 from gpu_shopper.errors import Forbidden, SessionNotFound, ValidationFailed
 from gpu_shopper.usecases import sessions
 from gpu_shopper.usecases.deps import Deps
-from gpu_shopper.usecases.sessions import NewSession
+from gpu_shopper.usecases.wishes import NewSession
 
 
 def session_id_of(text: str) -> str:
@@ -48,6 +48,7 @@ def new_session_of(body: CreateSessionBody, caller: Caller, enabled: tuple[str, 
         disk_gb=body.disk_gb,
         ssh_timeout_min=body.ssh_timeout_minutes,
         docker_image=body.docker_image,
+        template_hash_id=body.template_hash_id,
         on_start_cmd=body.on_start_cmd,
         model_id=body.model_id,
         quantization=body.quantization,

@@ -32,7 +32,7 @@ def new_host_key(deps: Deps, session: Session) -> HostKey | None:
 
     That is where the provider runs no start-up commands, or would not take as many.
     """
-    room = FACTS[session.attempt.provider].start_up_chars - len(session.wish.on_start_cmd or "")
+    room = FACTS[session.attempt.provider].start_up_chars - len(session.wish.start_up or "")
     if room <= 0:
         return None
     pair = deps.new_pair("gpu-shopper-host")

@@ -26,9 +26,9 @@ from gpu_shopper.usecases.provision import (
     LAUNCH_NOW,
     LOOK_NOW,
     accepted,
-    session_keys,
     warned,
 )
+from gpu_shopper.usecases.wishes import session_keys
 from gpu_shopper.usecases.writing import Decision, change
 
 PRICE_TOLERANCE_PERCENT = 1

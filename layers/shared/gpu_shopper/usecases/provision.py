@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gpu_shopper.core import evidence
-from gpu_shopper.core.instances import HostKey, Launched, LaunchRequest
+from gpu_shopper.core.instances import HostKey, Launched
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.life import apply, evolve_attempt
 from gpu_shopper.core.polling import throttled_wait_s
@@ -42,6 +42,7 @@ from gpu_shopper.usecases.host_keys import new_host_key, pinned
 from gpu_shopper.usecases.inventory import hide_if_single, rentable_offer, withdraw
 from gpu_shopper.usecases.judging import count_judged
 from gpu_shopper.usecases.sessions import check_price
+from gpu_shopper.usecases.wishes import launch_request
 from gpu_shopper.usecases.writing import Decision, change
 
 DONE = StepResult("done")
@@ -167,8 +168,9 @@ def _intention(deps: Deps, session: Session, attempt: int, host_key: HostKey | N
 def _call(deps: Deps, session: Session, shown: Shown, host_key: HostKey | None) -> StepResult:
     """The one launch call, and what each kind of answer means."""
     attempt = session.attempt
+    request = launch_request(session, shown.offer, host_key)
     try:
-        launched = deps.provider(attempt.provider).launch(_request(session, shown, host_key))
+        launched = deps.provider(attempt.provider).launch(request)
     except RentedDespiteError as exc:
         _rented(deps, session, Launched(instance_id=exc.instance_id))
         return fail_attempt(deps, session, EndReason.INSTANCE_STOPPED, exc.message)
@@ -189,19 +191,6 @@ def _call(deps: Deps, session: Session, shown: Shown, host_key: HostKey | None) 
 def _rented(deps: Deps, session: Session, launched: Launched) -> None:
     accepted(deps, session, launched, "instance_launched")
     hide_if_single(deps, session.attempt)
-
-
-def _request(session: Session, shown: Shown, host_key: HostKey | None) -> LaunchRequest:
-    wish = session.wish
-    return LaunchRequest(
-        offer=shown.offer,
-        label=session.attempt.label,
-        disk_gb=_disk_gb(session),
-        ssh_public_keys=session_keys(session),
-        image=wish.docker_image,
-        on_start_cmd=wish.on_start_cmd,
-        host_key=host_key,
-    )
 
 
 def accepted(
@@ -242,11 +231,6 @@ def accepted(
     if new:
         count_judged(deps, saved.attempt, accepted=True)
     return new
-
-
-def session_keys(session: Session) -> tuple[str, ...]:
-    """The public keys that may log in: the caller's, and our probe's."""
-    return tuple(key for key in (session.wish.ssh_public_key, session.probe_public_key) if key)
 
 
 def warned(session: Session, key_error: str, now: datetime) -> tuple[Notice, ...]:

@@ -8,51 +8,29 @@ from datetime import datetime, timedelta
 
 from gpu_shopper.core import disk
 from gpu_shopper.core.api_keys import Caller
-from gpu_shopper.core.deadlines import due_at, ready_within_min
+from gpu_shopper.core.deadlines import due_at
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.labels import Label
 from gpu_shopper.core.life import apply, extended, planned_attempt
 from gpu_shopper.core.offers import Offer
-from gpu_shopper.core.provider_facts import FACTS
-from gpu_shopper.core.session import Notice, RetryScope, Session, Wish
-from gpu_shopper.core.settings import Settings
+from gpu_shopper.core.session import Notice, Session, Wish
 from gpu_shopper.core.states import TERMINAL, Actor, EndReason, Event, State
+from gpu_shopper.core.templates import Template
 from gpu_shopper.errors import (
     HardMaxExceeded,
     OfferNotFound,
     OfferSuppressed,
     PriceAboveMax,
     StaleInventory,
-    ValidationFailed,
 )
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.disk import check_disk, disk_notices, settled_gb
 from gpu_shopper.usecases.facts import began_to_end, transition
 from gpu_shopper.usecases.inventory import rentable_offer
+from gpu_shopper.usecases.templates import fitting_template
+from gpu_shopper.usecases.wishes import NewSession, capped, check_software, wish_of
 from gpu_shopper.usecases.writing import Decision, change
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewSession:
-    """A validated request for a session; None means that the caller left it to us."""
-
-    consumer_id: str
-    provider: str
-    offer_id: str
-    workload_type: str
-    reservation_hours: int
-    ssh_public_key: str | None = None
-    max_price_microusd_per_hour: int | None = None
-    disk_gb: int | None = None
-    ssh_timeout_min: int | None = None
-    auto_retry: bool = False
-    max_retries: int | None = None
-    retry_scope: RetryScope = RetryScope.SAME_GPU
-    docker_image: str | None = None
-    on_start_cmd: str | None = field(default=None, repr=False)
-    model_id: str | None = None
-    quantization: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +44,37 @@ class Created:
 def create(deps: Deps, caller: Caller, wanted: NewSession) -> Created:
     """Record a session and start its provisioning.
 
-    Raises: ValidationFailed, OfferNotFound, StaleInventory, ProviderNotUsable, PriceAboveMax,
-    InsufficientDisk, DuplicateSession. A refused request leaves nothing behind.
+    Raises: ValidationFailed, OfferNotFound, StaleInventory, ProviderNotUsable, TemplateNotFound,
+    PriceAboveMax, InsufficientDisk, DuplicateSession. A refused request leaves nothing behind.
     """
     now = deps.now()
-    _check_image(wanted)
+    check_software(wanted)
     shown = _offer(deps, wanted)
-    estimate = disk.estimate(wanted.model_id, wanted.quantization)
+    hash_id = wanted.template_hash_id
+    template = fitting_template(deps, hash_id, shown.offer) if hash_id else None
+    estimate = _disk_estimate(wanted, template)
     disk_gb = settled_gb(wanted.disk_gb, estimate, shown.offer)
     price = shown.offer.price_with_disk(disk_gb)
     check_price(shown.offer, price, wanted.max_price_microusd_per_hour)
     check_disk(wanted.disk_gb, estimate)
-    notices = (*disk_notices(wanted.disk_gb, disk_gb, now), *_capped(deps, wanted, now))
+    notices = (*disk_notices(wanted.disk_gb, disk_gb, now), *capped(deps, wanted, now))
     session_id = deps.new_id()
     public_line, private_pem = _keys(deps, wanted, session_id)
-    session = _new(deps, wanted, shown, session_id, public_line, disk_gb, price, now, notices)
+    wish = wish_of(deps, wanted, template, public_line, disk_gb)
+    session = _new(deps, wanted, shown, session_id, wish, price, now, notices)
     store.create(deps.sessions, session, due_at(session, deps.settings) or now)
     deps.note(_created(session, caller))
     deps.machines.start(Machine.PROVISION, session.id, 1, 0)
     return Created(session, private_pem)
 
 
-def _check_image(wanted: NewSession) -> None:
-    if wanted.docker_image is not None and not FACTS[wanted.provider].takes_image:
-        text = f"docker_image cannot be chosen at {wanted.provider}: its machines are no containers"
-        raise ValidationFailed([("docker_image", text)])
+def _disk_estimate(wanted: NewSession, template: Template | None) -> disk.DiskEstimate | None:
+    return disk.estimate(
+        wanted.model_id,
+        wanted.quantization,
+        from_template=template is not None,
+        template_floor_gb=template.disk_floor_gb if template else None,
+    )
 
 
 def _offer(deps: Deps, wanted: NewSession) -> Shown:
@@ -207,19 +191,6 @@ def extend(deps: Deps, caller: Caller, session_id: str, hours: int) -> Session:
     return change(deps, lambda: get(deps, caller, session_id), decide)[0]
 
 
-def _max_retries(wanted: NewSession, settings: Settings) -> int:
-    asked = settings.retry_default if wanted.max_retries is None else wanted.max_retries
-    return min(asked, settings.retry_max)
-
-
-def _capped(deps: Deps, wanted: NewSession, now: datetime) -> tuple[Notice, ...]:
-    most = deps.settings.retry_max
-    if (wanted.max_retries or 0) <= most:
-        return ()
-    message = f"max_retries is taken as {most}, the most that a session may have"
-    return (Notice(code="max_retries_capped", message=message, at=now),)
-
-
 def _keys(deps: Deps, wanted: NewSession, session_id: str) -> tuple[str, str | None]:
     if wanted.ssh_public_key is not None:
         return wanted.ssh_public_key, None
@@ -232,29 +203,12 @@ def _new(
     wanted: NewSession,
     shown: Shown,
     session_id: str,
-    public_line: str,
-    disk_gb: int,
+    wish: Wish,
     price: int,
     now: datetime,
     notices: tuple[Notice, ...],
 ) -> Session:
     settings = deps.settings
-    wish = Wish(
-        workload_type=wanted.workload_type,
-        offer_id=wanted.offer_id,
-        disk_gb=disk_gb,
-        ssh_timeout_min=wanted.ssh_timeout_min or ready_within_min(wanted.docker_image, settings),
-        ssh_public_key=public_line,
-        ssh_key_source="client" if wanted.ssh_public_key else "generated",
-        max_price_microusd_per_hour=wanted.max_price_microusd_per_hour,
-        auto_retry=wanted.auto_retry,
-        max_retries=_max_retries(wanted, settings),
-        retry_scope=wanted.retry_scope,
-        docker_image=wanted.docker_image,
-        on_start_cmd=wanted.on_start_cmd,
-        model_id=wanted.model_id,
-        quantization=wanted.quantization,
-    )
     label = Label(deps.deployment_id, session_id, 1)
     return Session(
         id=session_id,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from gpu_shopper.core.compatibility import unmet
+from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.templates import Template, Templates
-from gpu_shopper.errors import ProviderNotUsable, TemplateNotFound
+from gpu_shopper.errors import ProviderNotUsable, TemplateNotFound, ValidationFailed
 from gpu_shopper.store import templates as store
 from gpu_shopper.usecases.deps import Deps
 from gpu_shopper.usecases.inventory import RETRY_AFTER_S
@@ -40,3 +42,16 @@ def get_template(deps: Deps, hash_id: str) -> Template:
     if found is None:
         raise TemplateNotFound("no recommended template has this hash")
     return found
+
+
+def fitting_template(deps: Deps, hash_id: str, offer: Offer) -> Template:
+    """The template with this hash, for a launch of `offer`.
+
+    Raises: TemplateNotFound, ProviderNotUsable, ValidationFailed naming what the offer lacks.
+    """
+    template = get_template(deps, hash_id)
+    lacking = unmet(offer, template.conditions)
+    if lacking:
+        text = f"template_hash_id does not fit the offer, which lacks {', '.join(lacking)}"
+        raise ValidationFailed([("template_hash_id", text)])
+    return template

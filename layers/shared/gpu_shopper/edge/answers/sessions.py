@@ -96,6 +96,8 @@ class SessionBody(Shown):
     model_id: str | None
     quantization: str | None
     docker_image: str | None
+    template_hash_id: str | None
+    template_name: str | None
     has_on_start_cmd: bool
     ssh_timeout_minutes: int
     ssh_host: str | None
@@ -180,6 +182,8 @@ def _asked(session: Session) -> dict[str, Any]:
         "model_id": wish.model_id,
         "quantization": wish.quantization,
         "docker_image": wish.docker_image,
+        "template_hash_id": wish.template.hash_id if wish.template else None,
+        "template_name": wish.template.name if wish.template else None,
         "has_on_start_cmd": wish.on_start_cmd is not None,
         "ssh_timeout_minutes": wish.ssh_timeout_min,
         "ssh_key_source": wish.ssh_key_source,
