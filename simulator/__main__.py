@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from simulator.server import Options, serve
+from simulator.server import CannotListen, Options, serve
 
 _CHUNK = 4096
 
@@ -16,7 +16,10 @@ _CHUNK = 4096
 def main() -> None:
     """Parse the command line and serve until SIGINT or SIGTERM."""
     given = _arguments()
-    asyncio.run(_until_told(_options(given), watch_input=given.until_stdin_closes))
+    try:
+        asyncio.run(_until_told(_options(given), watch_input=given.until_stdin_closes))
+    except CannotListen as exc:
+        sys.exit(f"{exc} (--port 0 takes a free port)")
 
 
 async def _until_told(options: Options, *, watch_input: bool) -> None:

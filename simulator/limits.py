@@ -15,6 +15,9 @@ VAST_INTERVALS_S = {
     "get": 2.0,
     "list": 1.0,
     "change": 1.0,
+    "change_many": 2.0,
+    "detach_key": 2.0,
+    "add_account_key": 1.0,
     "templates": 3.0,
     "charges": 1.0,
 }
@@ -60,4 +63,5 @@ class Limits:
 
 
 def _caller(call: Call) -> str:
-    return call.headers.get("Authorization", "") or call.query.get("api_token", "")
+    key = call.query.get("api_key", "") + call.query.get("api_token", "")
+    return call.headers.get("Authorization", "") or key

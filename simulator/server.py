@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 from dataclasses import dataclass
 
@@ -52,13 +53,17 @@ def build_world(options: Options) -> World:
     return world
 
 
+class CannotListen(Exception):
+    """The address is taken, or none of this machine's."""
+
+
 async def serve(options: Options, stop: asyncio.Event) -> None:
-    """Listen until `stop`; the first line on stdout tells the URL."""
+    """Listen until `stop`; the first line on stdout tells the URL. Raises CannotListen."""
+    listener = _listener(options)
     world = build_world(options)
     runner = web.AppRunner(application(world), access_log=None, shutdown_timeout=_SHUTDOWN_S)
     await runner.setup()
     try:
-        listener = socket.create_server((options.host, options.port), backlog=256)
         await web.SockSite(runner, listener).start()
         port = listener.getsockname()[1]
         print(json.dumps({"url": f"http://{options.host}:{port}"}), flush=True)
@@ -67,3 +72,13 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
         world.released.set()
         world.fleet.clear()
         await runner.cleanup()
+
+
+def _listener(options: Options) -> socket.socket:
+    try:
+        return socket.create_server((options.host, options.port), backlog=256)
+    except OverflowError as exc:
+        raise CannotListen("a port is a number from 0 to 65535") from exc
+    except OSError as exc:
+        reason = os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror
+        raise CannotListen(f"cannot listen on {options.host}:{options.port}: {reason}") from exc

@@ -1,7 +1,7 @@
 """`python -m tests.acceptance`: which acceptance criteria have a test, taken from the tests alone.
 
-A test names its criteria at the start of its docstring, before a colon or a full stop:
-\"\"\"N-17, M-105: …\"\"\".
+A test names its criteria at the start of its docstring, before a colon, a full stop or its end:
+\"\"\"N-17, M-105: …\"\"\". Tests that others inherit count where they are written.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 _TESTS = Path(__file__).parent
 _ID = r"(?:BUG|CRIT|E2E|QA|[A-Z]{1,2})-[A-Z]?\d+"
-_NAMED = re.compile(rf"((?:{_ID}(?:,\s*)?)+)[:.]")
+_NAMED = re.compile(rf"({_ID}(?:,\s*{_ID})*)(?:[:.]|\Z)")
 
 
 def ids_of(docstring: str) -> list[str]:
@@ -23,8 +23,9 @@ def ids_of(docstring: str) -> list[str]:
     return [] if named is None else re.findall(_ID, named[1])
 
 
-def _tests() -> Iterator[tuple[str, str]]:
-    for file in sorted(_TESTS.rglob("test_*.py")):
+def named() -> Iterator[tuple[str, str]]:
+    """Every test, as file and name, with its docstring."""
+    for file in sorted(_TESTS.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 yield f"{file.relative_to(_TESTS)}::{node.name}", ast.get_docstring(node) or ""
@@ -38,7 +39,7 @@ def _in_order(criterion: str) -> tuple[str, int]:
 def main() -> None:
     """Print each criterion with its tests, and how many there are."""
     covered: dict[str, list[str]] = defaultdict(list)
-    for test, docstring in _tests():
+    for test, docstring in named():
         for criterion in ids_of(docstring):
             covered[criterion].append(test)
     for criterion in sorted(covered, key=_in_order):

@@ -31,7 +31,7 @@ class Keys:
             Route("GET", instance, "keys", self._attached),
             Route("DELETE", instance + "{key_id}/", "detach_key", self._detach),
             Route("GET", "/api/v0/ssh/", "account_keys", self._account_keys),
-            Route("POST", "/api/v0/ssh/", "account_keys", self._add_account_key),
+            Route("POST", "/api/v0/ssh/", "add_account_key", self._add_account_key),
             Route("PUT", "/api/v0/ssh/{key_id}/", "account_keys", self._change_account_key),
             Route("DELETE", "/api/v0/ssh/{key_id}/", "account_keys", self._drop_account_key),
         ]

@@ -29,7 +29,9 @@ class Renting:
             Route("PUT", instance, "change", self._change),
             Route("DELETE", instance, "destroy", self._destroy),
             Route("DELETE", "/api/v0/instances/", "destroy", self._destroy_many),
+            Route("PUT", "/api/v0/instances/", "change_many", self._change_many),
             Route("PUT", "/api/v0/instances/reboot/{instance_id}/", "change", self._reboot),
+            Route("PUT", "/api/v0/instances/recycle/{instance_id}/", "change", self._reboot),
         ]
 
     def _create(self, call: Call) -> Reply:
@@ -127,6 +129,18 @@ class Renting:
         status = "running" if body["state"] == "running" else "exited"
         fleet, delay_s = self._vast.world.fleet, self._vast.world.knobs.seconds("destroy_s")
         fleet.later(instance, delay_s, lambda: fleet.show_status(instance, status))
+        return json_reply({"success": True})
+
+    def _change_many(self, call: Call) -> Reply:
+        """Start or stop several; those that are not there are passed over."""
+        body = _json(call)
+        ids = body.get("ids") if isinstance(body, dict) else None
+        if not isinstance(ids, list) or body.get("state") not in ("running", "stopped"):
+            return errors.error(400, "invalid_args", "ids and state are required")
+        for ident in ids:
+            instance = self._vast.world.fleet.get(str(ident), "vastai")
+            if instance is not None and instance.alive:
+                self._state(instance, body)
         return json_reply({"success": True})
 
     def _reboot(self, call: Call) -> Reply:

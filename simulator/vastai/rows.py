@@ -10,6 +10,7 @@ from simulator.vastai.machines import Ask
 
 ADDRESS = "127.0.0.1"
 _CLOSED_PORTS = -1
+_UNTIDY = 4  # each so-manieth machine's address ends in a newline, as real ones do
 _UNLOADED = (None, "created", "loading")
 
 
@@ -20,7 +21,7 @@ def instance_row(instance: Instance, ask: Ask, market_s: float, now_s: float) ->
         row.pop(name)
     return (
         row
-        | _prices(instance)
+        | _prices(instance, ask)
         | _life(instance, now_s)
         | _software(instance)
         | _address(instance)
@@ -28,18 +29,27 @@ def instance_row(instance: Instance, ask: Ask, market_s: float, now_s: float) ->
     )
 
 
-def _prices(instance: Instance) -> dict[str, Any]:
+def _prices(instance: Instance, ask: Ask) -> dict[str, Any]:
+    """The full rate stays shown when stopped; `instance` tells what it burns now: then its disk."""
     total = instance.price_micro / MICRO
-    running = instance.wanted == "running"
-    gpu = total if running else 0.0
-    parts = {"gpuCostPerHour": gpu, "diskHour": 0.0, "totalHour": gpu}
-    parts |= {"discountTotalHour": 0, "discountedTotalPerHour": gpu}
+    disk = min(total, ask.machine.storage_cost * instance.disk_gb / fields.HOURS_PER_MONTH)
     return {
         "dph_total": total,
         "dph_total_adj": total,
-        "search": {**parts, "totalHour": total, "gpuCostPerHour": total},
-        "instance": parts,
+        "search": _parts(total - disk, disk),
+        "instance": _parts(total - disk if instance.wanted == "running" else 0.0, disk),
         "is_bid": instance.request.get("price") is not None,
+    }
+
+
+def _parts(gpu: float, disk: float) -> dict[str, Any]:
+    total = round(gpu + disk, 9)
+    return {
+        "gpuCostPerHour": round(gpu, 9),
+        "diskHour": round(disk, 9),
+        "totalHour": total,
+        "discountTotalHour": 0,
+        "discountedTotalPerHour": total,
     }
 
 
@@ -101,7 +111,7 @@ def _address(instance: Instance) -> dict[str, Any]:
         "ssh_idx": "7",
         "ssh_port": port,
         "machine_dir_ssh_port": 22,
-        "public_ipaddr": ADDRESS,
+        "public_ipaddr": f"{ADDRESS}\n" if instance.id % _UNTIDY == 1 else ADDRESS,
         "local_ipaddrs": "10.2.0.5 172.17.0.1\n",
         "direct_port_start": first if running else _CLOSED_PORTS,
         "direct_port_end": first if running else _CLOSED_PORTS,
@@ -112,7 +122,7 @@ def _address(instance: Instance) -> dict[str, Any]:
 def docker_map(mapped: dict[int, int]) -> dict[str, Any]:
     """Docker's map from container port to host port, whose numbers are texts."""
     return {
-        f"{inside}/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(outside)}]  # noqa: S104 - Docker's word
+        f"{inside}/tcp": [{"HostIp": ip, "HostPort": str(outside)} for ip in ("0.0.0.0", "::")]  # noqa: S104 - Docker's words
         for inside, outside in sorted(mapped.items())
     }
 

@@ -41,6 +41,21 @@ ROUGH = {
     "RefreshBackoffS": "1",
     "RefreshBackoffCapS": "1",
 }
+# A world whose offers grow old within seconds, and are fetched only when a test says so.
+AGEING = {
+    "SnapshotFreshS": "10",
+    "SnapshotHalfTrustS": "20",
+    "SnapshotUsableS": "30",
+    "OfferMemoryS": "40",
+    "InventorySchedule": "rate(1 day)",
+    "ProviderReadTimeoutS": "15",
+    "RefreshBackoffS": "0",
+    "RefreshBackoffCapS": "1",
+    "BreakerOpenS": "1",
+    "FailureSuppressS": "20",
+    "OperatorRatePerS": "1000",
+    "OperatorBurst": "1000",
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -87,6 +102,12 @@ def rough_renting(workdir: Path) -> Iterator[Renting]:
     """Rents in a world of its own, for what would disturb the others."""
     for live in _world(workdir / "rough", **ROUGH):
         yield Renting(live, watcher=live.operator)
+
+
+@pytest.fixture(scope="session")
+def ageing(workdir: Path) -> Iterator[Deployed]:
+    """A world of its own, for what its offers do in time."""
+    yield from _world(workdir / "ageing", **AGEING)
 
 
 @pytest.fixture(scope="session")

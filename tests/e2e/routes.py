@@ -17,13 +17,17 @@ class Route:
     """One method on one path.
 
     `access`: open (no key needed), shared (any key), own (one's own sessions), operator.
-    `body` is one that passes validation; what it asks for need not exist.
+    `body` is one that passes validation; what it asks for need not exist. `parameters` and
+    `fields`: names of its query and of its body, those that are numbers under `numbers`.
     """
 
     method: str
     path: str
     access: str
     body: dict[str, Any] | None
+    parameters: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    numbers: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -60,7 +64,39 @@ def _described() -> Iterator[Route]:
     for path, operations in document["paths"].items():
         for verb in operations:
             method = verb.upper()
-            yield Route(method, path, _access(path), _BODIES.get(f"{method} {path}"))
+            query = _schemas_of_query(operations[verb])
+            body = _schemas_of_body(document, operations[verb])
+            yield Route(
+                method,
+                path,
+                _access(path),
+                _BODIES.get(f"{method} {path}"),
+                tuple(query),
+                tuple(body),
+                frozenset(name for name, one in (query | body).items() if _is_number(one)),
+            )
+
+
+def _schemas_of_query(operation: Any) -> dict[str, Any]:
+    declared = (one for one in operation.get("parameters", []) if one.get("in") == "query")
+    return {one["name"]: one["schema"] for one in declared}
+
+
+def _schemas_of_body(document: Any, operation: Any) -> dict[str, Any]:
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    if content is None:
+        return {}
+    schema = content["schema"]
+    for one in (schema, *schema.get("anyOf", [])):
+        if "$ref" in one:
+            schema = document["components"]["schemas"][one["$ref"].rpartition("/")[2]]
+    found: dict[str, Any] = schema.get("properties", {})
+    return found
+
+
+def _is_number(schema: Any) -> bool:
+    types = {schema.get("type"), *(one.get("type") for one in schema.get("anyOf", []))}
+    return bool(types & {"integer", "number"})
 
 
 ROUTES = tuple(_described())

@@ -129,6 +129,7 @@ def test_an_offer_that_is_gone_fails_the_session_and_costs_nothing(told: Refused
 
 @told_by(offer_gone)
 def test_an_offer_that_is_gone_is_hidden_at_once(told: Refused) -> None:
+    """M-110: from list, lookup and launch."""
     assert (told.offer_status, told.listed, told.again) == (404, False, 503)
 
 

@@ -39,6 +39,7 @@ def test_head_is_get_without_its_body(live: Deployed, route: Route) -> None:
     got, head = (live.operator.send(verb, route.at()) for verb in ("GET", "HEAD"))
     assert head.status_code == got.status_code
     assert head.content == b""
+    assert head.elapsed.total_seconds() < 1
     assert head.headers["Content-Type"] == got.headers["Content-Type"]
     assert head.headers["Cache-Control"] == got.headers["Cache-Control"] == "no-store"
 
@@ -53,6 +54,12 @@ def test_options_needs_no_key_and_names_listed_origins_only(live: Deployed, path
     assert listed.status_code == other.status_code == 204
     assert listed.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert listed.headers["Access-Control-Max-Age"] == "600"
+    for name, words in (
+        ("Methods", ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")),
+        ("Headers", ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID")),
+    ):
+        assert set(listed.headers[f"Access-Control-Allow-{name}"].split(", ")) == set(words)
+        assert f"Access-Control-Allow-{name}" not in other.headers
     assert "Access-Control-Allow-Origin" not in other.headers
     assert listed.headers["Vary"] == other.headers["Vary"] == "Origin"
 
@@ -86,6 +93,8 @@ def test_answers_are_json_or_not_acceptable(live: Deployed) -> None:
         ("text/html", 406),
         ("*/*", 200),
         ("application/*", 200),
+        ("application/json", 200),
+        (None, 200),
         ("text/html, application/json;q=0.9", 200),
     ):
         answer = live.operator.send("GET", "/api/v1/sessions", headers={"Accept": accept})
@@ -107,12 +116,18 @@ def test_a_request_id_is_taken_over_when_it_is_a_plain_word(live: Deployed) -> N
     [
         ("inventory", {"min_vram": "abc"}, "min_vram"),
         ("inventory", {"min_vram": "-1"}, "min_vram"),
+        ("inventory", {"max_price": "x"}, "max_price"),
         ("inventory", {"max_price": "0"}, "max_price"),
         ("inventory", {"max_price": "inf"}, "max_price"),
         ("inventory", {"min_reliability": "NaN"}, "min_reliability"),
+        ("inventory", {"min_reliability": "2.0"}, "min_reliability"),
+        ("inventory", {"min_reliability": "-1"}, "min_reliability"),
+        ("inventory", {"min_availability_confidence": "1.1"}, "min_availability_confidence"),
         ("inventory", {"min_cuda": "1e999"}, "min_cuda"),
         ("inventory", {"gpu_count": "1.5"}, "gpu_count"),
         ("inventory", {"limit": "1001"}, "limit"),
+        ("inventory", {"limit": "0"}, "limit"),
+        ("inventory", {"limit": "z"}, "limit"),
         ("inventory", {"sort": "random"}, "sort"),
         ("inventory", {"provider": "nope"}, "provider"),
         ("inventory", {"colour": "red"}, "colour"),
@@ -129,10 +144,45 @@ def test_a_request_id_is_taken_over_when_it_is_a_plain_word(live: Deployed) -> N
     ],
 )
 def test_a_bad_parameter_is_named(live: Deployed, path: str, query: Row, field: str) -> None:
-    """M-2, M-12, M-13, M-14, M-15, M-72, N-53, N-54."""
+    """M-2, M-12, M-13, M-14, M-15, M-22, M-72, N-53, N-54."""
     answer = live.operator.send("GET", f"/api/v1/{path}", params=query)
     assert (answer.status_code, answer.json()["error_type"]) == (400, "validation_error")
     assert [one["field"] for one in answer.json()["details"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "named"),
+    [
+        ("inventory", {"provider": "nope"}, ("nope", "vastai", "tensordock")),
+        ("inventory", {"sort": "random"}, ("price", "-price", "confidence", "reliability", "vram")),
+        (
+            "sessions",
+            {"status": "bogus"},
+            ("pending", "provisioning", "running", "stopping", "stopped", "failed"),
+        ),
+    ],
+)
+def test_whoever_asks_for_something_unknown_is_told_what_is_known(
+    live: Deployed, path: str, query: Row, named: tuple[str, ...]
+) -> None:
+    """M-2, M-15, N-54."""
+    answer = live.operator.send("GET", f"/api/v1/{path}", params=query)
+    assert answer.status_code == 400
+    assert [one for one in named if one not in answer.json()["error"]] == []
+
+
+def test_an_offer_id_that_no_provider_can_own_is_explained_before_anything_is_recorded(
+    live: Deployed, sloppy: Api
+) -> None:
+    """M-61: for a lookup as for a rental."""
+    place = "1a2b3c4d-1a2b-4c3d-8e9f-1a2b3c4d5e6f"
+    for offer_id in (place, f"{place}-geforcertx4090-pcie-24gb", "tensordock-", "runpod-1"):
+        found = sloppy.send("GET", f"/api/v1/inventory/{offer_id}")
+        rented = sloppy.send("POST", "/api/v1/sessions", json=RENT | {"offer_id": offer_id})
+        for answer in (found, rented):
+            assert (answer.status_code, answer.json()["error_type"]) == (400, "validation_error")
+            assert "tensordock-" in answer.json()["error"]
+    assert sloppy.get("/api/v1/sessions")["sessions"] == []
 
 
 @pytest.mark.parametrize(

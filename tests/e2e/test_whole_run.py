@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import statistics
+from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
@@ -20,6 +21,8 @@ pytestmark = pytest.mark.last
 PEM = "PRIVATE KEY"
 ENCODED_PEM = "LS0tLS1CRUdJTi"  # how a machine's host key travels to its provider
 WORD = re.compile(r"[a-z]+(_[a-z]+)*")
+DATED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d")
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 NO_INSTANT = re.compile(r'"(0001|1970|1601)-\d\d-\d\dT')
 # A machine is usable this long after its creation, by the simulator's knobs null_s and loading_s.
 BOOT_S = 0.3
@@ -51,6 +54,30 @@ def test_every_error_has_one_shape(live: Deployed) -> None:
         assert body["request_id"] == answer.headers["X-Request-ID"]
         assert answer.headers["Content-Type"] == "application/json"
         assert answer.headers["Cache-Control"] == "no-store"
+
+
+def _values(value: object) -> Iterator[object]:
+    """Every text and number in a JSON value."""
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _values(part)
+    else:
+        yield value
+
+
+def test_every_instant_ends_in_z_and_no_amount_is_finer_than_a_micro_dollar(
+    live: Deployed,
+) -> None:
+    """N-56, M-10: in every answer and every line of our own logs."""
+    lines = [json.loads(line) for line in log_lines(live) if line.startswith("{")]
+    bodies = [body for _, body in _bodies(live)]
+    instants = {
+        one for one in _values([*bodies, *lines]) if isinstance(one, str) and DATED.match(one)
+    }
+    assert len(instants) > 10
+    assert [one for one in instants if not INSTANT.fullmatch(one)] == []
+    amounts = {one for one in _values(bodies) if isinstance(one, float)}
+    assert [one for one in amounts if round(one, 6) != one] == []
 
 
 def test_no_answer_was_an_error_of_ours(live: Deployed) -> None:

@@ -75,6 +75,29 @@ def test_a_body_that_is_not_json_by_its_type_is_refused(sessions: Client) -> Non
     assert sessions("POST", "/api/v1/sessions", body=BODY, headers=right).status == 201
 
 
+NOTHING_NEEDED = [
+    ("GET", "/api/v1/sessions"),
+    ("GET", "/api/v1/sessions/{id}"),
+    ("DELETE", "/api/v1/sessions/{id}"),
+    ("POST", "/api/v1/sessions/{id}/done"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), NOTHING_NEEDED)
+def test_a_route_that_needs_no_body_takes_an_empty_object_and_no_field(
+    sessions: Client, method: str, path: str
+) -> None:
+    """N-53: a field that nobody knows is refused everywhere, and nothing is done."""
+    made = sessions("POST", "/api/v1/sessions", body=BODY).json["session"]["id"]
+    path = path.format(id=made)
+    refused = sessions(method, path, body={"force": True, "<b>": 1})
+    assert (refused.status, refused.fields) == (400, ["force", "b"])
+    assert sessions(method, path, body={}, headers={"Content-Type": "text/plain"}).status == 415
+    assert sessions(method, path, body="[]").status == 400
+    assert sessions("GET", f"/api/v1/sessions/{made}").json["status"] == "pending"
+    assert sessions(method, path, body={}).status in (200, 202)
+
+
 @pytest.mark.parametrize("kind", ["Application/JSON", "APPLICATION/JSON; Charset=UTF-8"])
 def test_the_type_of_a_body_is_read_in_any_case(sessions: Client, kind: str) -> None:
     """1.1: media types have no case."""

@@ -142,3 +142,11 @@ def test_a_market_that_cannot_be_read_is_an_error_and_never_empty(
     """X-2: 500, 200 with an error, an unknown shape."""
     with pytest.raises(ProviderError):
         dock(Network(answer)).list_offers()
+
+
+def test_nobodys_filter_is_ever_sent_to_the_market() -> None:
+    """X-6: one answer, whole."""
+    network = Network(market(location()))
+    dock(network).list_offers()
+    (sent,) = network.sent
+    assert (sent.path, sent.query, sent.body) == ("/api/v2/locations", {}, None)

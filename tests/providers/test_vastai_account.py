@@ -134,6 +134,27 @@ def test_a_later_page_that_is_missing_or_bad_is_an_error_and_never_a_part(second
         charged(page)
 
 
+def test_pages_that_are_fewer_rows_than_their_total_are_an_error() -> None:
+    """QA-H1"""
+    short = (bill([ROW], 3, "t1"), bill([ROW], 3))
+    with pytest.raises(BadProviderReply):
+        charged(*short, *short)
+
+
+def test_empty_pages_with_ever_new_tokens_are_an_error_and_no_endless_walk() -> None:
+    """QA-H1"""
+    pages = 0
+
+    def empty(_sent: Sent) -> Answer:
+        nonlocal pages
+        pages += 1
+        assert pages < 10
+        return bill([], 5, f"t{pages}")
+
+    with pytest.raises(BadProviderReply):
+        charged(empty)
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -188,3 +188,18 @@ def test_a_market_that_takes_too_long_is_given_up() -> None:
     with pytest.raises(ProviderUnavailable):
         vast(Network(slow), clock=clock).list_offers()
     assert clock.now_s <= 240 + 29
+
+
+def test_nobodys_filter_is_ever_sent_to_the_market() -> None:
+    """X-6: only what is for rent on demand, and what leads from page to page."""
+    market = FakeMarket(
+        market_of(
+            300, dph_base=lambda number: 0.4 + number // 100, machine_id=lambda number: number
+        )
+    )
+    vast(Network(market)).list_offers()
+    paging = {"dph_base", "gpu_name", "num_gpus", "machine_id"}
+    plain = {"type", "order", "limit", "allocated_storage"}
+    for query in market.queries:
+        assert set(query) - paging - plain == {"rentable", "external"}
+    assert "dph_base" not in market.queries[0]

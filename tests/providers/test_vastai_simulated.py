@@ -11,6 +11,7 @@ from gpu_shopper.core.instances import LaunchRequest
 from gpu_shopper.errors import (
     BadProviderReply,
     LaunchUncertain,
+    NoCapacity,
     OfferGone,
     ProviderError,
     RentedDespiteError,
@@ -69,6 +70,27 @@ def test_a_stale_offer_is_gone_whatever_the_status(
 ) -> None:
     rig.fault("no_such_ask", "create", code=code)
     with pytest.raises(OfferGone):
+        rig.provider.launch(request_to_launch)
+
+
+@pytest.mark.parametrize(
+    ("more", "kind"),
+    [
+        ({}, NoCapacity),
+        ({"in": 200}, NoCapacity),
+        ({"in": 409}, NoCapacity),
+        ({"in": 400, "text": "Insufficient capacity"}, NoCapacity),
+        ({"in": 500}, LaunchUncertain),
+    ],
+)
+def test_no_capacity_is_told_in_every_way(
+    rig: SimulatorRig,
+    request_to_launch: LaunchRequest,
+    more: dict[str, object],
+    kind: type[ProviderError],
+) -> None:
+    rig.fault("no_capacity", "create", params=more)
+    with pytest.raises(kind):
         rig.provider.launch(request_to_launch)
 
 

@@ -258,6 +258,8 @@ UNCLEAR_ANSWERS = [
     error("no_such_ask", NO_SUCH_ASK_TEXT, 400, new_contract=0),
     error("internal_error", "Internal server error.", 500),
     Answer({"success": False, "error": "unavailable", "msg": "Service is not available"}, 503),
+    error("unavailable", "Required resources are currently unavailable, state change queued", 400),
+    error("no_capacity", "no capacity: state change queued", 200),
     Answer("Request Timeout", 408),
     Answer("<html>404</html>", 404),
     Answer("Bad Request", 400),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,6 +93,20 @@ def test_every_knob_can_be_set_back(sim: Sim) -> None:
     sim.control("POST", "config", changed)
     sim.control("POST", "config", {"require_key": None, "rate_limit": "off", "page_size": 25})
     assert sim.control("GET", "config") == before
+
+
+def test_every_knob_is_turned_in_some_test(sim: Sim) -> None:
+    tests = "".join(file.read_text("utf-8") for file in Path(__file__).parent.glob("test_*.py"))
+    assert [name for name in sim.control("GET", "config") if f'"{name}"' not in tests] == []
+
+
+def test_a_new_machine_is_null_by_itself_for_the_lag(sim: Sim) -> None:
+    sim.control("POST", "config", {"single_lag_s": 5})
+    instance_id = sim.create().json()["new_contract"]
+    assert sim.get(instance_id) is None
+    assert sim.list()["total_instances"] == 1
+    sim.advance(5)
+    assert sim.get(instance_id)
 
 
 def test_the_clock_stands_still_at_speed_zero_and_moves_by_hand(sim: Sim) -> None:
@@ -243,7 +258,10 @@ def test_refusals_for_haste_come_in_every_known_shape(sim: Sim) -> None:
 
 
 def test_latency_can_be_set_for_all_answers(sim: Sim) -> None:
-    sim.control("POST", "config", {"latency_ms": {"vastai": {"min": 80, "max": 90}}})
-    sim.search(limit=1)
-    (entry,) = sim.control("GET", "requests")["requests"]
-    assert entry["duration_ms"] >= 80
+    for knob in (80, {"min": 80, "max": 90}, {"p50": 85, "p99": 85}):
+        for latency in (knob, {"vastai": knob}):
+            sim.control("POST", "config", {"latency_ms": latency})
+            sim.search(limit=1)
+    entries = sim.control("GET", "requests")["requests"]
+    assert len(entries) == 6
+    assert all(entry["duration_ms"] >= 80 for entry in entries)

@@ -24,9 +24,8 @@ def test_a_running_row_tells_where_ssh_is(sim: Sim) -> None:
     row = sim.get(sim.rent())
     assert row
     assert row["public_ipaddr"] == row["ssh_host"] == "127.0.0.1"
-    assert row["ports"] == {
-        "22/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(row["ssh_port"])}]  # noqa: S104
-    }
+    both = [{"HostIp": ip, "HostPort": str(row["ssh_port"])} for ip in ("0.0.0.0", "::")]  # noqa: S104
+    assert row["ports"] == {"22/tcp": both}
     assert row["label"] == "t"
     assert row["gpu_name"] == "RTX 4090"
 
@@ -187,3 +186,51 @@ def test_realistic_starts_take_as_long_as_observed_ones(sim: Sim) -> None:
     row = sim.get(instance_id)
     assert row
     assert row["actual_status"] in ("running", "loading", "created")
+
+
+def test_the_burn_of_a_stopped_machine_is_its_disk_and_the_full_rate_stays_shown(sim: Sim) -> None:
+    instance_id = sim.rent(disk=100)
+    running = sim.get(instance_id)
+    assert running
+    storage = running["storage_cost"] * 100 / 720
+    assert running["instance"]["totalHour"] == pytest.approx(running["dph_total"], abs=1e-6)
+    assert running["instance"]["diskHour"] == pytest.approx(storage, abs=1e-6)
+    sim.ask("PUT", f"/api/v0/instances/{instance_id}/", {"state": "stopped"})
+    sim.advance(1)
+    stopped = sim.get(instance_id)
+    assert stopped
+    assert stopped["dph_total"] == running["dph_total"]
+    assert stopped["instance"]["gpuCostPerHour"] == 0
+    assert stopped["instance"]["totalHour"] == pytest.approx(storage, abs=1e-6)
+
+
+def test_several_machines_are_stopped_and_started_at_once(sim: Sim) -> None:
+    both = [sim.rent(), sim.rent()]
+    for state, shown in (("stopped", "exited"), ("running", "running")):
+        answer = sim.ask("PUT", "/api/v0/instances/", {"ids": [*both, 5], "state": state})
+        assert answer.json() == {"success": True}
+        sim.advance(1)
+        assert [sim.truth(one)["status"] for one in both] == [shown, shown]
+    assert sim.ask("PUT", "/api/v0/instances/", {"ids": both}).status_code == 400
+
+
+def test_some_addresses_end_in_a_newline(sim: Sim) -> None:
+    rows = [sim.get(sim.rent()) for _ in range(4)]
+    addresses = {row["public_ipaddr"] for row in rows if row}
+    assert {one.strip() for one in addresses} == {"127.0.0.1"}
+    assert len(addresses) == 2
+
+
+def test_with_realistic_some_machines_are_lost_later_and_bids_are_outbid(sim: Sim) -> None:
+    sim.reset(offers=2_000)
+    sim.control("POST", "config", {"realistic": True, "balance_usd": 1e6})
+    rows = sim.search(rentable={"eq": True}, num_gpus={"eq": 1}, order=[["dph_base", "asc"]])
+    for row in rows:
+        sim.create(row["id"], price=row["dph_base"])
+    sim.advance(600)
+    early = [one["status"] for one in sim.control("GET", "instances")["instances"]]
+    sim.advance(200 * 3_600)
+    late = [one["status"] for one in sim.control("GET", "instances")["instances"]]
+    assert early.count("running") > 50
+    assert early.count("stopped") <= 3
+    assert late.count("stopped") > 50

@@ -143,7 +143,7 @@ def test_no_function_is_locked_into_a_network_so_any_ssh_port_can_be_reached() -
 
 @each_sweep
 def test_a_sweep_is_started_by_its_schedule_and_nothing_else(name: str) -> None:
-    """N-31: each sweep hangs on its own schedule, for every provider that there is."""
+    """N-31, R-004: each sweep hangs on its own schedule, for every provider that there is."""
     events = properties(name)["Events"].values()
     assert {event["Type"] for event in events} == {"Schedule"}
     given = [event["Properties"] for event in events]

@@ -75,7 +75,7 @@ def test_every_provider_can_be_enabled_and_by_default_one_is(name: str) -> None:
 
 
 def test_the_deployment_id_must_be_given_and_be_eight_of_a_to_z_and_digits() -> None:
-    """N-17: a template without the id, or with one not matching the pattern, does not deploy."""
+    """N-17, R-004: without the id, or with one not matching the pattern, nothing is deployed."""
     parameter = parameters()["DeploymentId"]
     assert "Default" not in parameter
     pattern = re.compile(parameter["AllowedPattern"])
@@ -92,7 +92,7 @@ def test_a_revoked_key_is_forgotten_within_a_minute_whatever_is_configured() -> 
 
 @pytest.mark.parametrize("name", ["LifecycleSchedule", "ReconcileSchedule", "InventorySchedule"])
 def test_sweeps_run_every_minute(name: str) -> None:
-    """N-31: lifecycle, reconcile and inventory refresh run once a minute."""
+    """N-31, R-004: lifecycle, reconcile and inventory refresh run once a minute."""
     assert parameters()[name]["Default"] == "rate(1 minute)"
 
 

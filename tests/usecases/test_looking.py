@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from gpu_shopper.core.instances import Health, SshAddress
@@ -11,8 +12,10 @@ from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.errors import (
     ProviderUnavailable,
 )
+from gpu_shopper.usecases.expire import expire_sessions
 from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import launch
+from gpu_shopper.usecases.reconcile import reconcile
 from gpu_shopper.usecases.verify import verify
 from tests.usecases.story import DONE, LOOK, stop, torn_down
 from tests.world import FakeProbe, World
@@ -197,3 +200,22 @@ def test_a_price_that_the_launch_itself_tells_is_judged_too(world: World) -> Non
 def test_a_price_is_judged_with_the_sessions_disk(world: World) -> None:
     """950 GB more than the offer's 50 cost $0.131944 an hour: 531,944 was accepted."""
     assert world.session(at_price(world, 558_541, disk_gb=1_000)).state is State.PROVISIONING
+
+
+def test_a_machine_that_loads_for_nine_minutes_reaches_running(world: World) -> None:
+    """BUG-017: no sweep and no look ends what is only slow."""
+    session_id = world.create().session.id
+    launch(world.deps, session_id, 1)
+    up = world.vast.instances["5001"]
+    world.vast.instances["5001"] = replace(up, health=Health.WAIT, status="loading", ssh=None)
+    loaded_at = world.clock.at + timedelta(minutes=9)
+    while world.clock.at < loaded_at:
+        result = look(world.deps, session_id, 1)
+        assert result.outcome == "look"
+        expire_sessions(world.deps)
+        reconcile(world.deps, "vastai")
+        world.clock.tick(result.wait_s)
+    world.vast.instances["5001"] = up
+    assert look(world.deps, session_id, 1).outcome == "verify"
+    verify(world.deps, FakeProbe(), session_id, 1)
+    assert world.session(session_id).state is State.RUNNING

@@ -115,8 +115,11 @@ def _answered(
     served = "GET" if method == "HEAD" else method
     _check_path(app, served, path)
     _check_accept(headers)
-    _check_body(event, headers)
-    _check_query(event, _known_parameters(app, served, path))
+    route = next(route for route in _routes(app, path) if route.method == served)
+    body = _checked_body(event, headers)
+    if not route.dependant.body_params:
+        _refuse_fields(body)
+    _check_query(event, _known_parameters(route))
     answer: Answer = app.resolve(_as_checked(event, served), context)
     return answer
 
@@ -174,9 +177,8 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _known_parameters(app: APIGatewayRestResolver, method: str, path: str) -> frozenset[str]:
-    """The query parameters that the route of this request declares, by its models."""
-    route = next(route for route in _routes(app, path) if route.method == method)
+def _known_parameters(route: Route) -> frozenset[str]:
+    """The query parameters that the route declares, by its models."""
     models = [param.field_info.annotation for param in route.dependant.query_params]
     return frozenset(name for model in models for name in getattr(model, "model_fields", {}))
 
@@ -187,19 +189,20 @@ def _check_accept(headers: Mapping[str, str]) -> None:
         raise NotAcceptable("answers are application/json only")
 
 
-def _check_body(event: Event, headers: Mapping[str, str]) -> None:
+def _checked_body(event: Event, headers: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of the body; none without a body."""
     body = event.get("body") or ""
     if len(body) > BODY_LIMIT_BYTES or len(body.encode("utf-8", "replace")) > BODY_LIMIT_BYTES:
         raise PayloadTooLarge("the body is too large", limit_bytes=BODY_LIMIT_BYTES)
     if not body:
-        return
+        return {}
     kind = (headers.get("content-type") or "").split(";")[0].strip().lower()
     if kind != JSON:
         raise UnsupportedMediaType(f"the body must be {JSON}")
-    _check_json(body)
+    return _json_object(body)
 
 
-def _check_json(body: str) -> None:
+def _json_object(body: str) -> dict[str, Any]:
     """A JSON object, not too deep, in text that can be stored."""
     try:
         parsed = json.loads(body, object_pairs_hook=_each_once)
@@ -208,16 +211,19 @@ def _check_json(body: str) -> None:
         raise InvalidJson("the body is not valid JSON") from exc
     if not isinstance(parsed, dict):
         raise InvalidJson("the body must be a JSON object")
+    return parsed
+
+
+def _refuse_fields(body: Mapping[str, Any]) -> None:
+    """A route that takes no body takes an empty object, and knows no field."""
+    if body:
+        raise ValidationFailed([(reflected(name), _unknown(name)) for name in body])
 
 
 def _check_query(event: Event, known: frozenset[str]) -> None:
     """Unknown parameters, and the same one twice, are refused: what was meant is not clear."""
     given = event.get("multiValueQueryStringParameters") or {}
-    details = [
-        (reflected(name), f"{reflected(name)} is not known here")
-        for name in given
-        if name not in known
-    ]
+    details = [(reflected(name), _unknown(name)) for name in given if name not in known]
     details += [
         (name, f"{name} is given more than once")
         for name, values in given.items()
@@ -225,6 +231,10 @@ def _check_query(event: Event, known: frozenset[str]) -> None:
     ]
     if details:
         raise ValidationFailed(details)
+
+
+def _unknown(name: str) -> str:
+    return f"{reflected(name)} is not known here"
 
 
 def _store_down() -> StoreUnavailable:

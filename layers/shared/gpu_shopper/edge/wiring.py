@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import uuid
@@ -35,7 +36,10 @@ AWS_CALLS = Config(connect_timeout=2, read_timeout=10, retries={"max_attempts": 
 LOCAL_STAGE = "local"
 """The stage whose machines are simulated, on loopback."""
 
-logger = Logger()
+logger = Logger(datefmt="%Y-%m-%dT%H:%M:%S.%FZ", utc=True)
+# What adapters warn of by the standard library is written like everything else, as JSON.
+logging.getLogger("gpu_shopper").handlers = logger.handlers
+logging.getLogger("gpu_shopper").propagate = False
 
 
 def now() -> datetime:

@@ -8,7 +8,7 @@ from typing import Any
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.errors import BadProviderReply
 from gpu_shopper.providers.http import LISTING_BYTES, Call, HttpClient
-from gpu_shopper.providers.tensordock.offers import Unreadable, offers_of
+from gpu_shopper.providers.tensordock.offers import PROVIDER, Unreadable, offers_of
 from gpu_shopper.providers.tensordock.replies import accepted
 
 MAX_UNREADABLE_PERCENT = 20
@@ -37,7 +37,8 @@ def read(body: dict[str, Any]) -> list[Offer]:
     if unreadable * 100 > len(rows) * MAX_UNREADABLE_PERCENT:
         raise BadProviderReply(f"{unreadable} of {len(rows)} offers cannot be read")
     if unreadable:
-        _logger.warning("skipped offers that cannot be read", extra={"unreadable": unreadable})
+        told = {"provider": PROVIDER, "operation": "list_offers", "unreadable": unreadable}
+        _logger.warning("skipped offers that cannot be read", extra=told)
     return list(found.values())
 
 

@@ -38,8 +38,8 @@ _ALREADY_THERE = re.compile(r"already (?:exists|attached|associated|added)", re.
 def launch(http: HttpClient, request: LaunchRequest) -> Launched:
     """One PUT, never repeated after it may have been carried out, then the keys.
 
-    Raises: OfferGone, LaunchRejected, ProviderAuth, RateLimited, ProviderUnavailable (no
-    connection was made, so nothing was sent), RentedDespiteError, LaunchUncertain.
+    Raises: OfferGone, NoCapacity, LaunchRejected, ProviderAuth, RateLimited, ProviderUnavailable
+    (no connection was made, so nothing was sent), RentedDespiteError, LaunchUncertain.
     """
     ask_id = request.offer.provider_id
     if _ASK_ID.fullmatch(ask_id) is None:

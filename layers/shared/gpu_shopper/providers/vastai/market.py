@@ -15,7 +15,7 @@ from typing import Any
 from gpu_shopper.core.normalise import number
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.errors import BadProviderReply
-from gpu_shopper.providers.vastai.offers import DEFAULT_DISK_GB, Unreadable, offer_of
+from gpu_shopper.providers.vastai.offers import DEFAULT_DISK_GB, PROVIDER, Unreadable, offer_of
 
 PAGE_ROWS = 64
 """Vast.ai's cap per answer, whatever `limit` says; no cursor exists."""
@@ -140,5 +140,6 @@ def _read(rows: list[Any]) -> list[Offer]:
     if unreadable * 100 > len(rows) * MAX_UNREADABLE_PERCENT:
         raise BadProviderReply(f"{unreadable} of {len(rows)} offers cannot be read")
     if unreadable:
-        _logger.warning("skipped offers that cannot be read", extra={"unreadable": unreadable})
+        told = {"provider": PROVIDER, "operation": "list_offers", "unreadable": unreadable}
+        _logger.warning("skipped offers that cannot be read", extra=told)
     return offers

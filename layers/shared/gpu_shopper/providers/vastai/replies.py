@@ -12,6 +12,7 @@ from gpu_shopper.errors import (
     BadProviderReply,
     LaunchRejected,
     LaunchUncertain,
+    NoCapacity,
     OfferGone,
     ProviderAuth,
     ProviderError,
@@ -35,8 +36,11 @@ _ERROR_KEYS = ("error", "msg", "message", "detail", "code")
 _AUTH_ERRORS = ("auth_error", "unauthorized", "invalid_api_key")
 _NOT_OURS_TO_RENT = re.compile(r"error 403/3586")
 _NO_SUCH_ASK = re.compile(r"no[\W_]*such[\W_]*ask", re.IGNORECASE)
+_NO_CAPACITY = re.compile(r"\b(no|insufficient|not enough)[\W_]*capacity", re.IGNORECASE)
+_QUEUED = re.compile(r"\bqueued\b", re.IGNORECASE)
+"""What cannot start now may start, and cost, later: no refusal."""
 _TAKEN = re.compile(
-    r"(instance type|offer|ask|machine|gpu|resource)\b.*"
+    r"(instance type|offer|ask|machine|gpu|resource)s?\b.*"
     r"\b(unavailable|not available|no longer|already rented)",
     re.IGNORECASE,
 )
@@ -114,9 +118,13 @@ def launch_failure(reply: Reply) -> ProviderError | None:
 
 def _judged(reply: Reply, body: dict[str, Any], text: str) -> ProviderError:
     says_no = body.get("success") is not True and bool(_explanation(body))
+    if _QUEUED.search(text):
+        return LaunchUncertain(text)
     if says_no and _NO_SUCH_ASK.search(text):
         return OfferGone(text)
     definite = reply.status in _DEFINITE_STATUS
+    if says_no and (definite or reply.status == 200) and _NO_CAPACITY.search(text):
+        return NoCapacity(text)
     if says_no and definite and _TAKEN.search(text):
         return OfferGone(text)
     if says_no and (definite or (reply.status == 200 and body.get("error") in _DEFINITE_ERRORS)):
