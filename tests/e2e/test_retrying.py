@@ -32,7 +32,7 @@ def _market(renting: Renting, gpus: int, offers: int) -> list[Row]:
         )["offers"]
         return [offer for offer in found if offer["gpu_count"] == gpus]
 
-    return list(wait_for(lambda: (found := listed()) and len(found) == offers and found, 60))
+    return list(wait_for(lambda: (found := listed()) and len(found) == offers and found, 120))
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class Stopped:
 
 def stopped_while_replaced(renting: Renting) -> Stopped:
     live = renting.live
-    offers = _market(renting, gpus=7, offers=2)
+    offers = _market(renting, gpus=13, offers=2)
     match = {"offer_id": provider_id(offers[0]["id"])}
     break_it(live, "stuck_loading", match=match, **{"continue": True})
     break_it(live, {"type": "die", "after_s": 0.5}, match=match, **{"continue": True})

@@ -11,6 +11,7 @@ from gpu_shopper.core.instances import HostKey
 from gpu_shopper.errors import (
     LaunchRejected,
     LaunchUncertain,
+    NoCapacity,
     OfferGone,
     ProviderAuth,
     ProviderError,
@@ -57,6 +58,13 @@ GONE = [
     Answer({"message": "NO_SUCH_ASK", "code": "400"}, 500),
     error("invalid_args", "Instance type by id 20000001 is not available.", 400),
     error("unavailable", "This offer is unavailable", 409),
+    error("unavailable", "Required resources are currently unavailable", 400),
+]
+SOLD_OUT = [
+    error("no_capacity", "Required resources are currently unavailable", 400),
+    error("no_capacity", "", 409),
+    error("invalid_args", "not enough capacity on this machine", 400),
+    Answer({"msg": "Insufficient capacity"}, 409),
 ]
 REJECTED = [
     error("invalid_args", "disk too small"),
@@ -93,6 +101,14 @@ def test_no_such_ask_in_any_shape_is_a_gone_offer(answer: Answer) -> None:
     """M-110"""
     failure, network = launch_failing(answer)
     assert type(failure) is OfferGone
+    assert network.methods() == [ASKS]
+
+
+@pytest.mark.parametrize("answer", SOLD_OUT)
+def test_no_capacity_is_no_fault_of_the_request(answer: Answer) -> None:
+    """2.7: another offer may be tried."""
+    failure, network = launch_failing(answer)
+    assert type(failure) is NoCapacity
     assert network.methods() == [ASKS]
 
 

@@ -12,6 +12,7 @@ from gpu_shopper.errors import (
     BadProviderReply,
     LaunchRejected,
     LaunchUncertain,
+    NoCapacity,
     OfferGone,
     ProviderAuth,
     ProviderError,
@@ -36,10 +37,11 @@ _AUTH_ERRORS = ("auth_error", "unauthorized", "invalid_api_key")
 _NOT_OURS_TO_RENT = re.compile(r"error 403/3586")
 _NO_SUCH_ASK = re.compile(r"no[\W_]*such[\W_]*ask", re.IGNORECASE)
 _TAKEN = re.compile(
-    r"(instance type|offer|ask|machine|gpu|resource)\b.*"
+    r"(instance type|offer|ask|machine|gpu|resource)s?\b.*"
     r"\b(unavailable|not available|no longer|already rented)",
     re.IGNORECASE,
 )
+_NO_CAPACITY = re.compile(r"(no|insufficient|not[\W_]+enough)[\W_]*capacity", re.IGNORECASE)
 _INTERVAL = re.compile(r"threshold ?= ?([0-9]{1,3}(?:\.[0-9]{1,3})?)")
 _DEFINITE_STATUS = frozenset((400, 402, 403, 404, 405, 406, 409, 410, 413, 415, 422))
 _DEFINITE_ERRORS = (
@@ -117,6 +119,8 @@ def _judged(reply: Reply, body: dict[str, Any], text: str) -> ProviderError:
     if says_no and _NO_SUCH_ASK.search(text):
         return OfferGone(text)
     definite = reply.status in _DEFINITE_STATUS
+    if says_no and definite and _NO_CAPACITY.search(text):
+        return NoCapacity(text)
     if says_no and definite and _TAKEN.search(text):
         return OfferGone(text)
     if says_no and (definite or (reply.status == 200 and body.get("error") in _DEFINITE_ERRORS)):
