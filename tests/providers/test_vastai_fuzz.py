@@ -17,6 +17,7 @@ from gpu_shopper.core.templates import Template
 from gpu_shopper.errors import (
     LaunchRejected,
     LaunchUncertain,
+    NoCapacity,
     OfferGone,
     ProviderError,
     RentedDespiteError,
@@ -123,7 +124,7 @@ def test_a_launch_is_a_refusal_only_when_the_answer_names_no_instance(answer: An
     assert len(network.sent) <= 2
     if isinstance(result, Launched | RentedDespiteError):
         assert result.instance_id == str(json.loads(answer.raw())["new_contract"])
-    if isinstance(result, OfferGone | LaunchRejected):
+    if isinstance(result, OfferGone | NoCapacity | LaunchRejected):
         body = json.loads(answer.raw())
         assert body.get("new_contract") is None
         assert body.get("success") is not True

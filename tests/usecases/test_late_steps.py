@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from gpu_shopper.core.evidence import never_called
 from gpu_shopper.core.instances import Instance
 from gpu_shopper.core.polling import SshResult
+from gpu_shopper.core.session import Attempt, Session
 from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.errors import NoCapacity
+from gpu_shopper.usecases.attempts import fail_attempt, refuse
 from gpu_shopper.usecases.expire import expire_sessions
 from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import launch
@@ -42,12 +45,17 @@ def test_a_dead_execution_cannot_keep_a_failed_attempt_alive(market: World) -> N
     assert offers(market, session_id) == ["vastai-1001", "vastai-2001"]
 
 
-def test_steps_of_an_old_attempt_do_nothing_to_the_new_one(market: World) -> None:
+def _is(attempt: Attempt, being: str) -> bool:
+    return attempt.has_failed if being == "torn down" else attempt.ssh is not None
+
+
+@pytest.mark.parametrize("while_being", ["verified", "torn down"])
+def test_steps_of_an_old_attempt_do_nothing_to_the_new_one(market: World, while_being: str) -> None:
     """N-29: delivered late, and out of place."""
     session_id, player = failing_over_ssh(market)
     while market.session(session_id).attempt.number == 1:
         player.next()
-    while market.session(session_id).attempt.ssh is None:
+    while not _is(market.session(session_id).attempt, while_being):
         player.next()
     before = market.session(session_id)
     calls = list(market.vast.calls)
@@ -73,6 +81,30 @@ def test_a_login_that_ends_after_its_attempt_failed_changes_nothing(market: Worl
     session = market.session(session_id)
     assert session.is_tearing_down
     assert session.state is State.PROVISIONING
+
+
+@pytest.mark.parametrize("method", ["find", "attach_ssh_keys"])
+def test_a_look_that_ends_after_its_attempt_failed_changes_nothing(
+    market: World, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """N-29: the provider answered late; the address of a machine that ends is of no use."""
+    market.vast.key_errors = ["503"]
+    session_id = wanting_retries(market, ssh_timeout_min=2)
+    launch(market.deps, session_id, 1)
+    asked = getattr(market.vast, method)
+    left: list[Session] = []
+
+    def late(*given: Any) -> Any:
+        monkeypatch.undo()
+        market.clock.tick(180)
+        expire_sessions(market.deps)
+        left.append(market.session(session_id))
+        return asked(*given)
+
+    monkeypatch.setattr(market.vast, method, late)
+    look(market.deps, session_id, 1)
+    assert left[0].attempt.has_failed
+    assert [market.session(session_id)] == left
 
 
 def test_a_second_attempts_machine_is_no_orphan_and_the_first_one_risen_is(market: World) -> None:
@@ -140,3 +172,17 @@ def test_an_attempt_that_never_leaves_pending_ends_its_session(market: World) ->
     session = market.session(session_id)
     assert (session.state, session.end_reason) == (State.FAILED, EndReason.PROVISION_TIMEOUT)
     assert market.vast.count("launch") == 1
+
+
+def test_what_an_old_attempt_failed_of_does_not_end_the_new_one(market: World) -> None:
+    """N-29: judged from what was read before the next attempt began."""
+    session_id, player = failing_over_ssh(market)
+    while market.session(session_id).attempt.instance_id is None:
+        player.next()
+    judged = market.session(session_id)
+    while market.session(session_id).attempt.instance_id in (None, "5001"):
+        player.next()
+    before = market.session(session_id)
+    fail_attempt(market.deps, judged, EndReason.AUTH_FAILED, "refused")
+    refuse(market.deps, judged, EndReason.NO_CAPACITY, "sold out", never_called(market.clock.at))
+    assert market.session(session_id) == before

@@ -21,7 +21,6 @@ from gpu_shopper.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.provision import launch
 from tests.builders import PUBLIC_KEY, an_offer
 from tests.usecases.market import (
@@ -31,8 +30,8 @@ from tests.usecases.market import (
     wanting_retries,
 )
 from tests.usecases.player import Player
-from tests.usecases.story import DONE, stop
-from tests.world import ALICE, BOB, World
+from tests.usecases.story import DONE
+from tests.world import World
 
 REFUSALS = [
     (OfferGone("no_such_ask"), EndReason.STALE_INVENTORY),
@@ -201,36 +200,3 @@ def test_an_unclear_launch_that_stays_unclear_is_not_retried(market: World) -> N
     market.vast.errors.clear()
     player.until(session_id, State.FAILED)
     assert (market.vast.instances, market.vast.count("launch")) == ({}, 1)
-
-
-def test_offers_of_others_and_of_ones_own_are_passed_over(market: World) -> None:
-    """2.6, 2.8: bob's pending session and alice's own."""
-    market.create(BOB, offer_id="vastai-2001")
-    market.create(ALICE, offer_id="vastai-2002")
-    session_id = wanting_retries(market)
-    market.vast.errors["launch"] = [NoCapacity("sold out"), None]
-    launch(market.deps, session_id, 1)
-    assert offers(market, session_id) == ["vastai-1001", "vastai-2003"]
-
-
-def test_an_offer_taken_at_the_last_moment_leaves_the_next_best(
-    market: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """2.8: the guard is moved in the transaction, and that one fails."""
-    session_id = wanting_retries(market)
-    market.vast.errors["launch"] = [NoCapacity("sold out"), None]
-    market.create(ALICE, offer_id="vastai-2001")
-    monkeypatch.setattr("gpu_shopper.usecases.retrying._held", lambda *_: frozenset())
-    launch(market.deps, session_id, 1)
-    assert offers(market, session_id) == ["vastai-1001", "vastai-2002"]
-
-
-def test_the_guard_follows_the_session_to_its_next_offer(market: World) -> None:
-    """2.8: the failed offer is free again, the new one is held, and the end frees it."""
-    session_id = wanting_retries(market)
-    market.vast.errors["launch"] = [NoCapacity("sold out"), None]
-    launch(market.deps, session_id, 1)
-    assert store.holder(market.deps.sessions, "alice", "vastai-1001") is None
-    assert store.holder(market.deps.sessions, "alice", "vastai-2001") is not None
-    stop(market, session_id)
-    assert store.holder(market.deps.sessions, "alice", "vastai-2001") is None

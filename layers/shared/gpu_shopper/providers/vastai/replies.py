@@ -44,6 +44,7 @@ _TAKEN = re.compile(
     r"\b(unavailable|not available|no longer|already rented)",
     re.IGNORECASE,
 )
+_NO_CAPACITY = re.compile(r"(no|insufficient|not[\W_]+enough)[\W_]*capacity", re.IGNORECASE)
 _INTERVAL = re.compile(r"threshold ?= ?([0-9]{1,3}(?:\.[0-9]{1,3})?)")
 _DEFINITE_STATUS = frozenset((400, 402, 403, 404, 405, 406, 409, 410, 413, 415, 422))
 _DEFINITE_ERRORS = (
