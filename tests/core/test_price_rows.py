@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gpu_shopper.core import price_rows
 from gpu_shopper.core.price_book import Book
 from gpu_shopper.core.price_rows import (
     Period,
     Point,
+    Row,
     RowKey,
     Window,
     fitting,
     merged,
     rows_of,
+    rows_with,
+    size,
 )
 from gpu_shopper.core.prices import Cell, Quote, Series
 from tests.builders import NOON, later
@@ -29,8 +33,13 @@ def quoted(cheapest: int, median: int, offers: int = 1) -> dict[Series, Quote]:
 
 
 def points(book: Book, window: Window, series: Series = SERIES) -> list[Point]:
-    rows = merged(*(rows_of("vastai", on, day) for on, day in book.days.items()))
-    return list(window.points("vastai", series, rows))
+    rows = all_rows(book)
+    return list(price_rows.points(window.buckets("vastai", rows), series, rows))
+
+
+def all_rows(book: Book) -> dict[RowKey, Row]:
+    days = book.days.items()
+    return merged(*(rows_of("vastai", on, day, period) for on, day in days for period in Period))
 
 
 def hourly(days: int = 1, to: datetime = HALF_PAST) -> Window:
@@ -45,8 +54,8 @@ def test_a_bucket_without_a_snapshot_has_no_point_and_one_without_offers_has() -
     """N-72: none offered and not observed differ."""
     book = Book().counted(NOON - timedelta(hours=3), quoted(4, 5)).counted(later(1), {})
     first, second = points(book, hourly())
-    assert (first.at.hour, first.cell) == (9, Cell(4, 5, 1, 1, 1))
-    assert (second.at.hour, second.cell, second.snapshots) == (12, None, 1)
+    assert (first.bucket.at.hour, first.cell) == (9, Cell(4, 5, 1, 1, 1))
+    assert (second.bucket.at.hour, second.cell, second.bucket.snapshots) == (12, None, 1)
 
 
 def test_hours_before_a_series_was_first_on_offer_have_points_without_prices() -> None:
@@ -58,11 +67,14 @@ def test_hours_before_a_series_was_first_on_offer_have_points_without_prices() -
 def test_only_the_running_bucket_is_incomplete() -> None:
     """N-72: to the instant at which it ends."""
     book = Book().counted(NOON - timedelta(hours=1), quoted(4, 5)).counted(NOON, quoted(4, 5))
-    assert [point.complete for point in points(book, hourly())] == [True, False]
-    assert [point.complete for point in points(book, hourly(to=later(3_600)))] == [True, True]
-    assert [point.complete for point in points(book, daily())] == [False]
+    assert [point.bucket.complete for point in points(book, hourly())] == [True, False]
+    assert [point.bucket.complete for point in points(book, hourly(to=later(3_600)))] == [
+        True,
+        True,
+    ]
+    assert [point.bucket.complete for point in points(book, daily())] == [False]
     midnight = NOON + timedelta(hours=12)
-    assert [point.complete for point in points(book, daily(2, midnight))] == [True]
+    assert [point.bucket.complete for point in points(book, daily(2, midnight))] == [True]
 
 
 def test_a_day_s_point_is_made_from_all_its_snapshots() -> None:
@@ -73,8 +85,8 @@ def test_a_day_s_point_is_made_from_all_its_snapshots() -> None:
     book = book.counted(later(3_600), quoted(90, 90)).counted(later(7_200), quoted(50, 50, 7))
     book = book.counted(later(7_260), {})
     (point,) = points(book, daily(to=later(8_000)))
-    assert point.at == datetime(2026, 2, 7, tzinfo=UTC)
-    assert (point.cell, point.snapshots) == (Cell(10, 10, 11, 7, 5), 6)
+    assert point.bucket.at == datetime(2026, 2, 7, tzinfo=UTC)
+    assert (point.cell, point.bucket.snapshots) == (Cell(10, 10, 11, 7, 5), 6)
 
 
 def test_a_series_shows_nothing_of_another() -> None:
@@ -114,23 +126,22 @@ def test_the_rows_of_a_window_are_those_of_its_days_or_months() -> None:
 def test_a_day_fills_its_hours_and_its_place_in_the_month() -> None:
     """N-72: for the series, and for how often the provider was observed."""
     book = Book().counted(NOON, quoted(4, 5)).counted(later(60), {})
-    on = NOON.date()
-    assert rows_of("vastai", on, book.days[on]) == {
+    assert all_rows(book) == {
         RowKey("vastai", None, Period.HOURLY, "2026-02-07"): {12: (2,)},
         RowKey("vastai", None, Period.DAILY, "2026-02"): {7: (2,)},
         RowKey("vastai", SERIES, Period.HOURLY, "2026-02-07"): {12: Cell(4, 5, 1, 1, 1)},
         RowKey("vastai", SERIES, Period.DAILY, "2026-02"): {7: Cell(4, 5, 1, 1, 1)},
     }
-    assert len(rows_of("vastai", on, book.days[on], {OTHER})) == 2
+    on, day = NOON.date(), book.days[NOON.date()]
+    for period in Period:
+        assert [key.series for key in rows_of("vastai", on, day, period, {OTHER})] == [None]
 
 
 def test_merging_a_day_s_rows_twice_counts_it_once() -> None:
     """N-72: a place is filled, never added up."""
-    rows = rows_of("vastai", NOON.date(), Book().counted(NOON, quoted(4, 5)).days[NOON.date()])
+    rows = all_rows(Book().counted(NOON, quoted(4, 5)))
     assert merged(rows, rows) == merged(rows) == rows
-    other = rows_of(
-        "vastai", date(2026, 2, 8), Book().counted(NOON, quoted(4, 5)).days[NOON.date()]
-    )
+    other = all_rows(Book().counted(NOON + timedelta(days=1), quoted(4, 5)))
     month = RowKey("vastai", SERIES, Period.DAILY, "2026-02")
     assert set(merged(rows, other)[month]) == {7, 8}
 
@@ -154,9 +165,30 @@ def test_a_page_ends_at_its_limit_or_before_it_holds_too_many_points(
     assert fitting(sizes, limit, most) == fit
 
 
-def test_the_size_of_a_series_is_never_more_than_was_reckoned() -> None:
-    book = Book().counted(NOON - timedelta(days=1), quoted(1, 1)).counted(NOON, quoted(1, 1))
-    rows = merged(*(rows_of("vastai", on, day) for on, day in book.days.items()))
-    assert hourly(90).most_points("vastai", rows) == 48
-    assert daily(90).most_points("vastai", rows) == 2
-    assert hourly(90).most_points("tensordock", rows) == 0
+def sized(window: Window, *snapshots: datetime) -> int:
+    book = Book()
+    for at in snapshots:
+        book = book.counted(at, {})
+    return size(window.buckets("vastai", all_rows(book)))
+
+
+def test_a_series_is_as_large_as_it_has_points_in_the_window() -> None:
+    """N-72: what lies outside does not count, nor does what was not observed."""
+    hours = [NOON - timedelta(hours=n) for n in range(47, -1, -1)]
+    assert sized(hourly(1), *hours) == 24
+    assert sized(hourly(90), *hours) == 48
+    assert sized(hourly(90)) == 0
+
+
+def test_nearly_empty_rows_count_as_eight_points() -> None:
+    """N-72: a history of one hour a day must not make a page of thousands of reads."""
+    days = [NOON - timedelta(days=n) for n in range(9, -1, -1)]
+    assert sized(hourly(90), *days) == 80
+    assert sized(daily(90), *days) == 16
+
+
+def test_a_series_has_its_figures_in_the_rows_of_the_buckets_only() -> None:
+    book = Book().counted(NOON - timedelta(days=5), {}).counted(NOON, {})
+    found = hourly(90).buckets("vastai", all_rows(book))
+    assert [key.span for key in rows_with(found, SERIES)] == ["2026-02-02", "2026-02-07"]
+    assert {key.series for key in rows_with(found, SERIES)} == {SERIES}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.aws_view import entries
 from tests.e2e.deployed import Deployed, wait_for
 from tests.e2e.provider import broken
 from tests.e2e.renting import Row
@@ -105,3 +106,9 @@ def test_offers_without_a_day_of_history_have_no_place(live: Deployed) -> None:
     (listed,) = live.consumer.get("/api/v1/inventory", limit=1)["offers"]
     alone = live.consumer.get(f"/api/v1/inventory/{listed['id']}")
     assert listed["price_percentile_7d"] is alone["price_percentile_7d"] is None
+
+
+@pytest.mark.last
+def test_no_refresh_of_the_run_failed_to_write_its_history(live: Deployed) -> None:
+    """N-72: with the function's own rights, and while others write."""
+    assert entries(live, operation="price_history_failed") == []

@@ -19,7 +19,7 @@ from tests.functions.calls import CONSUMER, OPERATOR, OTHER, Client
 from tests.world import World
 
 PATH = "/api/v1/prices"
-DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 MARKET = [
     an_offer(id="vastai-1", price_microusd_per_hour=400_000),
     an_offer(id="vastai-2", price_microusd_per_hour=500_000),
@@ -185,6 +185,7 @@ def _walk(client: Client, world: World, **query: Any) -> list[Any]:
     while not pages or "next_cursor" in pages[-1]:
         cursor = {"cursor": pages[-1]["next_cursor"]} if pages else {}
         pages.append(client("GET", PATH, query={**query, **cursor}).json)
+        assert len(pages) < 50
         world.clock.tick(3_600)
     return pages
 
@@ -222,13 +223,13 @@ def test_a_cursor_is_bound_to_caller_and_filters_and_valid_for_a_day(
     assert inventory("GET", PATH, query=going_on).fields == ["cursor"]
 
 
-def _filed(world: World, days: int, series: int) -> None:
-    """A history of one snapshot a day before today, filed as refreshes file it."""
+def _filed(world: World, hours: int, series: int) -> None:
+    """A history of one snapshot an hour until today, filed as refreshes file it."""
     bucket = world.deps.inventory.bucket
     quotes = {Series("RTX 4090", n): Quote(n, n, 1) for n in range(1, series + 1)}
     book = Book()
-    for day in range(days, -1, -1):
-        book = book.counted(NOON - day * DAY, quotes)
+    for hour in range(hours - 1, -1, -1):
+        book = book.counted(NOON - hour * HOUR, quotes)
     save_book(bucket, "vastai", book, None)
     wired = replace(world.deps, now=lambda: NOON + timedelta(minutes=1))
     refresh_inventory(wired, "vastai")
@@ -238,8 +239,11 @@ def _filed(world: World, days: int, series: int) -> None:
 def test_a_page_ends_before_it_holds_too_many_points(
     inventory: Client, wired: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """N-72: 90 days of hours are 9 series a page at most, and no read is without bound."""
-    _filed(wired, 90, 12)
+    """N-72: 3 days of hours are 72 points; and only the rows of the page are read."""
+    _filed(wired, 73, 12)
+    wired.deps = replace(
+        wired.deps, settings=replace(wired.deps.settings, price_page_points=4 * 72 + 71)
+    )
     calls: list[int] = []
 
     def counted(table: Any, keys: Any) -> Any:
@@ -248,7 +252,7 @@ def test_a_page_ends_before_it_holds_too_many_points(
 
     monkeypatch.setattr(price_cases, "read_rows", counted)
     wired.clock.tick(60)
-    pages = _walk(inventory, wired, period="hourly", days=90, limit=200)
-    assert [page["count"] for page in pages] == [9, 3]
-    assert all(len(one["points"]) == 90 for page in pages for one in page["series"])
-    assert max(calls) <= 9 * 91
+    pages = _walk(inventory, wired, period="hourly", days=3, limit=200)
+    assert [page["count"] for page in pages] == [4, 4, 4]
+    assert {len(one["points"]) for page in pages for one in page["series"]} == {72}
+    assert max(calls) == 4 * 4

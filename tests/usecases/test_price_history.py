@@ -72,7 +72,7 @@ def test_each_complete_refresh_adds_cheapest_median_and_number_of_offers(empty: 
     refreshed(empty, 200_000, 900_000)
     (point,) = points(empty)
     assert point.cell == Cell(200_000, 550_000, offers=6, most=3, offered_in=3)
-    assert (point.snapshots, point.complete) == (3, False)
+    assert (point.bucket.snapshots, point.bucket.complete) == (3, False)
 
 
 def test_a_failed_refresh_leaves_no_trace(empty: World) -> None:
@@ -122,10 +122,10 @@ def test_an_empty_market_is_observed_too(empty: World) -> None:
     refreshed(empty, 400_000)
     refreshed(empty)
     (point,) = points(empty)
-    assert (point.snapshots, point.cell) == (2, Cell(400_000, 400_000, 1, 1, 1))
+    assert (point.bucket.snapshots, point.cell) == (2, Cell(400_000, 400_000, 1, 1, 1))
     refreshed(empty, after_s=HOUR_S)
     last = points(empty)[-1]
-    assert (last.snapshots, last.cell) == (1, None)
+    assert (last.bucket.snapshots, last.cell) == (1, None)
 
 
 def test_a_snapshot_that_is_counted_twice_counts_once(empty: World) -> None:
@@ -173,7 +173,7 @@ def test_runs_that_overlap_lose_nothing_and_count_nothing_twice(
     _meddle(monkeypatch, "save_book", lambda *_: refreshed(empty, 500_000))
     refreshed(empty, 300_000)
     (point,) = points(empty)
-    assert (point.snapshots, point.cell) == (2, Cell(300_000, 400_000, 2, 1, 2))
+    assert (point.bucket.snapshots, point.cell) == (2, Cell(300_000, 400_000, 2, 1, 2))
     assert failed(empty) == []
 
 
@@ -211,7 +211,7 @@ def test_history_that_cannot_be_written_stops_no_offers_and_is_told(
     refreshed(empty, 500_000)
     assert failed(empty) == ["Conflict"]
     (point,) = points(empty)
-    assert point.snapshots == 2
+    assert point.bucket.snapshots == 2
 
 
 def test_a_book_that_nobody_can_read_leaves_offers_without_a_place(empty: World) -> None:
@@ -237,7 +237,7 @@ def test_a_day_that_is_over_becomes_rows_and_tells_the_same(empty: World) -> Non
     empty.clock.at = yesterday
     assert [points(empty), points(empty, Period.DAILY)] == before
     (day,) = before[1]
-    assert (day.snapshots, day.cell) == (3, Cell(300_000, 450_000, 3, 2, 2))
+    assert (day.bucket.snapshots, day.cell) == (3, Cell(300_000, 450_000, 3, 2, 2))
 
 
 def test_a_run_that_dies_while_it_files_a_day_leaves_that_to_the_next(
@@ -275,7 +275,7 @@ def test_a_run_with_an_old_book_cannot_file_a_day_that_has_grown_since(
     count_snapshots(empty.deps, "vastai", [late])
     empty.clock.at = NOON + timedelta(days=1, minutes=1)
     day, _ = points(empty, Period.DAILY, days=2)
-    assert (day.snapshots, day.cell) == (2, Cell(100_000, 200_000, 2, 1, 2))
+    assert (day.bucket.snapshots, day.cell) == (2, Cell(100_000, 200_000, 2, 1, 2))
 
 
 def _refetched(view: ProviderView, at: datetime) -> ProviderView:
@@ -306,7 +306,7 @@ def test_after_a_silence_of_days_hours_without_a_snapshot_have_no_point(empty: W
     """N-72: absent, not null."""
     refreshed(empty, 300_000)
     refreshed(empty, 500_000, after_s=5 * DAY_S)
-    assert [point.at.day for point in points(empty, Period.DAILY, days=7)] == [7, 12]
+    assert [point.bucket.at.day for point in points(empty, Period.DAILY, days=7)] == [7, 12]
     assert len(points(empty, days=7)) == 2
 
 

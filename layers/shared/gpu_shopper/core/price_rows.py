@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -10,7 +10,7 @@ from functools import reduce
 from itertools import accumulate
 from typing import NamedTuple
 
-from gpu_shopper.core.price_book import HOURS, Day
+from gpu_shopper.core.price_book import Day
 from gpu_shopper.core.prices import Cell, Series, Tally
 
 
@@ -21,10 +21,13 @@ class Period(StrEnum):
     DAILY = "daily"
 
 
-BUCKET: Mapping[Period, timedelta] = {
+LENGTH: Mapping[Period, timedelta] = {
     Period.HOURLY: timedelta(hours=1),
     Period.DAILY: timedelta(days=1),
 }
+
+ROW_POINTS = 8
+"""A row counts as at least so many points of a page: one that is nearly empty is read as well."""
 
 
 class RowKey(NamedTuple):
@@ -44,17 +47,24 @@ type Row = Mapping[int, Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """One series in one bucket that begins `at`.
+class Bucket:
+    """One hour or day, beginning `at`, of which a provider has at least one snapshot.
 
-    `cell` is None when none of the `snapshots` had an offer; a bucket without a snapshot has no
-    point. `complete` is False for the bucket that is still running.
+    `row` and `place` say where it is kept. `complete` is False while it is still running.
     """
 
+    row: RowKey
+    place: int
     at: datetime
     snapshots: int
-    cell: Cell | None
     complete: bool
+
+
+class Point(NamedTuple):
+    """One series in one bucket; `cell` is None when no snapshot of the bucket had an offer."""
+
+    bucket: Bucket
+    cell: Cell | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,26 +94,41 @@ class Window:
         spans = dict.fromkeys(span_of(self.period, day) for day in days)
         return [RowKey(provider, series, self.period, span) for span in spans]
 
-    def points(self, provider: str, series: Series, rows: Mapping[RowKey, Row]) -> Iterator[Point]:
-        """The points of a series by its rows and those of its provider, oldest first."""
-        for key in self.keys(provider, None):
-            own = rows.get(key._replace(series=series), {})
-            for place, (snapshots,) in sorted(rows.get(key, {}).items()):
-                at = _begin(key, place)
-                if self.holds(at):
-                    yield Point(
-                        at=at,
-                        snapshots=snapshots,
-                        cell=Cell(*own[place]) if place in own else None,
-                        complete=at + BUCKET[self.period] <= self.to,
-                    )
+    def buckets(self, provider: str, rows: Mapping[RowKey, Row]) -> list[Bucket]:
+        """The buckets of the window in which the provider was observed, oldest first."""
+        return [
+            Bucket(
+                row=key,
+                place=place,
+                at=at,
+                snapshots=snapshots,
+                complete=at + LENGTH[self.period] <= self.to,
+            )
+            for key in self.keys(provider, None)
+            for place, (snapshots,) in sorted(rows.get(key, {}).items())
+            if self.holds(at := _begin(key, place))
+        ]
 
-    def most_points(self, provider: str, rows: Mapping[RowKey, Row]) -> int:
-        """At most so many points has a series of the provider; hours count by whole days."""
-        observed = [rows[key] for key in self.keys(provider, None) if key in rows]
-        if self.period is Period.HOURLY:
-            return HOURS * len(observed)
-        return sum(len(row) for row in observed)
+
+def rows_with(buckets: Iterable[Bucket], series: Series) -> list[RowKey]:
+    """The rows in which a series has its figures of these buckets."""
+    keys = dict.fromkeys(bucket.row for bucket in buckets)
+    return [key._replace(series=series) for key in keys]
+
+
+def points(
+    buckets: Sequence[Bucket], series: Series, rows: Mapping[RowKey, Row]
+) -> Iterator[Point]:
+    """What a series has in each bucket of its provider."""
+    own = {key: rows.get(key._replace(series=series), {}) for key in {one.row for one in buckets}}
+    for bucket in buckets:
+        numbers = own[bucket.row].get(bucket.place)
+        yield Point(bucket, Cell(*numbers) if numbers else None)
+
+
+def size(buckets: Collection[Bucket]) -> int:
+    """What a series with these buckets adds to a page: its points, or its rows if they are few."""
+    return max(len(buckets), ROW_POINTS * len({bucket.row for bucket in buckets}))
 
 
 def span_of(period: Period, on: date) -> str:
@@ -112,25 +137,22 @@ def span_of(period: Period, on: date) -> str:
 
 
 def rows_of(
-    provider: str, on: date, day: Day, wanted: Container[Series] | None = None
+    provider: str, on: date, day: Day, period: Period, wanted: Container[Series] | None = None
 ) -> dict[RowKey, Row]:
-    """The rows that a day fills: its hours whole, and its own place in the month.
+    """The rows that a day fills: those of its hours, or its own place in those of the month.
 
-    `wanted` picks series; the rows of the provider itself are always there.
+    `wanted` picks series; the row of the provider itself is always there.
     """
-    hours, month = (span_of(period, on) for period in (Period.HOURLY, Period.DAILY))
-    rows: dict[RowKey, Row] = {
-        RowKey(provider, None, Period.HOURLY, hours): {
-            hour: (number,) for hour, number in day.snapshots.items()
-        },
-        RowKey(provider, None, Period.DAILY, month): {on.day: (sum(day.snapshots.values()),)},
-    }
+    span, hourly = span_of(period, on), period is Period.HOURLY
+    snapshots: Row = {hour: (number,) for hour, number in day.snapshots.items()}
+    whole: Row = {on.day: (sum(day.snapshots.values()),)}
+    rows = {RowKey(provider, None, period, span): snapshots if hourly else whole}
     for series, tallies in _by_series(day, wanted).items():
-        rows[RowKey(provider, series, Period.HOURLY, hours)] = {
-            hour: tally.settled() for hour, tally in tallies.items()
-        }
-        whole = reduce(Tally.plus, tallies.values())
-        rows[RowKey(provider, series, Period.DAILY, month)] = {on.day: whole.settled()}
+        rows[RowKey(provider, series, period, span)] = (
+            {hour: tally.settled() for hour, tally in tallies.items()}
+            if hourly
+            else {on.day: reduce(Tally.plus, tallies.values()).settled()}
+        )
     return rows
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from gpu_shopper.core.inventory import ProviderView, standing
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.price_book import Book, percentiles
-from gpu_shopper.core.price_rows import merged, rows_of
+from gpu_shopper.core.price_rows import Period, merged, rows_of
 from gpu_shopper.core.prices import quotes
 from gpu_shopper.errors import Conflict
 from gpu_shopper.store.price_books import Opened, open_book, save_book
@@ -73,7 +73,9 @@ def _file(deps: Deps, provider: str, opened: Opened) -> None:
     over = opened.book.over()
     if not over:
         return
-    rows = merged(*(rows_of(provider, on, opened.book.days[on]) for on in over))
+    rows = merged(
+        *(rows_of(provider, on, opened.book.days[on], period) for on in over for period in Period)
+    )
     add_rows(deps.prices, rows, deps.settings)
     book = opened.book.filed(over, deps.settings.price_hourly_keep_days)
     with suppress(Conflict):  # whoever wrote in between finds the day still there, and files it

@@ -11,7 +11,18 @@ from dataclasses import dataclass
 
 from gpu_shopper.core.inventory import folded
 from gpu_shopper.core.price_book import Book
-from gpu_shopper.core.price_rows import Point, Row, RowKey, Window, fitting, merged, rows_of
+from gpu_shopper.core.price_rows import (
+    Point,
+    Row,
+    RowKey,
+    Window,
+    fitting,
+    merged,
+    points,
+    rows_of,
+    rows_with,
+    size,
+)
 from gpu_shopper.core.prices import Series
 from gpu_shopper.store.price_books import open_book
 from gpu_shopper.store.price_rows import read_rows
@@ -58,22 +69,19 @@ def list_prices(
     """One page of history: at most `limit` series, and not more points than the settings allow."""
     books = {name: open_book(deps.inventory.bucket, name).book for name in wanted.providers}
     observed = _rows(deps, books, [key for name in books for key in window.keys(name, None)])
+    buckets = {name: window.buckets(name, observed) for name in books}
+    sizes = {name: size(found) for name, found in buckets.items()}
     lines = sorted(_lines(books, wanted, after))
-    sizes = [window.most_points(provider, observed) for _, provider in lines]
-    page = lines[: fitting(sizes, limit, deps.settings.price_page_points)]
-    keys = [
-        key
-        for series, provider in page
-        for key in window.keys(provider, series)
-        if key._replace(series=None) in observed
-    ]
-    rows = observed | _rows(deps, books, keys)
+    fit = fitting([sizes[name] for _, name in lines], limit, deps.settings.price_page_points)
+    page = lines[:fit]
+    keys = [key for series, name in page for key in rows_with(buckets[name], series)]
+    rows = _rows(deps, books, keys)
     return PricePage(
         histories=[
-            History(provider, series, list(window.points(provider, series, rows)))
-            for series, provider in page
+            History(name, series, list(points(buckets[name], series, rows)))
+            for series, name in page
         ],
-        last=page[-1] if len(page) < len(lines) else None,
+        last=page[-1] if fit < len(lines) else None,
     )
 
 
@@ -89,9 +97,10 @@ def _rows(deps: Deps, books: Mapping[str, Book], keys: Sequence[RowKey]) -> dict
     series = {key.series for key in keys if key.series}
     filed = read_rows(deps.prices, keys)
     still_open = [
-        rows_of(provider, on, day, series)
+        rows_of(provider, on, day, period, series)
         for provider, book in books.items()
         for on, day in book.days.items()
+        for period in {key.period for key in keys}
     ]
     whole = merged(filed, *still_open)
     return {key: whole[key] for key in keys if key in whole}

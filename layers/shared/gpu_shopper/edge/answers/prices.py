@@ -33,17 +33,18 @@ class PointBody(Shown):
     @classmethod
     def of(cls, point: Point) -> PointBody:
         """Means and shares are of all snapshots, also of those without an offer."""
-        cell, snapshots = point.cell, point.snapshots
+        bucket, cell = point
+        snapshots = bucket.snapshots
         offers, offered_in = (cell.offers, cell.offered_in) if cell else (0, 0)
         return cls(
-            at=to_text(point.at),
+            at=to_text(bucket.at),
             cheapest=to_usd(cell.cheapest) if cell else None,
             median=to_usd(cell.median) if cell else None,
             offer_count=divided(offers * _COUNT_DIGITS, snapshots) / _COUNT_DIGITS,
             offer_count_max=cell.most if cell else 0,
             availability=divided(offered_in * _SHARE_DIGITS, snapshots) / _SHARE_DIGITS,
             snapshots=snapshots,
-            complete=point.complete,
+            complete=bucket.complete,
         )
 
 
