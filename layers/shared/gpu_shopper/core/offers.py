@@ -11,8 +11,8 @@ HOURS_PER_MONTH = 720
 class Offer(NamedTuple):
     """A priced configuration that its provider says can be rented now.
 
-    A tuple, because whole markets of them are made every minute: it takes a quarter of the time
-    and two thirds of the memory of a frozen dataclass. Always made and read by field name.
+    A tuple, because whole markets of them are made every minute: a frozen dataclass takes four
+    times as long.
 
     `price_microusd_per_hour` is the whole offer: all GPUs, CPU, RAM and `default_disk_gb` of
     disk. Unknown numbers are None, never 0. `max_duration_hours` 0 means unlimited.

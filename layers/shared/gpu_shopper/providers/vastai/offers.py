@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+
+from msgspec import UNSET
 
 from gpu_shopper.core import locations
 from gpu_shopper.core.gpu_names import canonical
@@ -24,6 +25,7 @@ from gpu_shopper.core.normalise import (
     vram_gb_from_mb,
 )
 from gpu_shopper.core.offers import HOURS_PER_MONTH, Offer
+from gpu_shopper.providers.vastai.search import Row
 
 PROVIDER = "vastai"
 DEFAULT_DISK_GB = 50
@@ -37,69 +39,71 @@ _SECONDS_PER_HOUR = 3_600
 _vram_gb = lru_cache(maxsize=1_024, typed=True)(vram_gb_from_mb)
 _cuda = lru_cache(maxsize=256, typed=True)(cuda_version)
 _rate = lru_cache(maxsize=4_096, typed=True)(microusd)
+_share = lru_cache(maxsize=32_768, typed=True)(reliability)
 
 
 class Unreadable(ValueError):
-    """A row without a usable id, GPU or price."""
+    """A row without a usable id, GPU or price, or that does not say whether it is for rent."""
 
 
-def is_offered(row: dict[str, Any]) -> bool:
-    """For rent now and on demand; rows of other kinds are read over, not counted as broken."""
-    return row["rentable"] is True and not row.get("rented") and not row.get("is_bid")
-
-
-def offer_of(row: Any) -> Offer | None:
-    """The offer in `row`; None when it is not for rent. Raises Unreadable."""
+def offer_of(row: Row) -> Offer | None:
+    """The offer in `row`; None when it is not for rent now and on demand. Raises Unreadable."""
+    if type(row.rentable) is not bool:
+        raise Unreadable("rentable")
+    if not row.rentable or row.rented or row.is_bid:
+        return None
     try:
-        return _offer(row) if is_offered(row) else None
-    except (AttributeError, KeyError, TypeError) as exc:
+        return _offer(row)
+    except (AttributeError, TypeError) as exc:
         raise Unreadable(str(exc)) from exc
 
 
-def _offer(row: dict[str, Any]) -> Offer:
-    get = row.get
-    own_id = _own_id(row["id"])
-    name, gpu_type = _gpu(_text(row["gpu_name"]))
-    location, country = _place(_text(get("geolocation")))
-    storage = row["storage_cost"]
+def _offer(row: Row) -> Offer:
+    """The fields by place, in the order of `Offer`: naming them would take a fifth of the time."""
+    own_id = _own_id(row.id)
+    name, gpu_type = _gpu(row.gpu_name)
+    location, country = _place(_text(row.geolocation))
+    storage = row.storage_cost
     return Offer(
-        id=f"{PROVIDER}-{own_id}",
-        provider=PROVIDER,
-        provider_id=own_id,
-        gpu_type=gpu_type,
-        gpu_name_raw=name,
-        gpu_count=_gpu_count(row["num_gpus"]),
-        vram_gb=_vram_gb(get("gpu_ram")),
-        price_microusd_per_hour=_price(row["dph_base"], storage),
-        default_disk_gb=DEFAULT_DISK_GB,
-        storage_microusd_per_gb_month=_rate(storage) or 0,
-        location=location,
-        country=country,
-        reliability=reliability(get("reliability2", get("reliability"))),
-        max_duration_hours=_hours(get("duration")),
-        base_confidence=BASE_CONFIDENCE,
-        cuda_version=_cuda(get("cuda_max_good")),
-        driver_version=_short(_text(get("driver_version"))),
-        machine_id=machine_id(get("machine_id")),
-        host_id=machine_id(get("host_id")),
-        verified=_verified(get("verification")),
-        disk_gb_available=count(get("disk_space")),
-        inet_up_mbps=count(get("inet_up")),
-        inet_down_mbps=count(get("inet_down")),
-        inet_up_microusd_per_gb=_rate(get("inet_up_cost")),
-        inet_down_microusd_per_gb=_rate(get("inet_down_cost")),
-        gpu_ram_mb=count(get("gpu_ram")) or None,
-        compute_cap=count(get("compute_cap")),
-        cpu_arch=_short(_text(get("cpu_arch"))),
-        cpu_cores=_cores(get("cpu_cores_effective")),
-        static_ip=_bool(get("static_ip")),
+        f"{PROVIDER}-{own_id}",
+        PROVIDER,
+        own_id,
+        gpu_type,
+        name,
+        _gpu_count(row.num_gpus),
+        _vram_gb(row.gpu_ram),
+        _price(row.dph_base, storage),
+        DEFAULT_DISK_GB,
+        _rate(storage) or 0,
+        location,
+        country,
+        _share(row.reliability if row.reliability2 is UNSET else row.reliability2),
+        _hours(row.duration),
+        BASE_CONFIDENCE,
+        _cuda(row.cuda_max_good),
+        _short(_text(row.driver_version)),
+        machine_id(row.machine_id),
+        machine_id(row.host_id),
+        _verified(row.verification),
+        count(row.disk_space),
+        count(row.inet_up),
+        count(row.inet_down),
+        _rate(row.inet_up_cost),
+        _rate(row.inet_down_cost),
+        None,  # vCPUs and RAM: chosen elsewhere, part of the machine here
+        None,
+        count(row.gpu_ram) or None,
+        count(row.compute_cap),
+        _short(_text(row.cpu_arch)),
+        _cores(row.cpu_cores_effective),
+        _bool(row.static_ip),
     )
 
 
 @lru_cache(maxsize=4_096)
-def _gpu(text: str | None) -> tuple[str, str]:
+def _gpu(text: object) -> tuple[str, str]:
     """The raw name, cleaned, and the canonical one."""
-    name = gpu_name_raw(text or "")
+    name = gpu_name_raw(_text(text) or "")
     if not name:
         raise Unreadable("gpu_name")
     return name, canonical(name)
@@ -157,6 +161,7 @@ def _verified(value: object) -> bool | None:
     return value == "verified" if isinstance(value, str) else None
 
 
+@lru_cache(maxsize=4_096, typed=True)
 def _cores(value: object) -> float | None:
     found = number(value)
     return None if found is None else round(found, 2)
