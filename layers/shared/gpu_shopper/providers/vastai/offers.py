@@ -34,14 +34,6 @@ MAX_GPUS = 1_024
 _SECONDS_PER_HOUR = 3_600
 
 
-# Whole markets share a few values in these columns. A value that cannot even be a key of a cache
-# raises TypeError, and its row counts as unreadable.
-_vram_gb = lru_cache(maxsize=1_024, typed=True)(vram_gb_from_mb)
-_cuda = lru_cache(maxsize=256, typed=True)(cuda_version)
-_rate = lru_cache(maxsize=4_096, typed=True)(microusd)
-_share = lru_cache(maxsize=32_768, typed=True)(reliability)
-
-
 class Unreadable(ValueError):
     """A row without a usable id, GPU or price, or that does not say whether it is for rent."""
 
@@ -54,16 +46,33 @@ def offer_of(row: Row) -> Offer | None:
         return None
     try:
         return _offer(row)
-    except (AttributeError, TypeError) as exc:
-        raise Unreadable(str(exc)) from exc
+    except TypeError:
+        return _offer(_without_lists(row))
+
+
+def _without_lists(row: Row) -> Row:
+    """Lists and objects are in no column that is read, and cannot be looked up in a cache."""
+    plain = Row()
+    for name in Row.__struct_fields__:
+        value = getattr(row, name)
+        setattr(plain, name, None if isinstance(value, list | dict) else value)
+    return plain
 
 
 def _offer(row: Row) -> Offer:
-    """The fields by place, in the order of `Offer`: naming them would take a fifth of the time."""
+    """The fields by place, in the order of `Offer`: naming them would take a fifth of the time.
+
+    What many rows have in common is looked up as a whole: a model, a machine, a price list.
+    """
     own_id = _own_id(row.id)
-    name, gpu_type = _gpu(row.gpu_name)
-    location, country = _place(_text(row.geolocation))
-    storage = row.storage_cost
+    gpu_type, name, vram_gb, gpu_ram_mb, compute_cap, cuda = _card(
+        row.gpu_name, row.gpu_ram, row.compute_cap, row.cuda_max_good
+    )
+    location, country, driver, arch, static_ip, verified = _machine(
+        row.geolocation, row.driver_version, row.cpu_arch, row.static_ip, row.verification
+    )
+    storage, upload, download = _rates(row.storage_cost, row.inet_up_cost, row.inet_down_cost)
+    share = row.reliability if row.reliability2 is UNSET else row.reliability2
     return Offer(
         f"{PROVIDER}-{own_id}",
         PROVIDER,
@@ -71,53 +80,80 @@ def _offer(row: Row) -> Offer:
         gpu_type,
         name,
         _gpu_count(row.num_gpus),
-        _vram_gb(row.gpu_ram),
-        _price(row.dph_base, storage),
+        vram_gb,
+        _price(row.dph_base, row.storage_cost),
         DEFAULT_DISK_GB,
-        _rate(storage) or 0,
+        storage or 0,
         location,
         country,
-        _share(row.reliability if row.reliability2 is UNSET else row.reliability2),
+        _share(share),
         _hours(row.duration),
         BASE_CONFIDENCE,
-        _cuda(row.cuda_max_good),
-        _short(_text(row.driver_version)),
-        machine_id(row.machine_id),
-        machine_id(row.host_id),
-        _verified(row.verification),
+        cuda,
+        driver,
+        _box(row.machine_id),
+        _box(row.host_id),
+        verified,
         count(row.disk_space),
         count(row.inet_up),
         count(row.inet_down),
-        _rate(row.inet_up_cost),
-        _rate(row.inet_down_cost),
+        upload,
+        download,
         None,  # vCPUs and RAM: chosen elsewhere, part of the machine here
         None,
-        count(row.gpu_ram) or None,
-        count(row.compute_cap),
-        _short(_text(row.cpu_arch)),
+        gpu_ram_mb,
+        compute_cap,
+        arch,
         _cores(row.cpu_cores_effective),
-        _bool(row.static_ip),
+        static_ip,
     )
 
 
-@lru_cache(maxsize=4_096)
-def _gpu(text: object) -> tuple[str, str]:
-    """The raw name, cleaned, and the canonical one."""
-    name = gpu_name_raw(_text(text) or "")
-    if not name:
+_share = lru_cache(maxsize=32_768, typed=True)(reliability)
+_box = lru_cache(maxsize=32_768, typed=True)(machine_id)
+
+
+@lru_cache(maxsize=4_096, typed=True)
+def _card(
+    name: object, megabytes: object, compute_cap: object, cuda: object
+) -> tuple[str, str, int | None, int | None, int | None, float | None]:
+    """The canonical name and the raw one, cleaned; memory; what it can do."""
+    raw = gpu_name_raw(_text(name) or "")
+    if not raw:
         raise Unreadable("gpu_name")
-    return name, canonical(name)
+    return (
+        canonical(raw),
+        raw,
+        vram_gb_from_mb(megabytes),
+        count(megabytes) or None,
+        count(compute_cap),
+        cuda_version(cuda),
+    )
 
 
-@lru_cache(maxsize=4_096)
-def _place(text: str | None) -> tuple[str, str | None]:
-    location = locations.cleaned(text)
-    return location, locations.country(location)
+@lru_cache(maxsize=4_096, typed=True)
+def _machine(
+    place: object, driver: object, arch: object, static_ip: object, verification: object
+) -> tuple[str, str | None, str | None, str | None, bool | None, bool | None]:
+    location = locations.cleaned(_text(place))
+    return (
+        location,
+        locations.country(location),
+        _short(driver),
+        _short(arch),
+        static_ip if isinstance(static_ip, bool) else None,
+        verification == "verified" if isinstance(verification, str) else None,
+    )
 
 
-@lru_cache(maxsize=4_096)
-def _short(text: str | None) -> str | None:
-    return provider_text(text, 64) or None if text else None
+@lru_cache(maxsize=4_096, typed=True)
+def _rates(storage: object, upload: object, download: object) -> tuple[int | None, ...]:
+    """Micro-dollars per GB: of disk and month, of traffic in both directions."""
+    return microusd(storage), microusd(upload), microusd(download)
+
+
+def _short(text: object) -> str | None:
+    return provider_text(text, 64) or None if isinstance(text, str) else None
 
 
 def _own_id(value: object) -> str:
@@ -157,18 +193,10 @@ def _hours(duration_s: object) -> int:
     return max(1, seconds // _SECONDS_PER_HOUR) if seconds else 0
 
 
-def _verified(value: object) -> bool | None:
-    return value == "verified" if isinstance(value, str) else None
-
-
 @lru_cache(maxsize=4_096, typed=True)
 def _cores(value: object) -> float | None:
     found = number(value)
     return None if found is None else round(found, 2)
-
-
-def _bool(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
 
 
 def _text(value: object) -> str | None:

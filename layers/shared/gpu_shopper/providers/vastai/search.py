@@ -77,7 +77,8 @@ def row_of(found: Any) -> Row:
 def _quick(body: bytes) -> _Page | None:
     """None for what only the standard library can judge."""
     try:
-        body.decode()  # msgspec does not look at the texts that it steps over
+        if not body.isascii():
+            body.decode()  # msgspec does not look at the texts that it steps over
         return _DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
