@@ -54,6 +54,7 @@ $(VENVS)/%/.installed: requirements/%.txt $(UV)
 lock: $(UV) ## resolve requirements/*.txt anew from pyproject.toml
 	@compile() { $(UV) pip compile --quiet --python-version 3.12 --generate-hashes --no-annotate --no-header "$$@"; }; \
 	compile pyproject.toml --group dev -o requirements/dev.txt; \
+	compile pyproject.toml --group bench -o requirements/bench.txt; \
 	compile --group pyproject.toml:emulator -o requirements/emulator.txt; \
 	compile --group pyproject.toml:sam -o requirements/sam.txt
 
@@ -135,7 +136,7 @@ simulator: setup ## run the provider simulator alone (PORT= OFFERS= SEED= VASTAI
 		$(if $(TENSORDOCK_TOKEN),--tensordock-token $(TENSORDOCK_TOKEN))
 
 .PHONY: bench
-bench: setup build ## measure imports, POST /sessions, and SSH open → running
+bench: setup build $(VENVS)/bench/.installed ## measure speed, also against gpuhunt; see docs/benchmarks.md
 	@$(PY) -m bench
 
 .PHONY: docs

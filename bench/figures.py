@@ -17,7 +17,7 @@ def line(name: str, values: Sequence[float], unit: str, goal: str) -> str:
     median = statistics.median(values)
     p95, p99 = percentile(values, 0.95), percentile(values, 0.99)
     figures = "  ".join(
-        f"{label} {value:.{0 if unit == 'ms' else 1}f}"
+        f"{label} {value:.{0 if unit == 'ms' and value >= 10 else 1}f}"
         for label, value in (("median", median), ("p95", p95), ("p99", p99), ("max", max(values)))
     )
     return f"  {name:<36} n={len(values):<3} {figures} {unit}  (goal: {goal})"

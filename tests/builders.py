@@ -52,7 +52,7 @@ def an_offer(**changes: Any) -> Offer:
         machine_id="77",
         gpu_ram_mb=24_564,
     )
-    return replace(offer, **changes)
+    return offer._replace(**changes)
 
 
 def a_template(**changes: Any) -> Template:

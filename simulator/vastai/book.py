@@ -1,61 +1,31 @@
 """The book of offers: answers searches over 100,000 asks without looking at every row.
 
-Values are kept by column. A search walks the asks in the wanted order, a chunk at a time, and
-stops when it has its rows; a search for named GPUs looks only at those.
+Values are kept by column. A search walks the asks in the wanted order, a chunk at a time, within
+the bounds that it sets on that column, and stops when it has its rows; a search for named GPUs
+looks only at those.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 from simulator.vastai import fields
+from simulator.vastai.columns import LIVE, USUAL_ORDERS, Column, Columns
 from simulator.vastai.machines import Ask
 from simulator.vastai.market import Market
 from simulator.vastai.query import Query, Test, make_test
 
-_CHUNK = 2048
-_LIVE = frozenset({"rentable", "rented"})  # read at the moment of the search
-_USUAL_ORDERS = (("score", True), ("dph_base", False), ("dph_total", False))
-_USUAL_FILTERS = (
-    "verification",
-    "external",
-    "hosting_type",
-    "country",
-    "num_gpus",
-    "gpu_ram",
-    "gpu_total_ram",
-    "reliability",
-    "reliability2",
-    "disk_space",
-    "cuda_max_good",
-    "compute_cap",
-    "driver_vers",
-    "direct_port_count",
-    "inet_down",
-    "inet_up",
-    "cpu_ram",
-    "cpu_cores_effective",
-    "end_date",
-    "dph_base",
-)
-_BROAD = frozenset({"external", "verified"})  # true of nearly every row: tested late
-_PRICED = frozenset(
-    {
-        "dph_base",
-        "min_bid",
-        "score",
-        "dph_total",
-        "dph_total_adj",
-        "discounted_dph_total",
-        "vram_costperhour",
-        "dlperf_per_dphtotal",
-        "flops_per_dphtotal",
-    }
-)
+_FIRST_CHUNK = 256
+_CHUNK = 4096
+_WORTH_SORTING = 8
+"""Sorting a few asks pays when it saves walking past so many times as many."""
+
+type _Test = tuple[str, Sequence[Any] | None, Test]
+"""A column, its values (None: read from the ask), and what they must be."""
 
 
 class Book:
@@ -64,16 +34,11 @@ class Book:
     def __init__(self, market: Market) -> None:
         self.asks = market.asks
         self._duplicates = market.duplicates
+        self._columns = Columns(self.asks)
         self._by_id = {ask.id: ask for ask in self.asks}
         self._by_gpu: dict[str, list[int]] = defaultdict(list)
         for ask in self.asks:
             self._by_gpu[ask.machine.model.name].append(ask.position)
-        self._columns: dict[tuple[str, float], list[Any]] = {}
-        self._orders: dict[tuple[str, float, bool], list[int]] = {}
-        for column, descending in _USUAL_ORDERS:
-            self._order(column, fields.DEFAULT_STORAGE_GB, descending=descending)
-        for column in _USUAL_FILTERS:
-            self._column(column, 0)
 
     def get(self, ask_id: int) -> Ask | None:
         """The ask with that number, listed or not."""
@@ -86,34 +51,20 @@ class Book:
             self.asks.append(ask)
             self._by_id[ask.id] = ask
             self._by_gpu[ask.machine.model.name].append(ask.position)
-            for (name, storage_gb), values in self._columns.items():
-                values.append(self._value(name, storage_gb, ask))
-            for key in self._orders:
-                self._insert(key, ask.position)
+            self._columns.append(ask)
 
     def reprice(self, ask: Ask, dph_base: float) -> None:
         """Change the GPU price of an ask, $/h for all its GPUs."""
         ask.dph_base = dph_base
-        priced = [key for key in self._orders if key[0] in _PRICED]
-        for key in priced:
-            self._orders[key].remove(ask.position)
-        for (name, storage_gb), values in self._columns.items():
-            if name in _PRICED:
-                values[ask.position] = self._value(name, storage_gb, ask)
-        for key in priced:
-            self._insert(key, ask.position)
+        self._columns.reprice(ask)
 
     def search(self, query: Query, since_market_s: float) -> list[Ask]:
         """Matching asks in order, at most `query.limit`; age of the market in seconds."""
         tests = self._tests(query, since_market_s)
-        if len(query.order) == 1:
-            found: Iterable[int] = self._walk(self._candidates(query), tests)
-            return self._rows(found, query.limit)
-        positions = list(self._walk(iter(range(len(self.asks))), tests))
-        for column, descending in reversed(query.order):
-            values = self._column(column, query.storage_gb)
-            positions.sort(key=lambda p, v=values: _sortable(v[p]), reverse=descending)  # type: ignore[misc]  # a bound default is not part of the type
-        return self._rows(positions, query.limit)
+        found = self._walk(self._candidates(query), tests)
+        if len(query.order) > 1:
+            found = iter(self._in_every_order(found, query))
+        return self._rows(found, query.limit)
 
     def _rows(self, positions: Iterable[int], limit: int) -> list[Ask]:
         rows: list[Ask] = []
@@ -123,102 +74,106 @@ class Book:
                 rows.append(self.asks[position])
         return rows[:limit]
 
+    def _in_every_order(self, found: Iterator[int], query: Query) -> list[int]:
+        """Enough of `found`, which is in the first order, with equals in the further ones."""
+        first = self._columns.get(query.order[0][0], query.storage_gb).key()
+        positions = list(islice(found, query.limit))
+        for position in found if positions else ():
+            if first(position) != first(positions[-1]):
+                break
+            positions.append(position)
+        for column, descending in reversed(query.order):
+            key = self._columns.get(column, query.storage_gb).key()
+            positions.sort(key=key, reverse=descending)
+        return positions
+
     def _candidates(self, query: Query) -> Iterator[int]:
-        column, descending = query.order[0]
+        """Positions that may match, in the first of the wanted orders."""
+        name, descending = query.order[0]
+        column = self._columns.get(name, query.storage_gb)
+        order, (begin, end) = column.ascending(), _bounds(query, name, column)
+        few = self._few(query, most=(end - begin) // _WORTH_SORTING)
+        if few is not None:
+            return iter(sorted(few, key=column.key(), reverse=descending))
+        places = range(end - 1, begin - 1, -1) if descending else range(begin, end)
+        return map(order.__getitem__, places)
+
+    def _few(self, query: Query, most: int) -> list[int] | None:
+        """What named GPUs or the bounds on one column leave; None when that is more than `most`."""
         names = _wanted_gpus(query)
-        values = self._column(column, query.storage_gb)
-        if names is None:
-            order = self._order(column, query.storage_gb, descending=descending)
-            return islice(order, self._start(query, order, values), None)
-        few = [position for name in names for position in self._by_gpu.get(name, ())]
-        return iter(sorted(few, key=_key(values), reverse=descending))
+        if names is not None:
+            return [position for name in names for position in self._by_gpu.get(name, ())]
+        for name in USUAL_ORDERS:
+            column = self._columns.get(name)
+            begin, end = _bounds(query, name, column)
+            if end - begin <= most:
+                return column.ascending()[begin:end]
+        return None
 
-    def _start(self, query: Query, order: list[int], values: list[Any]) -> int:
-        """Where the order begins to reach a lower bound on its own column (paging by price)."""
-        column, descending = query.order[0]
-        bounds = [wanted for op, wanted in query.tests.get(column, ()) if op in ("gt", "gte")]
-        if descending or column == "dph_total" or not bounds or None in values:
-            return 0
-        if not isinstance(bounds[0], int | float):
-            return 0
-        return bisect_left(order, bounds[0], key=values.__getitem__)
+    def _tests(self, query: Query, age_s: float) -> list[_Test]:
+        return [
+            self._one_test(name, op, wanted, age_s)
+            for name, conditions in query.tests.items()
+            for op, wanted in conditions
+        ]
 
-    def _order(self, column: str, storage_gb: float, *, descending: bool) -> list[int]:
-        key = (column, storage_gb if column == "dph_total" else 0.0, descending)
-        if key not in self._orders:
-            values = self._column(column, storage_gb)
-            self._orders[key] = sorted(range(len(values)), key=_key(values), reverse=descending)
-        return self._orders[key]
-
-    def _insert(self, key: tuple[str, float, bool], position: int) -> None:
-        name, storage_gb, descending = key
-        values, order = self._column(name, storage_gb), self._orders[key]
-        new = _sortable(values[position])
-        if descending:
-            behind = bisect_left(order, True, key=lambda p: _sortable(values[p]) < new)
-        else:
-            behind = bisect_left(order, new, key=lambda p: _sortable(values[p]))
-        order.insert(behind, position)
-
-    def _column(self, name: str, storage_gb: float) -> list[Any]:
-        if name in _LIVE:
-            get = fields.STATIC[name]
-            return [get(ask) for ask in self.asks]
-        key = (name, storage_gb if name == "dph_total" else 0.0)
-        if key not in self._columns:
-            self._columns[key] = [self._value(name, storage_gb, ask) for ask in self.asks]
-        return self._columns[key]
-
-    def _value(self, name: str, storage_gb: float, ask: Ask) -> Any:
-        if name == "dph_total":
-            return fields.total_price(ask, storage_gb)
-        if name == "country":
-            return ask.machine.country
-        return (fields.STATIC.get(name) or fields.PER_QUERY[name])(ask)
-
-    def _tests(self, query: Query, age_s: float) -> list[tuple[str, list[Any] | None, Test]]:
-        tests = []
-        for name, conditions in query.tests.items():
-            for op, wanted in conditions:
-                tests.append(self._one_test(name, op, wanted, age_s))
-        return sorted(tests, key=lambda test: (test[1] is None, test[0] in _BROAD))
-
-    def _one_test(
-        self, name: str, op: str, wanted: Any, age_s: float
-    ) -> tuple[str, list[Any] | None, Test]:
+    def _one_test(self, name: str, op: str, wanted: Any, age_s: float) -> _Test:
         if name == "id":  # the provider's own oddity: this filter matches nothing
-            return "host_id", self._column("host_id", 0), lambda _v: False
+            return "host_id", self._columns.get("host_id").values, lambda _v: False
         if name in ("verified", "datacenter"):
             return self._virtual(name, op, wanted)
-        if name in _LIVE:
+        if name in LIVE:
             return name, None, make_test(op, wanted, sample=True)
-        column, wanted = _source(name, wanted, age_s)
-        values = self._column(column, 0)
-        sample = next((value for value in values if value is not None), "")
-        if column == "external":
+        source, wanted = _source(name, wanted, age_s)
+        column = self._columns.get(source)
+        if source == "external":
             live = make_test(op, wanted, sample=True)
-            return column, values, lambda v: live(bool(v))
-        return column, values, make_test(op, wanted, sample, holes=None in values)
+            return source, column.values, lambda v: live(bool(v))
+        sample = next((value for value in column.values if value is not None), "")
+        return source, column.values, make_test(op, wanted, sample, holes=column.holes)
 
-    def _virtual(self, name: str, op: str, wanted: Any) -> tuple[str, list[Any], Test]:
+    def _virtual(self, name: str, op: str, wanted: Any) -> _Test:
         test = make_test(op, wanted, sample=True)
         if name == "verified":
-            values = self._column("verification", 0)
+            values = self._columns.get("verification").values
             return name, values, lambda v: test(v == "verified")
-        return name, self._column("hosting_type", 0), lambda v: test(v >= 1)
+        return name, self._columns.get("hosting_type").values, lambda v: test(v >= 1)
 
-    def _walk(
-        self, candidates: Iterator[int], tests: list[tuple[str, list[Any] | None, Test]]
-    ) -> Iterator[int]:
-        while chunk := list(islice(candidates, _CHUNK)):
-            chunk = [p for p in chunk if self.asks[p].listed]
-            for name, values, test in tests:
-                if values is None:
-                    live = fields.STATIC[name]
-                    chunk = [p for p in chunk if test(live(self.asks[p]))]
-                else:
-                    chunk = [p for p in chunk if test(values[p])]
-            yield from chunk
+    def _walk(self, candidates: Iterator[int], tests: list[_Test]) -> Iterator[int]:
+        """The candidates that pass; the strictest tests, as the first chunk tells, come first."""
+        chunk = list(islice(candidates, _FIRST_CHUNK))
+        tests = sorted(tests, key=lambda test: len(self._passing(chunk, test)))
+        while chunk:
+            for test in tests:
+                chunk = self._passing(chunk, test)
+            yield from (p for p in chunk if self.asks[p].listed)
+            chunk = list(islice(candidates, _CHUNK))
+
+    def _passing(self, positions: list[int], one: _Test) -> list[int]:
+        name, values, test = one
+        if values is not None:
+            return [p for p in positions if test(values[p])]
+        live, asks = fields.STATIC[name], self.asks
+        return [p for p in positions if test(live(asks[p]))]
+
+
+def _bounds(query: Query, name: str, column: Column) -> tuple[int, int]:
+    """Where the order of a column reaches the bounds that the search sets on its values."""
+    order, values = column.ascending(), column.values
+    begin, end = 0, len(order)
+    if column.holes:
+        return begin, end
+    for filtered, conditions in query.tests.items():
+        if _source(filtered, None, 0.0)[0] != name:
+            continue
+        for op, wanted in conditions:
+            if not isinstance(wanted, int | float):
+                continue
+            if op in ("gt", "gte", "eq"):
+                begin = max(begin, bisect_left(order, wanted, key=values.__getitem__))
+            if op in ("lt", "lte", "eq"):
+                end = min(end, bisect_right(order, wanted, key=values.__getitem__))
+    return begin, max(begin, end)
 
 
 def _source(name: str, wanted: Any, age_s: float) -> tuple[str, Any]:
@@ -246,14 +201,3 @@ def _wanted_gpus(query: Query) -> list[str] | None:
         if op == "in":
             return [name for name in dict.fromkeys(wanted) if isinstance(name, str)]
     return None
-
-
-def _key(values: list[Any]) -> Callable[[int], Any]:
-    """What to sort positions by; None sorts lowest."""
-    if None in values:
-        return lambda position: _sortable(values[position])
-    return values.__getitem__
-
-
-def _sortable(value: Any) -> tuple[bool, Any]:
-    return (value is not None, value)

@@ -34,7 +34,8 @@ def failed(seconds: float, offer_id: str = "vastai-1001", machine_id: str | None
 
 
 def trust(memory: Memory, seconds: float, **offer: object) -> float | None:
-    return Judge(memory, later(seconds), SETTINGS).multiplier(an_offer(**offer))
+    judge, judged = Judge(memory, later(seconds), SETTINGS), an_offer(**offer)
+    return None if judge.hides(judged) else judge.multiplier(judged)
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_another_providers_least_disk_is_rented_and_paid_there() -> None:
     anywhere = asking(retry_scope=RetryScope.ANY)
     offer = another(**AT_TENSORDOCK | {"default_disk_gb": 10, "price_microusd_per_hour": 787_501})
     assert found(anywhere, offer) == []
-    assert found(anywhere, replace(offer, price_microusd_per_hour=787_500)) == ["tensordock-x"]
+    assert found(anywhere, offer._replace(price_microusd_per_hour=787_500)) == ["tensordock-x"]
 
 
 def test_an_image_goes_only_where_images_run() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from gpu_shopper.core.inventory import Filters, Shown
-from gpu_shopper.core.inventory import chosen as chosen_offers
+from gpu_shopper.core.inventory import Filters
+from gpu_shopper.core.menu import chosen as chosen_offers
 from gpu_shopper.core.templates import Template, Wanted, chosen, narrowed, ordered
-from tests.builders import NOON, a_template, an_offer
+from tests.builders import a_template, an_offer
 
 
 def asking(filters: Any) -> Template:
@@ -18,7 +18,7 @@ def asking(filters: Any) -> Template:
 
 
 def passes(template: Template, **changes: Any) -> bool:
-    one = Shown(an_offer(**changes), NOON, 0.9)
+    one = an_offer(**changes)
     return chosen_offers([one], narrowed(Filters(), template)) == [one]
 
 

@@ -34,7 +34,7 @@ def watched(wired: World) -> World:
     """Two refreshes: one of the whole market, one that found a single A40."""
     table = wired.deps.inventory.table
     table.delete_item(Key={"pk": "PROVIDER#vastai", "sk": "POINTER"})
-    for market in (MARKET, [replace(MARKET[2], price_microusd_per_hour=600_001)]):
+    for market in (MARKET, [MARKET[2]._replace(price_microusd_per_hour=600_001)]):
         wired.clock.tick(60)
         wired.vast.offers = market
         refresh_inventory(wired.deps, "vastai")

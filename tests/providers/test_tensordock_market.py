@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,7 +28,7 @@ from tests.providers.tensordock_shapes import (
 
 
 def test_a_better_confidence_can_be_put_in_later_and_the_offer_names_its_location() -> None:
-    offer = replace(offers_of(location(), gpu_row())[1], base_confidence=0.75)
+    offer = offers_of(location(), gpu_row())[1]._replace(base_confidence=0.75)
     assert tensordock_location(offer.provider_id) == PLACE_ID
 
 

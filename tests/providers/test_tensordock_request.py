@@ -72,7 +72,7 @@ def test_an_offer_of_several_gpus_asks_for_that_many() -> None:
 def test_a_small_location_is_asked_for_what_its_price_was_made_of() -> None:
     """X-21: never more than the location's limits."""
     asked = launch_request()
-    offer = replace(asked.offer, vcpus=4, ram_gb=16)
+    offer = asked.offer._replace(vcpus=4, ram_gb=16)
     resources = attributes(replace(asked, offer=offer))["resources"]
     assert (resources["vcpu_count"], resources["ram_gb"]) == (4, 16)
 
@@ -93,7 +93,7 @@ def test_an_offer_whose_id_names_something_else_is_never_launched(changes: dict[
     asked = launch_request()
     network = Network(created())
     with pytest.raises(LaunchRejected):
-        dock(network).launch(replace(asked, offer=replace(asked.offer, **changes)))
+        dock(network).launch(replace(asked, offer=asked.offer._replace(**changes)))
     assert network.sent == []
 
 

@@ -280,5 +280,5 @@ def test_an_offer_id_that_is_not_a_number_never_reaches_a_url(own_id: str) -> No
     asked = launch_request()
     network = Network(RENTED)
     with pytest.raises(LaunchRejected):
-        vast(network).launch(replace(asked, offer=replace(asked.offer, provider_id=own_id)))
+        vast(network).launch(replace(asked, offer=asked.offer._replace(provider_id=own_id)))
     assert network.sent == []

@@ -83,6 +83,16 @@ def test_a_plateau_of_one_price_is_split_by_gpu_count_and_machine() -> None:
     assert ids(vast(Network(FakeMarket(rows))).list_offers()) == list(range(1, 901))
 
 
+def test_a_plateau_with_values_of_several_types_is_split_all_the_same() -> None:
+    rows = market_of(
+        90,
+        dph_base=lambda _: 0.4,
+        gpu_name=lambda number: "RTX 4090" if number % 10 else 4_090,
+        machine_id=lambda number: number // 16,
+    )
+    assert len(vast(Network(FakeMarket(rows))).list_offers()) == 81
+
+
 def test_more_than_64_offers_alike_are_an_error_and_not_a_part() -> None:
     rows = market_of(80)
     with pytest.raises(BadProviderReply):

@@ -9,13 +9,14 @@ import pytest
 
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.providers.vastai.offers import Unreadable, offer_of
+from gpu_shopper.providers.vastai.search import row_of
 from tests.providers.vastai_shapes import offer_row
 
 type Row = dict[str, Any]
 
 
 def read(**changes: Any) -> Offer:
-    offer = offer_of(offer_row(**changes))
+    offer = offer_of(row_of(offer_row(**changes)))
     assert offer is not None
     return offer
 
@@ -80,7 +81,7 @@ def test_a_row_becomes_an_offer_in_our_units() -> None:
 def test_the_price_is_all_gpus_and_the_default_disk(
     base: object, storage: object, price: int | None
 ) -> None:
-    row = offer_row(dph_base=base, storage_cost=storage)
+    row = row_of(offer_row(dph_base=base, storage_cost=storage))
     if price is None:
         with pytest.raises(Unreadable):
             offer_of(row)
@@ -144,6 +145,9 @@ def test_unknown_numbers_are_none_and_texts_are_clean(
         [],
         "row",
         {},
+        {key: value for key, value in offer_row().items() if key != "rentable"},
+        offer_row(rentable=None),
+        offer_row(rentable="yes"),
         offer_row(id=None),
         offer_row(id="20000001"),
         offer_row(id=-1),
@@ -156,11 +160,20 @@ def test_unknown_numbers_are_none_and_texts_are_clean(
         offer_row(num_gpus=10**6),
     ],
 )
-def test_a_row_without_id_gpu_or_price_cannot_be_read(row: object) -> None:
+def test_a_row_without_id_gpu_price_or_whether_it_is_free_cannot_be_read(row: object) -> None:
     with pytest.raises(Unreadable):
-        offer_of(row)
+        offer_of(row_of(row))
+
+
+def test_the_older_reliability_counts_only_where_the_newer_one_is_missing() -> None:
+    row = offer_row(reliability=0.5)
+    assert read(reliability=0.5).reliability == 0.998765
+    del row["reliability2"]
+    offer = offer_of(row_of(row))
+    assert offer is not None
+    assert offer.reliability == 0.5
 
 
 @pytest.mark.parametrize("changes", [{"rentable": False}, {"rented": True}, {"is_bid": True}])
 def test_only_what_can_be_rented_on_demand_is_offered(changes: Row) -> None:
-    assert offer_of(offer_row(**changes)) is None
+    assert offer_of(row_of(offer_row(**changes))) is None

@@ -14,6 +14,7 @@ from gpu_shopper.providers.http import HttpClient
 from gpu_shopper.providers.vastai import VastAi
 from gpu_shopper.providers.vastai.offers import offer_of
 from gpu_shopper.providers.vastai.replies import refusal
+from gpu_shopper.providers.vastai.search import row_of
 from tests.providers.stub import Answer, Keys, Network, StoppedClock
 
 LABEL = "shopper-ab12cd34-7b0c2f0e-5a1d-4c7e-9a55-0d6f5f1c2e3a-1"
@@ -187,7 +188,7 @@ def bill(rows: list[dict[str, Any]], total: int | None = None, token: str | None
 
 def launch_request(**changes: Any) -> LaunchRequest:
     """What we ask for: the offer of `offer_row`, one key."""
-    offer = offer_of(offer_row())
+    offer = offer_of(row_of(offer_row()))
     assert offer is not None
     asked: dict[str, Any] = {
         "offer": offer,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -72,8 +71,7 @@ def test_a_refusal_lowers_every_offer_of_the_location(
     world: World, provider: FakeProvider, refusal: ProviderError
 ) -> None:
     """N-60, 2.4; the failure itself lowers the refused offer once more (2.5)."""
-    elsewhere = replace(
-        OFFER,
+    elsewhere = OFFER._replace(
         id=OFFER.id.replace("1a2b3c4d-1a2b", "2a2b3c4d-1a2b"),
         provider_id=OFFER.provider_id.replace("1a2b3c4d-1a2b", "2a2b3c4d-1a2b"),
     )

@@ -140,7 +140,7 @@ def test_an_offer_that_became_too_dear_is_retried_without_a_call(
 ) -> None:
     """N-77: above the caller's cap, or 5 % above what was accepted."""
     session_id = wanting_retries(market, **wish)
-    dearer = [replace(market.vast.offers[0], price_microusd_per_hour=price)]
+    dearer = [market.vast.offers[0]._replace(price_microusd_per_hour=price)]
     market.vast.offers[:1] = dearer
     market.clock.tick(5)
     market.publish()

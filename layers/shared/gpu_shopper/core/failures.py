@@ -133,27 +133,32 @@ def suppression_of(memory: Memory, failure: Failure, settings: Settings) -> Supp
 
 
 class Judge:
-    """The multipliers of all offers of one provider at one instant; built once per answer."""
+    """What failures mean for the offers of one provider at one instant; built once per answer.
+
+    Most offers have nothing to do with any failure, and are told apart by looking into sets.
+    """
 
     def __init__(self, memory: Memory, now: datetime, settings: Settings) -> None:
         recent = memory.recent(now, settings.failure_offer_window_s)
-        self._now = now
-        self._memory = memory
+        in_force = [one for one in memory.suppressions if now < one.until]
+        self.hidden_offers = frozenset(one.offer_id for one in in_force)
+        self.hidden_machines = frozenset(one.machine_id for one in in_force) - {None}
         self._recent = recent
+        self._failed_offers = frozenset(one.offer_id for one in recent)
+        self._failed_machines = frozenset(one.machine_id for one in recent) - {None}
         self._degraded = degraded_types(memory, now, settings)
-        self._quiet = not recent and not memory.suppressions and not self._degraded
 
-    def multiplier(self, offer: Offer) -> float | None:
-        """How far to trust `offer`, 1 without failures; None while it is suppressed."""
-        if self._quiet:
-            return 1.0
-        return self._judged(offer.id, offer.machine_id, offer.gpu_type)
+    def hides(self, offer: Offer) -> bool:
+        """True while `offer` is suppressed."""
+        return offer.id in self.hidden_offers or offer.machine_id in self.hidden_machines
 
-    def _judged(self, offer_id: str, machine_id: str | None, gpu_type: str) -> float | None:
-        if self._memory.suppressed(offer_id, machine_id, self._now) is not None:
-            return None
-        failures = sum(one.concerns(offer_id, machine_id) for one in self._recent)
-        return combined(failures, degraded=gpu_type in self._degraded)
+    def multiplier(self, offer: Offer) -> float:
+        """How far to trust `offer`, 1 without failures."""
+        offer_id, machine_id, failures = offer.id, offer.machine_id, 0
+        if offer_id in self._failed_offers or machine_id in self._failed_machines:
+            failures = sum(one.concerns(offer_id, machine_id) for one in self._recent)
+        degraded = offer.gpu_type in self._degraded
+        return combined(failures, degraded=degraded) if failures or degraded else 1.0
 
 
 def combined(failures: int, *, degraded: bool) -> float:

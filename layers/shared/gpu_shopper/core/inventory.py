@@ -1,18 +1,18 @@
-"""The menu: snapshots of what providers offer, and how far to trust, filter and sort them."""
+"""Snapshots of what providers offer, how old they may be, and what a caller may want of them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
+from operator import attrgetter
 
-from gpu_shopper.core.compatibility import Condition, fits
-from gpu_shopper.core.failures import Judge, Memory
-from gpu_shopper.core.location_stats import LocationStats, location_confidence
+from gpu_shopper.core.compatibility import Condition
+from gpu_shopper.core.failures import Memory
+from gpu_shopper.core.location_stats import LocationStats
 from gpu_shopper.core.offers import Offer
-from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
 
 LEAST_TRUST = 0.5
@@ -26,7 +26,7 @@ class Usability(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: the order is kept once it is known
 class Snapshot:
     """One complete fetch of one provider. `fetched_at` is when the fetch began.
 
@@ -41,6 +41,11 @@ class Snapshot:
     offers: Mapping[str, Offer]
     recently_seen: Mapping[str, datetime] = field(default_factory=dict)
     percentiles: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def by_price(self) -> Sequence[Offer]:
+        """The offers, cheapest first, then by id; many lists are made of one generation."""
+        return sorted(self.offers.values(), key=attrgetter("price_microusd_per_hour", "id"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,99 +117,6 @@ def staleness_factor(age_s: float, settings: Settings) -> float:
     span_s = settings.snapshot_half_trust_s - settings.snapshot_fresh_s
     over_s = age_s - settings.snapshot_fresh_s
     return min(1.0, max(LEAST_TRUST, 1.0 - (1.0 - LEAST_TRUST) * over_s / span_s))
-
-
-def shown(view: ProviderView, now: datetime, settings: Settings) -> list[Shown]:
-    """All offers of a usable view, with their confidence at `now`; suppressed ones are left out."""
-    snapshot = view.snapshot
-    if snapshot is None or view.usability(now, settings) is Usability.UNAVAILABLE:
-        return []
-    age_s = (now - snapshot.fetched_at).total_seconds()
-    trust = staleness_factor(age_s, settings)
-    found = []
-    for offer, multiplier in standing(view, now, settings):
-        base = _base_confidence(offer, view.locations, now, settings)
-        confidence = min(1.0, max(0.0, base * trust * multiplier))
-        place = snapshot.percentiles.get(offer.id)
-        found.append(Shown(offer, snapshot.fetched_at, confidence, place))
-    return found
-
-
-def standing(
-    view: ProviderView, now: datetime, settings: Settings
-) -> Iterator[tuple[Offer, float]]:
-    """Offers of the view's snapshot, of any age, that are neither withdrawn nor suppressed.
-
-    With each comes what its confidence is multiplied with for its failures.
-    """
-    judge = Judge(view.memory, now, settings)
-    for offer in view.snapshot.offers.values() if view.snapshot else ():
-        multiplier = judge.multiplier(offer)
-        if multiplier is not None and view.shows(offer.id):
-            yield offer, multiplier
-
-
-def _base_confidence(
-    offer: Offer, locations: Mapping[str, LocationStats], now: datetime, settings: Settings
-) -> float:
-    """The offer's own, or what is known of launches at its location."""
-    location_of = FACTS[offer.provider].location_of if locations else None
-    if location_of is None:
-        return offer.base_confidence
-    stats = locations.get(location_of(offer.provider_id))
-    return location_confidence(stats, now, settings) if stats else offer.base_confidence
-
-
-def folded(gpu_type: str) -> str:
-    """A GPU name without case, spaces, `-` and `_`, as names are compared in searches."""
-    return re.sub(r"[\s_-]", "", gpu_type).casefold()
-
-
-def chosen(offers: Iterable[Shown], filters: Filters) -> list[Shown]:
-    """The offers that pass every filter; unknown numbers fail a filter above 0."""
-    wanted_gpu = folded(filters.gpu_type or "")
-    place = (filters.location or "").casefold()
-    return [one for one in offers if _passes(one, filters, wanted_gpu, place)]
-
-
-def _passes(one: Shown, filters: Filters, wanted_gpu: str, place: str) -> bool:
-    offer = one.offer
-    limit = filters.max_price_microusd
-    return (
-        (limit is None or offer.price_microusd_per_hour <= limit)
-        and wanted_gpu in folded(offer.gpu_type)
-        and place in offer.location.casefold()
-        and offer.gpu_count >= filters.min_gpu_count
-        and (offer.vram_gb or 0) >= filters.min_vram_gb
-        and (offer.reliability or 0.0) >= filters.min_reliability
-        and one.confidence >= filters.min_confidence
-        and (offer.cuda_version or 0.0) >= filters.min_cuda
-        and (offer.vram_gb or 0) * offer.gpu_count >= filters.min_total_vram_gb
-        and fits(offer, filters.conditions)
-    )
-
-
-_RANKS: Mapping[Sort, Callable[[Shown], float]] = {
-    Sort.PRICE: lambda one: one.offer.price_microusd_per_hour,
-    Sort.PRICE_DESC: lambda one: -one.offer.price_microusd_per_hour,
-    Sort.CONFIDENCE: lambda one: -one.confidence,
-    Sort.RELIABILITY: lambda one: 1.0 if one.offer.reliability is None else -one.offer.reliability,
-    Sort.VRAM: lambda one: 1.0 if one.offer.vram_gb is None else -one.offer.vram_gb,
-}
-
-
-def ordered(offers: Iterable[Shown], sort: Sort) -> list[Shown]:
-    """Sorted by `sort`; ties by price, confidence (highest first) and id."""
-    rank = _RANKS[sort]
-    return sorted(
-        offers,
-        key=lambda one: (
-            rank(one),
-            one.offer.price_microusd_per_hour,
-            -one.confidence,
-            one.offer.id,
-        ),
-    )
 
 
 def remembered(

@@ -104,6 +104,8 @@ def vram_gb_from_name(name: str) -> int | None:
 
 def reliability(value: object) -> float | None:
     """A share within [0, 1], six decimals; unknown is None, never 0."""
+    if type(value) is float and 0.0 <= value <= 1.0:  # the common case, without a further call
+        return round(value, 6)
     found = number(value)
     return None if found is None else round(min(1.0, max(0.0, found)), 6)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 HOURS_PER_MONTH = 720
 """Vast.ai bills storage per month of 720 hours; other providers are converted to it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(NamedTuple):
     """A priced configuration that its provider says can be rented now.
+
+    A tuple, because whole markets of them are made every minute: a frozen dataclass takes four
+    times as long.
 
     `price_microusd_per_hour` is the whole offer: all GPUs, CPU, RAM and `default_disk_gb` of
     disk. Unknown numbers are None, never 0. `max_duration_hours` 0 means unlimited.

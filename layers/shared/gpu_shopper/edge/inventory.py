@@ -5,7 +5,8 @@ from __future__ import annotations
 from gpu_shopper.core import offer_ids
 from gpu_shopper.core.failures import offer_healths, type_failures
 from gpu_shopper.core.instants import to_text
-from gpu_shopper.core.inventory import Filters, ProviderView, Sort, folded
+from gpu_shopper.core.inventory import Filters, ProviderView, Sort
+from gpu_shopper.core.menu import folded
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.templates import narrowed
 from gpu_shopper.edge.answers.health import FailedOfferBody, FailedTypeBody, OfferHealthBody

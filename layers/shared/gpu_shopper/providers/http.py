@@ -70,13 +70,17 @@ class Reply:
         Of a key that occurs twice the last value counts, except for `decisive` keys: two values
         of one of these make the body unreadable.
         """
-        if self.broken:
-            raise BadProviderReply(self.broken)
-        hook = _agreeing(decisive) if decisive else None
+        body, hook = self.whole(), _agreeing(decisive) if decisive else None
         try:
-            return json.loads(self.body, object_pairs_hook=hook)
+            return json.loads(body, object_pairs_hook=hook)
         except (ValueError, RecursionError) as exc:
             raise BadProviderReply(f"status {self.status} with a body that is no JSON") from exc
+
+    def whole(self) -> bytes:
+        """The body. Raises BadProviderReply when it was cut off or could not be decompressed."""
+        if self.broken:
+            raise BadProviderReply(self.broken)
+        return self.body
 
     def text(self) -> str:
         """The body as one printable line of at most 1,000 characters, without our key."""

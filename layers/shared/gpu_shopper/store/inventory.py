@@ -11,9 +11,7 @@ A generation becomes visible by one write of the pointer; objects are never chan
 
 from __future__ import annotations
 
-import gzip
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +20,8 @@ from boto3.dynamodb.conditions import Key
 from gpu_shopper.core.failures import Memory
 from gpu_shopper.core.instants import from_text, to_text
 from gpu_shopper.core.inventory import ProviderView, Snapshot
-from gpu_shopper.core.offers import Offer
 from gpu_shopper.store import failures, fetches, location_stats
+from gpu_shopper.store.snapshots import pack, unpack
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -92,7 +90,7 @@ def publish(storage: Storage, snapshot: Snapshot) -> None:
     """
     storage.bucket.put_object(
         Key=_object_key(snapshot.provider, snapshot.generation),
-        Body=_pack(snapshot),
+        Body=pack(snapshot),
         ContentType="application/json",
         ContentEncoding="gzip",
     )
@@ -130,26 +128,6 @@ def _object_key(provider: str, generation: str) -> str:
     return f"{provider}/{generation}.json.gz"
 
 
-def _pack(snapshot: Snapshot) -> bytes:
-    body = {
-        "fetched_at": to_text(snapshot.fetched_at),
-        "offers": [asdict(offer) for offer in snapshot.offers.values()],
-        "recently_seen": {one: to_text(at) for one, at in snapshot.recently_seen.items()},
-        "percentiles": snapshot.percentiles,
-    }
-    return gzip.compress(json.dumps(body, separators=(",", ":")).encode(), compresslevel=3)
-
-
 def _read(storage: Storage, provider: str, generation: str) -> Snapshot:
     answer = storage.bucket.Object(_object_key(provider, generation)).get()
-    body = json.loads(gzip.decompress(answer["Body"].read()))
-    offers = (Offer(**row) for row in body["offers"])
-    return Snapshot(
-        provider=provider,
-        generation=generation,
-        fetched_at=from_text(body["fetched_at"]),
-        offers={offer.id: offer for offer in offers},
-        recently_seen={one: from_text(at) for one, at in body["recently_seen"].items()},
-        # Absent from what the release before price history wrote.
-        percentiles=body.get("percentiles", {}),
-    )
+    return unpack(provider, generation, answer["Body"].read())

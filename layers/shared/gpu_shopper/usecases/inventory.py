@@ -8,16 +8,8 @@ from datetime import datetime
 
 from gpu_shopper.core.failures import Memory
 from gpu_shopper.core.instants import to_text
-from gpu_shopper.core.inventory import (
-    Filters,
-    ProviderView,
-    Shown,
-    Sort,
-    Usability,
-    chosen,
-    ordered,
-    shown,
-)
+from gpu_shopper.core.inventory import Filters, ProviderView, Shown, Sort
+from gpu_shopper.core.menu import page, shelf_of
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.session import Attempt
 from gpu_shopper.errors import (
@@ -48,13 +40,11 @@ def list_offers(
     """One page of what `providers` offer. Raises ProviderNotUsable when none can be used."""
     now = deps.now()
     views = [_view(deps, provider) for provider in providers]
-    usable = [v for v in views if v.usability(now, deps.settings) is not Usability.UNAVAILABLE]
-    if not usable:
+    shelves = [found for view in views if (found := shelf_of(view, now, deps.settings))]
+    if not shelves:
         raise _unusable(", ".join(providers))
-    offers = [one for view in usable for one in shown(view, now, deps.settings)]
-    matching = ordered(chosen(offers, filters), sort)
-    page = matching[offset : offset + limit]
-    return Menu(page=page, total=len(matching), at=now, views=views)
+    shown, total = page(shelves, filters, sort, limit, offset)
+    return Menu(page=shown, total=total, at=now, views=views)
 
 
 def get_offer(deps: Deps, provider: str, offer_id: str) -> Shown:
@@ -76,9 +66,10 @@ def rentable_offer(deps: Deps, provider: str, offer_id: str) -> Shown:
     """
     now = deps.now()
     view = _view(deps, provider)
-    if view.snapshot is None or view.usability(now, deps.settings) is Usability.UNAVAILABLE:
+    shelf = shelf_of(view, now, deps.settings)
+    if view.snapshot is None or shelf is None:
         raise _unusable(provider)
-    found = next((s for s in shown(view, now, deps.settings) if s.offer.id == offer_id), None)
+    found = shelf.get(offer_id)
     if found is not None:
         return found
     _check_suppression(view, offer_id, now)
@@ -113,7 +104,8 @@ def rentable_everywhere(deps: Deps) -> Iterator[Shown]:
     """Every offer of every provider that may be rented now."""
     now = deps.now()
     for provider in deps.enabled_providers:
-        yield from shown(_view(deps, provider), now, deps.settings)
+        shelf = shelf_of(_view(deps, provider), now, deps.settings)
+        yield from map(shelf.show, shelf.standing()) if shelf else ()
 
 
 def _check_suppression(view: ProviderView, offer_id: str, now: datetime) -> None:

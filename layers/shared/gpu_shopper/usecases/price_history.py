@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from gpu_shopper.core.inventory import ProviderView, standing
+from gpu_shopper.core.inventory import ProviderView
+from gpu_shopper.core.menu import standing
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.price_book import Book, percentiles
 from gpu_shopper.core.price_rows import Period, merged, rows_of
@@ -59,7 +60,7 @@ def _with(deps: Deps, book: Book, views: Sequence[ProviderView]) -> Book:
     for view in views:
         snapshot = view.snapshot
         if snapshot is not None and not book.has_counted(snapshot.fetched_at):
-            offers = (offer for offer, _ in standing(view, deps.now(), deps.settings))
+            offers = standing(view, deps.now(), deps.settings)
             book = book.counted(snapshot.fetched_at, quotes(offers))
     return book
 

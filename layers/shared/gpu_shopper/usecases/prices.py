@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gpu_shopper.core.inventory import folded
+from gpu_shopper.core.menu import folded
 from gpu_shopper.core.price_book import Book
 from gpu_shopper.core.price_rows import (
     Point,

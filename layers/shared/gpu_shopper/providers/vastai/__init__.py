@@ -17,6 +17,7 @@ from gpu_shopper.providers.http import LISTING_BYTES, Call, HttpClient
 from gpu_shopper.providers.vastai import account, instances, launching, logs, market, templates
 from gpu_shopper.providers.vastai.offers import PROVIDER
 from gpu_shopper.providers.vastai.replies import error_text, refusal
+from gpu_shopper.providers.vastai.search import Row, rows_of
 
 
 class VastAi:
@@ -69,14 +70,14 @@ class VastAi:
         """See `templates.list_recommended`."""
         return templates.list_recommended(self._http)
 
-    def _search(self, query: dict[str, Any], deadline_s: float) -> Any:
+    def _search(self, query: dict[str, Any], deadline_s: float) -> list[Row]:
         if self._http.clock_s() > deadline_s:
             raise ProviderUnavailable("the market could not be read in time")
         call = Call(method="POST", path="/api/v0/bundles/", body=query, limit_bytes=LISTING_BYTES)
         reply = self._http.read(call)
         if reply.status != 200:
             raise BadProviderReply(error_text(reply))
-        return reply.json()
+        return rows_of(reply)
 
 
 def build(access: Access, settings: Settings) -> VastAi:

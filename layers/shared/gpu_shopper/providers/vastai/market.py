@@ -16,6 +16,7 @@ from gpu_shopper.core.normalise import number
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.errors import BadProviderReply
 from gpu_shopper.providers.vastai.offers import DEFAULT_DISK_GB, PROVIDER, Unreadable, offer_of
+from gpu_shopper.providers.vastai.search import Row
 
 PAGE_ROWS = 64
 """Vast.ai's cap per answer, whatever `limit` says; no cursor exists."""
@@ -23,8 +24,8 @@ MAX_UNREADABLE_PERCENT = 20
 _SPLITS = ("gpu_name", "num_gpus", "machine_id")
 
 type Filters = Mapping[str, Mapping[str, Any]]
-type Ask = Callable[[dict[str, Any]], Any]
-"""Sends one query and returns the parsed answer."""
+type Ask = Callable[[dict[str, Any]], list[Row]]
+"""Sends one query and returns the rows of the answer."""
 
 _logger = logging.getLogger(__name__)
 
@@ -52,10 +53,10 @@ class _Sweep:
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._by_id: dict[int, Any] = {}
-        self._nameless: list[Any] = []
+        self._by_id: dict[int, Row] = {}
+        self._nameless: list[Row] = []
 
-    def rows(self) -> list[Any]:
+    def rows(self) -> list[Row]:
         """All rows of the market."""
         page, operator, price = self._page({}), "gte", -1.0
         while len(page) >= PAGE_ROWS:
@@ -95,39 +96,31 @@ class _Sweep:
             if len(self._page({**filters, column: {"in": half}})) >= PAGE_ROWS:
                 self._halve(filters, columns, half)
 
-    def _page(self, filters: Filters) -> list[Any]:
-        page = _rows_of(self._ask(query(filters)))
+    def _page(self, filters: Filters) -> list[Row]:
+        page = self._ask(query(filters))
         for row in page:
-            own_id = row.get("id") if isinstance(row, dict) else None
-            if type(own_id) is int:
-                self._by_id.setdefault(own_id, row)
+            if type(row.id) is int:
+                self._by_id.setdefault(row.id, row)
             else:
                 self._nameless.append(row)
         return page
 
 
-def _rows_of(answer: Any) -> list[Any]:
-    rows = answer.get("offers") if isinstance(answer, dict) else None
-    if not isinstance(rows, list) or answer.get("success") is False:
-        raise BadProviderReply("a search answer without a list of offers")
-    return rows
-
-
-def _top_price(page: list[Any]) -> float:
-    prices = (number(row.get("dph_base")) for row in page if isinstance(row, dict))
+def _top_price(page: list[Row]) -> float:
+    prices = (number(row.dph_base) for row in page)
     known = [price for price in prices if price is not None]
     if not known:
         raise BadProviderReply("a page without any price")
     return max(known)
 
 
-def _values(page: list[Any], column: str, done: list[Any]) -> list[Any]:
+def _values(page: list[Row], column: str, done: list[Any]) -> list[Any]:
     """Values of `column` in `page` that are not done yet."""
-    found = (row.get(column) for row in page if isinstance(row, dict))
-    return sorted({value for value in found if isinstance(value, str | int)} - set(done))
+    found = (getattr(row, column) for row in page)
+    return sorted({value for value in found if isinstance(value, str | int)} - set(done), key=str)
 
 
-def _read(rows: list[Any]) -> list[Offer]:
+def _read(rows: list[Row]) -> list[Offer]:
     offers, unreadable = list[Offer](), 0
     for row in rows:
         try:

@@ -36,7 +36,7 @@ _ERROR_KEYS = ("error", "msg", "message", "detail", "code")
 _AUTH_ERRORS = ("auth_error", "unauthorized", "invalid_api_key")
 _NOT_OURS_TO_RENT = re.compile(r"error 403/3586")
 _NO_SUCH_ASK = re.compile(r"no[\W_]*such[\W_]*ask", re.IGNORECASE)
-_NO_CAPACITY = re.compile(r"\b(no|insufficient|not enough)[\W_]*capacity", re.IGNORECASE)
+_NO_CAPACITY = re.compile(r"\b(no|insufficient|not[\W_]+enough)[\W_]*capacity", re.IGNORECASE)
 _QUEUED = re.compile(r"\bqueued\b", re.IGNORECASE)
 """What cannot start now may start, and cost, later: no refusal."""
 _TAKEN = re.compile(
@@ -44,7 +44,6 @@ _TAKEN = re.compile(
     r"\b(unavailable|not available|no longer|already rented)",
     re.IGNORECASE,
 )
-_NO_CAPACITY = re.compile(r"(no|insufficient|not[\W_]+enough)[\W_]*capacity", re.IGNORECASE)
 _INTERVAL = re.compile(r"threshold ?= ?([0-9]{1,3}(?:\.[0-9]{1,3})?)")
 _DEFINITE_STATUS = frozenset((400, 402, 403, 404, 405, 406, 409, 410, 413, 415, 422))
 _DEFINITE_ERRORS = (

@@ -1,0 +1,20 @@
+"""What is measured on a deployment: emulator, simulator, the template with its default timings."""
+
+from __future__ import annotations
+
+from bench import hanging, rental
+from local import paths
+from local.world import World
+
+
+def main() -> int:
+    """Print the tables; 1 when a goal is missed."""
+    world = World(paths.STATE / "bench")
+    try:
+        bench = rental.Bench(world, world.start("benchrun"))
+        print("on a local deployment, warm; default SSH timings")
+        missed = hanging.report(bench, world.functions())
+        missed |= rental.report(bench)
+    finally:
+        world.stop()
+    return int(missed)
