@@ -12,6 +12,7 @@ import boto3
 from moto import mock_aws
 
 from gpu_shopper.core.api_keys import Caller, Role
+from gpu_shopper.core.diagnostics import Check
 from gpu_shopper.core.instances import Health, Instance, Launched, LaunchRequest, SshAddress
 from gpu_shopper.core.inventory import Snapshot
 from gpu_shopper.core.offers import Offer
@@ -175,6 +176,16 @@ class FakeMachines:
         return [f"{machine.value}-r{restarts}" for machine, _, _, restarts in self.started]
 
 
+@dataclass
+class FakeChecks:
+    """Remembers which checks were begun."""
+
+    begun: list[tuple[str, int]] = field(default_factory=list)
+
+    def begin(self, session_id: str, attempt: int) -> None:
+        self.begun.append((session_id, attempt))
+
+
 class FakeCipher:
     """Ties a text to its session, as the encryption context does."""
 
@@ -195,6 +206,7 @@ class FakeProbe:
     results: list[SshResult] = field(default_factory=lambda: [SshResult.READY])
     host_key: str | None = HOST_KEY
     tries: int = 0
+    answers: dict[Check, str | None] = field(default_factory=dict)
 
     def __call__(
         self, address: SshAddress, private_pem: str, pinned: str | None, settings: Settings
@@ -203,7 +215,8 @@ class FakeProbe:
         result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
         if result is SshResult.HOST_KEY_CHANGED:
             return SshTry(result, OTHER_HOST_KEY)
-        return SshTry(result, (pinned or self.host_key) if result in SPOKE else None)
+        shown = (pinned or self.host_key) if result in SPOKE else None
+        return SshTry(result, shown, self.answers if result is SshResult.READY else {})
 
 
 @dataclass
@@ -214,6 +227,7 @@ class World:
     clock: Clock
     vast: FakeProvider
     machines: FakeMachines
+    checks: FakeChecks
     facts: list[Fact]
     ids: Iterator[int]
 
@@ -284,7 +298,7 @@ def _build(settings: Settings) -> World:
     dynamodb = SESSION.resource("dynamodb")
     tables = {name: dynamodb.create_table(**spec) for name, spec in table_definitions().items()}
     bucket = SESSION.resource("s3", region_name="us-east-1").create_bucket(Bucket="snapshots")
-    clock, vast, machines = Clock(), FakeProvider(), FakeMachines()
+    clock, vast, machines, checks = Clock(), FakeProvider(), FakeMachines(), FakeChecks()
     facts: list[Fact] = []
     ids = iter(range(1, 10_000))
     deps = Deps(
@@ -305,7 +319,8 @@ def _build(settings: Settings) -> World:
         templates=TemplatesCache(),
         provider=lambda _: vast,
         machines=machines,
+        checks=checks,
         cipher=FakeCipher(),
         note=facts.append,
     )
-    return World(deps, clock, vast, machines, facts, ids)
+    return World(deps, clock, vast, machines, checks, facts, ids)

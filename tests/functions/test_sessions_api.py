@@ -204,6 +204,7 @@ def test_images_that_load_long_get_longer(
     ("method", "tail", "body"),
     [
         ("GET", "", None),
+        ("GET", "/diagnostics", None),
         ("DELETE", "", None),
         ("POST", "/done", None),
         ("POST", "/extend", {"additional_hours": 1}),

@@ -28,7 +28,12 @@ class NoteDelay:
     """The end is not proven for too long: alarm, and keep the teardown alive."""
 
 
-Due = End | Restart | NoteDelay
+@dataclass(frozen=True, slots=True)
+class CheckMachine:
+    """Look at the machine of a running session again."""
+
+
+Due = End | Restart | NoteDelay | CheckMachine
 
 
 _SLOW_IMAGES = ("vllm", "nemo", "megatron")
@@ -89,10 +94,16 @@ def _agenda(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:
             return [
                 (session.hard_max_at, End(Event.HARD_MAX)),
                 (session.expires_at, End(Event.EXPIRE)),
+                (_next_check(session, settings), CheckMachine()),
             ]
         case _:
             since = session.stopping_at or session.state_entered_at
             return _tearing_down(session, since, settings)
+
+
+def _next_check(session: Session, settings: Settings) -> datetime:
+    since = session.state_entered_at + timedelta(seconds=settings.check_interval_s)
+    return session.next_check_at or since
 
 
 def _pending(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:

@@ -29,6 +29,7 @@ class FailureType(StrEnum):
     INSTANCE_VANISHED = "instance_vanished"
     SSH_TIMEOUT = "ssh_timeout"
     AUTH_FAILED = "auth_failed"
+    INSUFFICIENT_DISK_ON_HOST = "insufficient_disk_on_host"
     DEPLOY_FAILED = "deploy_failed"
     SESSION_FAILED = "session_failed"
     UNKNOWN = "unknown"
@@ -41,6 +42,7 @@ BLAMED: Mapping[EndReason, FailureType] = {
     EndReason.GHOST: FailureType.INSTANCE_VANISHED,
     EndReason.SSH_TIMEOUT: FailureType.SSH_TIMEOUT,
     EndReason.AUTH_FAILED: FailureType.AUTH_FAILED,
+    EndReason.INSUFFICIENT_DISK_ON_HOST: FailureType.INSUFFICIENT_DISK_ON_HOST,
     EndReason.LAUNCH_REJECTED: FailureType.DEPLOY_FAILED,
     EndReason.HOST_KEY_CHANGED: FailureType.SESSION_FAILED,
     EndReason.PRICE_MISMATCH: FailureType.UNKNOWN,

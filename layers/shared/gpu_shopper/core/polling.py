@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from gpu_shopper.core.diagnostics import Check
 from gpu_shopper.core.session import Verification
 from gpu_shopper.core.settings import Settings
 
@@ -34,10 +36,14 @@ _REACHED = frozenset({SshResult.READY, SshResult.AUTH_FAILED, SshResult.COMMAND_
 
 @dataclass(frozen=True, slots=True)
 class SshTry:
-    """One try: its result and the host key the server showed, `type base64`, if any."""
+    """One try: its result and the host key the server showed, `type base64`, if any.
+
+    `answers` are the outputs of the checks after a login; None for one that failed or was late.
+    """
 
     result: SshResult
     host_key: str | None = None
+    answers: Mapping[Check, str | None] = field(default_factory=dict)
 
 
 def poll_wait_s(polls: int, settings: Settings) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
+from gpu_shopper.core.diagnostics import Diagnostics
 from gpu_shopper.core.instances import HostPort, SshAddress
 from gpu_shopper.core.states import TERMINAL, EndReason, State
 
@@ -62,7 +64,8 @@ class Attempt:
     `accepted_microusd_per_hour` is the offer's price, with the session's disk, when it was chosen;
     None in items that an earlier version wrote. `price_microusd_per_hour` is what counts now.
     `host_key` is the pinned one, `type base64`; its source `injected` (made by us) or `first_use`.
-    `host_key_seen` is False until the machine has shown it.
+    `host_key_seen` is False until the machine has shown it. `cuda_version` is what the offer said,
+    `diagnostics` what the last check found.
     """
 
     number: int
@@ -100,6 +103,8 @@ class Attempt:
     host_key_source: str | None = None
     host_key_seen: bool = False
     host_key_changed: bool = False
+    diagnostics: Diagnostics | None = None
+    cuda_version: Decimal | None = None
     verification: Verification = Verification()
     missing_since: datetime | None = None
     failed_since: datetime | None = None
@@ -174,6 +179,7 @@ class Session:
     stopping_at: datetime | None = None
     stopped_at: datetime | None = None
     next_step_at: datetime | None = None
+    next_check_at: datetime | None = None
     restarts: int = 0
     teardown_rounds: int = 0
     terminate_asked_at: datetime | None = None

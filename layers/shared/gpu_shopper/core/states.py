@@ -55,6 +55,7 @@ class EndReason(StrEnum):
     INSTANCE_STOPPED = "instance_stopped"
     AUTH_FAILED = "auth_failed"
     HOST_KEY_CHANGED = "host_key_changed"
+    INSUFFICIENT_DISK_ON_HOST = "insufficient_disk_on_host"
     NO_CAPACITY = "no_capacity"
     STALE_INVENTORY = "stale_inventory"
     LAUNCH_REJECTED = "launch_rejected"
@@ -126,6 +127,8 @@ ROWS: tuple[Row, ...] = (
             _R.AUTH_FAILED,
             _R.HOST_KEY_CHANGED,
             _R.PRICE_MISMATCH,
+            _R.INSUFFICIENT_DISK_ON_HOST,
+            _R.NO_CAPACITY,
             _R.PROVISION_TIMEOUT,
         },
     ),

@@ -15,7 +15,7 @@ from botocore.config import Config
 
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
-from gpu_shopper.edge.aws import KmsCipher, Secrets, StepFunctions
+from gpu_shopper.edge.aws import KmsCipher, LambdaChecks, Secrets, StepFunctions
 from gpu_shopper.edge.http import Frame
 from gpu_shopper.edge.settings import read_settings, required
 from gpu_shopper.edge.telemetry import Telemetry
@@ -86,6 +86,7 @@ def deps() -> Deps:
         templates=TemplatesCache(),
         provider=provider,
         machines=_LazyMachines(),
+        checks=_LazyChecks(),
         cipher=_LazyCipher(),
         note=Telemetry(logger, deployment_id, namespace, now, print).note,
         public_targets_only=required(os.environ, "STAGE") != LOCAL_STAGE,
@@ -170,6 +171,19 @@ def _machines() -> StepFunctions:
         machine: os.environ.get(f"{machine.value.upper()}_MACHINE_ARN", "") for machine in Machine
     }
     return StepFunctions(boto3.client("stepfunctions", config=AWS_CALLS), arns, logger)
+
+
+class _LazyChecks:
+    """Lambda, its client made at first use."""
+
+    def begin(self, session_id: str, attempt: int) -> None:
+        _checks().begin(session_id, attempt)
+
+
+@cache
+def _checks() -> LambdaChecks:
+    function = required(os.environ, "VERIFY_SSH_FUNCTION")
+    return LambdaChecks(boto3.client("lambda", config=AWS_CALLS), function, logger)
 
 
 class _LazyCipher:

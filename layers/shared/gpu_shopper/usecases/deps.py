@@ -35,6 +35,14 @@ class Machines(Protocol):
         ...
 
 
+class Checks(Protocol):
+    """Begins checks of running machines, without waiting for them."""
+
+    def begin(self, session_id: str, attempt: int) -> None:
+        """Have the machine of this attempt checked; a beginning that fails is not repeated."""
+        ...
+
+
 class Cipher(Protocol):
     """Encrypts a session's probe key; the session id is part of the encryption context."""
 
@@ -99,6 +107,7 @@ class Deps:
     templates: TemplatesCache
     provider: Callable[[str], Provider]
     machines: Machines
+    checks: Checks
     cipher: Cipher
     note: Callable[[Fact], None]
     # Only a local run may check machines at other than public addresses: the simulator's.

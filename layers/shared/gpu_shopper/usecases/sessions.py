@@ -11,7 +11,7 @@ from gpu_shopper.core.api_keys import Caller
 from gpu_shopper.core.deadlines import due_at, ready_within_min
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.labels import Label
-from gpu_shopper.core.life import apply, extended, planned_attempt
+from gpu_shopper.core.life import apply, extended, illegal, planned_attempt
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.session import Notice, RetryScope, Session, Wish
@@ -118,6 +118,14 @@ def check_price(offer: Offer, price: int, max_price: int | None) -> None:
 def get(deps: Deps, caller: Caller, session_id: str) -> Session:
     """The session as it is now. Raises SessionNotFound, also for somebody else's."""
     return store.get_for(deps.sessions, session_id, caller)
+
+
+def get_running(deps: Deps, caller: Caller, session_id: str) -> Session:
+    """The session, if it is running. Raises SessionNotFound, IllegalTransition."""
+    session = get(deps, caller, session_id)
+    if session.state is not State.RUNNING:
+        raise illegal(session)
+    return session
 
 
 @dataclass(frozen=True, slots=True)

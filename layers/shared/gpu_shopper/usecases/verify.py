@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gpu_shopper.core.deadlines import attempt_deadline
+from gpu_shopper.core.diagnostics import diagnosed
 from gpu_shopper.core.life import apply, evolve
 from gpu_shopper.core.polling import (
     SshResult,
@@ -19,7 +20,8 @@ from gpu_shopper.core.states import Actor, EndReason, Event, State
 from gpu_shopper.errors import SessionNotFound
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.attempts import fail_attempt, is_current
-from gpu_shopper.usecases.deps import Deps, Probe, StepResult
+from gpu_shopper.usecases.checking import findings_fact, flaw_of, with_findings
+from gpu_shopper.usecases.deps import Deps, Fact, Probe, StepResult
 from gpu_shopper.usecases.facts import about, retry_succeeded, transition
 from gpu_shopper.usecases.host_keys import (
     shows_another,
@@ -62,9 +64,14 @@ def _judge(deps: Deps, session: Session, tried: SshTry) -> StepResult:
     def decide(current: Session) -> Decision:
         if not _awaits(current, number) or not _same_machine(current, session, tried):
             return None
-        return _ready(deps, current, tried) or _not_ready(deps, current, tried)
+        if tried.result is not SshResult.READY:
+            return _not_ready(deps, current, tried)
+        return _logged_in(deps, current, tried)
 
     saved, changed = change(deps, lambda: store.get(deps.sessions, session.id), decide)
+    flaw = flaw_of(saved)
+    if flaw is not None and _awaits(saved, number):
+        return fail_attempt(deps, saved, *flaw)
     if not _awaits(saved, number):
         return DONE
     if not changed:
@@ -87,20 +94,32 @@ def _same_machine(current: Session, session: Session, tried: SshTry) -> bool:
     return current.attempt.host_key in (session.attempt.host_key, tried.host_key)
 
 
-def _ready(deps: Deps, session: Session, tried: SshTry) -> Decision:
-    if tried.result is not SshResult.READY:
-        return None
+def _logged_in(deps: Deps, session: Session, tried: SshTry) -> Decision:
+    """Keep what the checks found; the session runs, unless its machine is not what was rented."""
     now = deps.now()
-    event, actor = Event.BECOME_READY, Actor.LIFECYCLE
-    attempt = replace(
-        _tried(deps, session.attempt, tried, now), outcome=Outcome.READY, ready_at=now
+    attempt = _tried(deps, session.attempt, tried, now)
+    seen = replace(
+        session,
+        attempts=(*session.attempts[:-1], attempt),
+        warnings=trust_notices(session, attempt, now),
     )
+    checked = with_findings(seen, diagnosed(tried.answers, now), now)
+    found = findings_fact(checked)
+    if flaw_of(checked) is not None:
+        return evolve(checked, now), [found]
+    after, ready = _ready(deps, checked, now)
+    return after, [found, *ready]
+
+
+def _ready(deps: Deps, session: Session, now: datetime) -> tuple[Session, list[Fact]]:
+    event, actor = Event.BECOME_READY, Actor.LIFECYCLE
+    attempt = replace(session.attempt, outcome=Outcome.READY, ready_at=now)
     after = replace(
         apply(session, event, actor, now),
         attempts=(*session.attempts[:-1], attempt),
         ready_at=now,
         next_step_at=None,
-        warnings=trust_notices(session, attempt, now),
+        next_check_at=now + timedelta(seconds=deps.settings.check_interval_s),
     )
     took_s = (now - session.created_at).total_seconds()
     launched_at = attempt.launched_at or attempt.started_at
