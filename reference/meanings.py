@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from gpu_shopper.core.api_keys import Role
+from gpu_shopper.core.entrypoint import LaunchMode
 from gpu_shopper.core.inventory import Usability
 from gpu_shopper.core.price_rows import Period
 from gpu_shopper.core.session import Outcome, RetryScope
@@ -170,8 +171,13 @@ MEANINGS: Mapping[str, str] = {
     "model_id": "The model to run, such as `meta-llama/Llama-3.1-8B`: its disk is estimated.",
     "quantization": "How its weights are packed, if that was said.",
     "docker_image": "The image that was asked for.",
+    "launch_mode": "`ssh`: to log in to; `entrypoint`: the image serves HTTP by itself.",
+    "exposed_ports": "TCP ports of the machine to be reached from outside; the first one is asked.",
+    "health_path": "What is asked of the first exposed port to see that it serves.",
+    "api_endpoint": "Where the first exposed port can be reached.",
+    "api_port": "Its port there.",
     "has_on_start_cmd": "Whether a start command was given.",
-    "ssh_timeout_minutes": "Minutes from launch within which SSH must answer.",
+    "ssh_timeout_minutes": "Minutes from launch within which SSH, or the health path, must answer.",
     "ssh_host": "Where to log in.",
     "ssh_port": "The port to log in at.",
     "ssh_user": "The user to log in as.",
@@ -251,7 +257,7 @@ MEANINGS: Mapping[str, str] = {
     "at": "When it happened.",
     "created_at": "When it was made.",
     "updated_at": "When it last changed.",
-    "ready_at": "When login over SSH first worked.",
+    "ready_at": "When a login over SSH, or a request to the health path, first worked.",
     "expires_at": "When it ends by itself.",
     "hard_max_at": "When it ends at the latest, whatever is extended.",
     "stopping_at": "When its end began.",
@@ -270,6 +276,8 @@ WORDS: Mapping[str, Iterable[str]] = {
     "SessionBody.ssh_key_source": ("client", "generated"),
     "SessionBody.price_source": ("offer", "provider"),
     "SessionBody.host_key_source": ("injected", "first_use"),
+    "SessionBody.launch_mode": LaunchMode,
+    "DiagnosticsBody.launch_mode": LaunchMode,
     "HostKeyBody.source": ("injected", "first_use"),
     "AttemptBody.outcome": Outcome,
     "AttemptBody.reason": EndReason,

@@ -13,10 +13,17 @@ from moto import mock_aws
 
 from gpu_shopper.core.api_keys import Caller, Role
 from gpu_shopper.core.diagnostics import Check
-from gpu_shopper.core.instances import Health, Instance, Launched, LaunchRequest, SshAddress
+from gpu_shopper.core.instances import (
+    Health,
+    HostPort,
+    Instance,
+    Launched,
+    LaunchRequest,
+    SshAddress,
+)
 from gpu_shopper.core.inventory import Snapshot
 from gpu_shopper.core.offers import Offer
-from gpu_shopper.core.polling import SshResult, SshTry
+from gpu_shopper.core.polling import ApiTry, SshResult, SshTry
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.states import State
@@ -39,6 +46,7 @@ SESSION = boto3.Session("testing", "testing", region_name="eu-west-1")
 ALICE = Caller("alicekey", Role.CONSUMER, "alice")
 BOB = Caller("bobkey00", Role.CONSUMER, "bob")
 OPERATOR = Caller("operator", Role.OPERATOR, None)
+MAPPED_HOST = "203.0.113.7"
 OTHER_HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 SPOKE = (SshResult.READY, SshResult.AUTH_FAILED, SshResult.COMMAND_FAILED)
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9mYJYNsbv5vxlCqCEVZgiuvD0sWYPuXzN8mw2DVM5c"
@@ -114,6 +122,7 @@ class FakeProvider:
             health=Health.UP,
             status="running",
             ssh=self.address,
+            port_map={one: HostPort(MAPPED_HOST, 40_000 + one) for one in request.exposed_ports},
             price_microusd_per_hour=self.price,
         )
         self.next_id += 1
@@ -177,6 +186,21 @@ class FakeMachines:
 
 
 @dataclass
+class FakeApi:
+    """Answers with the statuses or failures given, the last one for ever."""
+
+    results: list[int | SshResult] = field(default_factory=lambda: [200])
+    asked: list[tuple[HostPort, str]] = field(default_factory=list)
+
+    def __call__(self, target: HostPort, path: str, settings: Settings) -> ApiTry:
+        self.asked.append((target, path))
+        result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
+        if isinstance(result, SshResult):
+            return ApiTry(failure=result)
+        return ApiTry(status=result)
+
+
+@dataclass
 class FakeChecks:
     """Remembers which checks were begun."""
 
@@ -228,6 +252,7 @@ class World:
     vast: FakeProvider
     machines: FakeMachines
     checks: FakeChecks
+    api: FakeApi
     facts: list[Fact]
     ids: Iterator[int]
 
@@ -298,7 +323,8 @@ def _build(settings: Settings) -> World:
     dynamodb = SESSION.resource("dynamodb")
     tables = {name: dynamodb.create_table(**spec) for name, spec in table_definitions().items()}
     bucket = SESSION.resource("s3", region_name="us-east-1").create_bucket(Bucket="snapshots")
-    clock, vast, machines, checks = Clock(), FakeProvider(), FakeMachines(), FakeChecks()
+    clock, vast, machines = Clock(), FakeProvider(), FakeMachines()
+    checks, api = FakeChecks(), FakeApi()
     facts: list[Fact] = []
     ids = iter(range(1, 10_000))
     deps = Deps(
@@ -320,7 +346,8 @@ def _build(settings: Settings) -> World:
         provider=lambda _: vast,
         machines=machines,
         checks=checks,
+        ask_api=api,
         cipher=FakeCipher(),
         note=facts.append,
     )
-    return World(deps, clock, vast, machines, checks, facts, ids)
+    return World(deps, clock, vast, machines, checks, api, facts, ids)

@@ -65,6 +65,7 @@ def test_the_last_check_is_shown_whole(sessions: Client, wired: World) -> None:
         "ssh_host": "203.0.113.7",
         "ssh_port": 30022,
         "ssh_user": "root",
+        "launch_mode": "ssh",
         "created_at": session["created_at"],
         "expires_at": session["expires_at"],
         "uptime": "1h 30m",

@@ -6,12 +6,21 @@ from typing import Any
 
 import pytest
 
+from gpu_shopper.usecases.look import look
+from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.teardown import ask
+from gpu_shopper.usecases.verify import verify
 from tests.builders import PUBLIC_KEY
 from tests.functions.calls import OPERATOR, OTHER, Client
 from tests.functions.rentals import PATH, UNKNOWN, post
 from tests.usecases.story import running
-from tests.world import World
+from tests.world import FakeProbe, World
+
+SERVED: dict[str, Any] = {
+    "launch_mode": "entrypoint",
+    "docker_image": "vllm/vllm-openai",
+    "exposed_ports": [8000],
+}
 
 
 def nothing_was_written(world: World) -> bool:
@@ -77,6 +86,21 @@ def test_with_the_callers_own_key_there_is_no_private_key(sessions: Client) -> N
         ({"model_id": "--trust-remote-code"}, "model_id must match"),
         ({"model_id": "m" * 201}, "model_id must be at most 200 characters"),
         ({"model_id": "a-9999b"}, "model_id needs 36015 GB of disk, more than 10000"),
+        ({"launch_mode": "entrypoint"}, "docker_image is required; exposed_ports is required"),
+        ({**SERVED, "docker_image": ...}, "docker_image is required"),
+        ({**SERVED, "exposed_ports": []}, "exposed_ports is required"),
+        ({"launch_mode": "jupyter"}, "launch_mode must be one of ssh, entrypoint"),
+        ({"exposed_ports": [0]}, "exposed_ports must be at least 1"),
+        ({"exposed_ports": [65_536]}, "exposed_ports must be at most 65535"),
+        ({"exposed_ports": [22]}, "exposed_ports must not contain 22"),
+        ({"exposed_ports": [80, 80]}, "exposed_ports must not name a port twice"),
+        ({"exposed_ports": [*range(1_000, 1_017)]}, "exposed_ports must have at most 16 entries"),
+        ({"exposed_ports": "80"}, "exposed_ports must be a list"),
+        ({"exposed_ports": ["80"]}, "exposed_ports must be a whole number"),
+        ({"health_path": "health"}, "health_path must match"),
+        ({"health_path": "/a b"}, "health_path must match"),
+        ({"health_path": "/a\r\nHost: x"}, "health_path must match"),
+        ({"health_path": "/" + "x" * 256}, "health_path must be at most 256 characters"),
         ({"quantization": "INT2"}, "quantization must be one of FP32, FP16, BF16, FP8, INT8"),
         ({"ssh_public_key": "ssh-dss AAAA"}, "ssh_public_key must be one line"),
         ({"surprise": 1}, "surprise is not known here"),
@@ -181,6 +205,32 @@ def test_the_price_with_the_models_disk_is_what_max_price_limits(sessions: Clien
     """1.4: the price is checked before the disk."""
     reply = post(sessions, model_id="deepseek-ai/DeepSeek-R1", max_price=0.5)
     assert (reply.status, reply.json["error_type"]) == (409, "price_above_max")
+
+
+def test_a_session_that_serves_http_shows_where(sessions: Client, wired: World) -> None:
+    """T-1, N-49: all as asked for, and no way to log in."""
+    created = post(sessions, **SERVED).json["session"]
+    assert (created["launch_mode"], created["exposed_ports"]) == ("entrypoint", [8000])
+    assert (created["health_path"], created["ssh_timeout_minutes"]) == ("/", 15)
+    assert "api_endpoint" not in created
+    launch(wired.deps, created["id"], 1)
+    look(wired.deps, created["id"], 1)
+    verify(wired.deps, FakeProbe(), created["id"], 1)
+    session = sessions("GET", f"{PATH}/{created['id']}").json
+    assert session["status"] == "running"
+    assert session["api_endpoint"] == "http://203.0.113.7:48000"
+    assert session["api_port"] == 48_000
+    assert session["port_map"] == {"8000": {"host": "203.0.113.7", "port": 48_000}}
+    assert not {"ssh_host", "ssh_port", "ssh_user", "known_hosts"} & set(session)
+    shown = sessions("GET", f"{PATH}/{created['id']}/diagnostics").json
+    assert (shown["launch_mode"], shown["ssh_available"]) == ("entrypoint", None)
+    assert shown["api_endpoint"] == session["api_endpoint"]
+
+
+def test_a_session_to_log_in_to_has_no_health_path(sessions: Client) -> None:
+    session = post(sessions).json["session"]
+    assert (session["launch_mode"], session["exposed_ports"]) == ("ssh", [])
+    assert "health_path" not in session
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,11 @@ def attempt_deadline(session: Session, attempt: Attempt) -> datetime:
     return start + timedelta(minutes=session.wish.ssh_timeout_min)
 
 
+def timeout_reason(session: Session) -> EndReason:
+    """What an attempt fails with that was not ready in time."""
+    return EndReason.API_TIMEOUT if session.wish.serves_http else EndReason.SSH_TIMEOUT
+
+
 def launch_unknown_until(attempt: Attempt, settings: Settings) -> datetime:
     """Until when an attempt may stay without an instance id."""
     called_at = attempt.called_at or attempt.started_at
@@ -91,11 +96,14 @@ def _agenda(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:
         case State.PROVISIONING:
             return _provisioning(session, settings)
         case State.RUNNING:
-            return [
+            ends: list[tuple[datetime, Due]] = [
                 (session.hard_max_at, End(Event.HARD_MAX)),
                 (session.expires_at, End(Event.EXPIRE)),
-                (_next_check(session, settings), CheckMachine()),
             ]
+            # Nobody can log in to a machine that serves HTTP.
+            if session.wish.serves_http:
+                return ends
+            return [*ends, (_next_check(session, settings), CheckMachine())]
         case _:
             since = session.stopping_at or session.state_entered_at
             return _tearing_down(session, since, settings)
@@ -126,7 +134,7 @@ def _provisioning(session: Session, settings: Settings) -> list[tuple[datetime, 
     if attempt.instance_id is None:
         agenda.append((launch_unknown_until(attempt, settings), timeout))
     else:
-        end = End(Event.FAIL_PROVISIONING, EndReason.SSH_TIMEOUT)
+        end = End(Event.FAIL_PROVISIONING, timeout_reason(session))
         agenda.append((attempt_deadline(session, attempt) + grace, end))
     agenda.append((_overdue(session, session.updated_at, settings.step_overdue_s), Restart()))
     return agenda

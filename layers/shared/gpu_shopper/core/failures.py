@@ -28,6 +28,7 @@ class FailureType(StrEnum):
     INSTANCE_STOPPED = "instance_stopped"
     INSTANCE_VANISHED = "instance_vanished"
     SSH_TIMEOUT = "ssh_timeout"
+    API_TIMEOUT = "api_timeout"
     AUTH_FAILED = "auth_failed"
     INSUFFICIENT_DISK_ON_HOST = "insufficient_disk_on_host"
     DEPLOY_FAILED = "deploy_failed"
@@ -41,6 +42,7 @@ BLAMED: Mapping[EndReason, FailureType] = {
     EndReason.INSTANCE_STOPPED: FailureType.INSTANCE_STOPPED,
     EndReason.GHOST: FailureType.INSTANCE_VANISHED,
     EndReason.SSH_TIMEOUT: FailureType.SSH_TIMEOUT,
+    EndReason.API_TIMEOUT: FailureType.API_TIMEOUT,
     EndReason.AUTH_FAILED: FailureType.AUTH_FAILED,
     EndReason.INSUFFICIENT_DISK_ON_HOST: FailureType.INSUFFICIENT_DISK_ON_HOST,
     EndReason.LAUNCH_REJECTED: FailureType.DEPLOY_FAILED,

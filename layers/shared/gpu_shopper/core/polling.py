@@ -46,6 +46,24 @@ class SshTry:
     answers: Mapping[Check, str | None] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ApiTry:
+    """One request to a machine's health path: the status of its answer, or why there was none."""
+
+    status: int | None = None
+    failure: SshResult | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a server is there and knows the path: below 500 and not 404."""
+        return self.status is not None and self.status < 500 and self.status != 404
+
+    @property
+    def said(self) -> str:
+        """The same for people, in a few words."""
+        return f"HTTP {self.status}" if self.failure is None else self.failure.value
+
+
 def poll_wait_s(polls: int, settings: Settings) -> int:
     """Seconds before the next poll after `polls` of them: 5, 7.5, 11.25, 15, 15 …, rounded up."""
     return math.ceil(_grown(settings.ssh_poll_first_s, POLL_FACTOR, polls, settings.ssh_poll_cap_s))

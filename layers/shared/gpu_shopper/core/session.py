@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from gpu_shopper.core.diagnostics import Diagnostics
+from gpu_shopper.core.entrypoint import LaunchMode
 from gpu_shopper.core.instances import HostPort, SshAddress
 from gpu_shopper.core.states import TERMINAL, EndReason, State
 
@@ -143,6 +144,14 @@ class Wish:
     on_start_cmd: str | None = field(default=None, repr=False)
     model_id: str | None = None
     quantization: str | None = None
+    launch_mode: LaunchMode = LaunchMode.SSH
+    exposed_ports: tuple[int, ...] = ()
+    health_path: str = "/"
+
+    @property
+    def serves_http(self) -> bool:
+        """Whether the machine runs its image's own entrypoint, and no SSH server."""
+        return self.launch_mode is LaunchMode.ENTRYPOINT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +201,12 @@ class Session:
     def attempt(self) -> Attempt:
         """The current, that is the last, attempt."""
         return self.attempts[-1]
+
+    @property
+    def api(self) -> HostPort | None:
+        """Where the first exposed port can be reached, once the provider has told it."""
+        ports = self.wish.exposed_ports
+        return self.attempt.port_map.get(ports[0]) if ports else None
 
     @property
     def is_live(self) -> bool:

@@ -52,6 +52,7 @@ class EndReason(StrEnum):
     EXPIRED = "expired"
     HARD_MAX = "hard_max"
     SSH_TIMEOUT = "ssh_timeout"
+    API_TIMEOUT = "api_timeout"
     INSTANCE_STOPPED = "instance_stopped"
     AUTH_FAILED = "auth_failed"
     HOST_KEY_CHANGED = "host_key_changed"
@@ -123,6 +124,7 @@ ROWS: tuple[Row, ...] = (
         {_A.LIFECYCLE},
         {
             _R.SSH_TIMEOUT,
+            _R.API_TIMEOUT,
             _R.INSTANCE_STOPPED,
             _R.AUTH_FAILED,
             _R.HOST_KEY_CHANGED,

@@ -20,7 +20,7 @@ _TEXTS: Mapping[str, Callable[[str, Detail], str]] = {
     "greater_than": lambda name, ctx: f"{name} must be greater than {ctx['gt']:g}",
     "literal_error": lambda name, ctx: f"{name} must be one of {_words(ctx['expected'])}",
     "string_too_long": lambda name, ctx: f"{name} must be at most {ctx['max_length']} characters",
-    "too_long": lambda name, ctx: f"{name} must be at most {ctx['max_length']} characters",
+    "too_long": lambda name, ctx: f"{name} must have at most {ctx['max_length']} entries",
     "string_too_short": lambda name, ctx: f"{name} must be at least {ctx['min_length']} characters",
     "string_pattern_mismatch": lambda name, ctx: f"{name} must match {ctx['pattern']}",
     "value_error": lambda name, ctx: f"{name} {ctx['error']}",

@@ -6,7 +6,7 @@ import os
 import secrets
 import uuid
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -24,6 +24,7 @@ from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
 from gpu_shopper.usecases.deps import Deps, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
+from gpu_shopper.web.health import ask
 
 if TYPE_CHECKING:
     from gpu_shopper.providers.access import Access
@@ -68,6 +69,7 @@ def deps() -> Deps:
     """
     deployment_id = required(os.environ, "DEPLOYMENT_ID")
     namespace = required(os.environ, "POWERTOOLS_METRICS_NAMESPACE")
+    public_only = required(os.environ, "STAGE") != LOCAL_STAGE
     return Deps(
         settings=settings(),
         deployment_id=deployment_id,
@@ -87,9 +89,10 @@ def deps() -> Deps:
         provider=provider,
         machines=_LazyMachines(),
         checks=_LazyChecks(),
+        ask_api=partial(ask, public_only=public_only),
         cipher=_LazyCipher(),
         note=Telemetry(logger, deployment_id, namespace, now, print).note,
-        public_targets_only=required(os.environ, "STAGE") != LOCAL_STAGE,
+        public_targets_only=public_only,
     )
 
 

@@ -6,9 +6,7 @@ that breaks is not a refused login.
 
 from __future__ import annotations
 
-import errno
 import io
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -28,8 +26,6 @@ COMMAND = "echo ok"
 EXPECTED = b"ok"
 MAX_OUTPUT_BYTES = 1024
 MAX_ANSWER_BYTES = 64 * 1024
-
-_UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 
 
 class _Failed(Exception):
@@ -86,27 +82,13 @@ def _connected(
     except UnicodeError as exc:
         raise _Failed(SshResult.DNS_FAILED) from exc
     except OSError as exc:
-        raise _Failed(_connect_failure(exc)) from exc
+        raise _Failed(network.failure_of(exc)) from exc
     transport = paramiko.Transport(sock)
     try:
         yield transport
     finally:
         transport.close()
         sock.close()
-
-
-def _connect_failure(exc: OSError) -> SshResult:
-    if isinstance(exc, ConnectionRefusedError):
-        return SshResult.CONNECTION_REFUSED
-    if isinstance(exc, TimeoutError):
-        return SshResult.TIMEOUT
-    if isinstance(exc, socket.gaierror):
-        return SshResult.DNS_FAILED
-    if exc.errno in _UNREACHABLE:
-        return SshResult.NETWORK_UNREACHABLE
-    if isinstance(exc, ConnectionError):
-        return SshResult.CONNECTION_CLOSED
-    return SshResult.UNKNOWN
 
 
 def _shaken_hands(transport: paramiko.Transport, settings: Settings) -> str:

@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gpu_shopper.core.instances import SshAddress
-from gpu_shopper.core.polling import SshTry
+from gpu_shopper.core.instances import HostPort, SshAddress
+from gpu_shopper.core.polling import ApiTry, SshTry
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.providers.port import Provider
 from gpu_shopper.ssh.keys import KeyPair
@@ -68,6 +68,12 @@ class Probe(Protocol):
     ) -> SshTry: ...
 
 
+class AskApi(Protocol):
+    """One request to a machine that serves HTTP."""
+
+    def __call__(self, target: HostPort, path: str, settings: Settings, /) -> ApiTry: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """Something that became true, once: an audit line, and the metrics that count it."""
@@ -108,6 +114,7 @@ class Deps:
     provider: Callable[[str], Provider]
     machines: Machines
     checks: Checks
+    ask_api: AskApi
     cipher: Cipher
     note: Callable[[Fact], None]
     # Only a local run may check machines at other than public addresses: the simulator's.

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from gpu_shopper.core import evidence
+from gpu_shopper.core.entrypoint import environment
 from gpu_shopper.core.instances import HostKey, Launched, LaunchRequest
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.life import apply, evolve_attempt
@@ -201,7 +203,19 @@ def _request(session: Session, shown: Shown, host_key: HostKey | None) -> Launch
         image=wish.docker_image,
         on_start_cmd=wish.on_start_cmd,
         host_key=host_key,
+        exposed_ports=wish.exposed_ports,
+        **served(session),
     )
+
+
+def served(session: Session) -> dict[str, Any]:
+    """What a launch needs besides when the machine is to serve HTTP by itself."""
+    wish = session.wish
+    if not wish.serves_http:
+        return {}
+    count = session.attempt.gpu_count
+    env = environment(wish.docker_image, wish.model_id, wish.quantization, count)
+    return {"entrypoint": True, "env": env}
 
 
 def accepted(
@@ -245,7 +259,9 @@ def accepted(
 
 
 def session_keys(session: Session) -> tuple[str, ...]:
-    """The public keys that may log in: the caller's, and our probe's."""
+    """The public keys that may log in, if anybody may: the caller's, and our probe's."""
+    if session.wish.serves_http:
+        return ()
     return tuple(key for key in (session.wish.ssh_public_key, session.probe_public_key) if key)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from gpu_shopper.core import disk
 from gpu_shopper.core.api_keys import Caller
 from gpu_shopper.core.deadlines import due_at, ready_within_min
+from gpu_shopper.core.entrypoint import LaunchMode
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.labels import Label
 from gpu_shopper.core.life import apply, extended, illegal, planned_attempt
@@ -53,6 +54,9 @@ class NewSession:
     on_start_cmd: str | None = field(default=None, repr=False)
     model_id: str | None = None
     quantization: str | None = None
+    launch_mode: LaunchMode = LaunchMode.SSH
+    exposed_ports: tuple[int, ...] = ()
+    health_path: str = "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +266,9 @@ def _new(
         on_start_cmd=wanted.on_start_cmd,
         model_id=wanted.model_id,
         quantization=wanted.quantization,
+        launch_mode=wanted.launch_mode,
+        exposed_ports=wanted.exposed_ports,
+        health_path=wanted.health_path,
     )
     label = Label(deps.deployment_id, session_id, 1)
     return Session(

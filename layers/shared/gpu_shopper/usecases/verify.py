@@ -1,4 +1,4 @@
-"""Step `verify` of the provision machine: one SSH try with the probe key."""
+"""Step `verify` of the provision machine: one SSH try with the probe key, or one of HTTP."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from gpu_shopper.core.deadlines import attempt_deadline
 from gpu_shopper.core.diagnostics import diagnosed
-from gpu_shopper.core.life import apply, evolve
+from gpu_shopper.core.life import evolve
 from gpu_shopper.core.polling import (
     SshResult,
     SshTry,
@@ -15,14 +15,14 @@ from gpu_shopper.core.polling import (
     login_is_refused,
     poll_wait_s,
 )
-from gpu_shopper.core.session import Attempt, Outcome, Session
-from gpu_shopper.core.states import Actor, EndReason, Event, State
+from gpu_shopper.core.session import Attempt, Session
+from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.errors import SessionNotFound
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.attempts import fail_attempt, is_current
 from gpu_shopper.usecases.checking import findings_fact, flaw_of, with_findings
-from gpu_shopper.usecases.deps import Deps, Fact, Probe, StepResult
-from gpu_shopper.usecases.facts import about, retry_succeeded, transition
+from gpu_shopper.usecases.deps import Deps, Probe, StepResult
+from gpu_shopper.usecases.facts import about
 from gpu_shopper.usecases.host_keys import (
     shows_another,
     told_of_change,
@@ -31,6 +31,8 @@ from gpu_shopper.usecases.host_keys import (
 )
 from gpu_shopper.usecases.look import end_at_deadline
 from gpu_shopper.usecases.provision import DONE
+from gpu_shopper.usecases.readiness import become_ready, since_launch_s
+from gpu_shopper.usecases.verify_api import verify_api
 from gpu_shopper.usecases.writing import Decision, change
 
 
@@ -43,8 +45,12 @@ def verify(deps: Deps, probe: Probe, session_id: str, attempt: int) -> StepResul
         session = store.get(deps.sessions, session_id)
     except SessionNotFound:
         return DONE
+    if not _awaits(session, attempt):
+        return DONE
+    if session.wish.serves_http:
+        return verify_api(deps, session)
     address, sealed = session.attempt.ssh, session.probe_key_sealed
-    if not _awaits(session, attempt) or sealed is None:
+    if sealed is None:
         return DONE
     if address is None:
         return StepResult("look")
@@ -107,29 +113,13 @@ def _logged_in(deps: Deps, session: Session, tried: SshTry) -> Decision:
     found = findings_fact(checked)
     if flaw_of(checked) is not None:
         return evolve(checked, now), [found]
-    after, ready = _ready(deps, checked, now)
-    return after, [found, *ready]
-
-
-def _ready(deps: Deps, session: Session, now: datetime) -> tuple[Session, list[Fact]]:
-    event, actor = Event.BECOME_READY, Actor.LIFECYCLE
-    attempt = replace(session.attempt, outcome=Outcome.READY, ready_at=now)
-    after = replace(
-        apply(session, event, actor, now),
-        attempts=(*session.attempts[:-1], attempt),
-        ready_at=now,
-        next_step_at=None,
-        next_check_at=now + timedelta(seconds=deps.settings.check_interval_s),
-    )
-    took_s = (now - session.created_at).total_seconds()
-    launched_at = attempt.launched_at or attempt.started_at
-    metrics = {
-        "ProvisioningDuration": took_s,
-        "SshVerifyDuration": (now - launched_at).total_seconds(),
+    measured = {
+        "SshVerifyDuration": since_launch_s(attempt, now),
         "SshVerifyAttempts": float(attempt.verification.polls),
     }
-    ready = transition(session, after, event, actor, "session_running", metrics=metrics)
-    return after, [ready, *retry_succeeded(after)]
+    after, ready = become_ready(checked, now, measured)
+    next_at = now + timedelta(seconds=deps.settings.check_interval_s)
+    return replace(after, next_check_at=next_at), [found, *ready]
 
 
 def _not_ready(deps: Deps, session: Session, tried: SshTry) -> Decision:

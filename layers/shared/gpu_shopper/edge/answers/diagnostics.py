@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from gpu_shopper.core.diagnostics import Diagnostics, Disk, Gpu, Oom
+from gpu_shopper.core.entrypoint import api_url
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.session import Attempt, Session
 from gpu_shopper.core.ssh_keys import fingerprint
@@ -123,6 +124,8 @@ class DiagnosticsBody(Shown):
     ssh_host: str | None
     ssh_port: int | None
     ssh_user: str | None
+    launch_mode: str
+    api_endpoint: str | None
     created_at: str
     expires_at: str
     uptime: str
@@ -165,8 +168,8 @@ def spoken(length: timedelta) -> str:
 
 
 def _where(session: Session) -> dict[str, Any]:
-    attempt = session.attempt
-    address = attempt.ssh
+    attempt, api = session.attempt, session.api
+    address = None if session.wish.serves_http else attempt.ssh
     return {
         "session_id": session.id,
         "status": session.state.value,
@@ -176,6 +179,8 @@ def _where(session: Session) -> dict[str, Any]:
         "ssh_host": address.host if address else None,
         "ssh_port": address.port if address else None,
         "ssh_user": address.user if address else None,
+        "launch_mode": session.wish.launch_mode.value,
+        "api_endpoint": api_url(api.host, api.port) if api else None,
     }
 
 
