@@ -14,8 +14,8 @@ from gpu_shopper.edge.answers.sessions import SessionBody, SessionsBody
 from gpu_shopper.edge.bodies import CreateSessionBody, SessionsQuery, microusd
 from gpu_shopper.edge.inventory import checked_provider, offer_id_of
 from gpu_shopper.errors import Forbidden, SessionNotFound, ValidationFailed
-from gpu_shopper.usecases import sessions
 from gpu_shopper.usecases.deps import Deps
+from gpu_shopper.usecases.listing import list_sessions
 from gpu_shopper.usecases.sessions import NewSession
 
 
@@ -100,7 +100,7 @@ def listed_for(deps: Deps, caller: Caller, query: SessionsQuery) -> SessionsBody
     now = deps.now()
     scope = f"sessions {caller.key_id} {whose} {sorted(states)} {provider}"
     after = cursors.read(query.cursor, scope, deps.deployment_id, now)
-    page = sessions.list_sessions(deps, whose, wanted, after, query.limit)
+    page = list_sessions(deps, whose, wanted, after, query.limit)
     return SessionsBody(
         sessions=[SessionBody.of(one, now) for one in page.sessions],
         count=len(page.sessions),

@@ -12,6 +12,7 @@ from gpu_shopper.core.instances import Health, Instance, Launched
 from gpu_shopper.core.life import evolve, evolve_attempt
 from gpu_shopper.core.polling import SshResult, lookup_wait_s, poll_wait_s, ssh_hold_s
 from gpu_shopper.core.provider_facts import FACTS
+from gpu_shopper.core.requesting import session_keys
 from gpu_shopper.core.retrying import is_dearer_than_accepted
 from gpu_shopper.core.session import Attempt, LaunchState, Notice, Session, Verification
 from gpu_shopper.core.states import EndReason
@@ -26,7 +27,6 @@ from gpu_shopper.usecases.provision import (
     LAUNCH_NOW,
     LOOK_NOW,
     accepted,
-    session_keys,
     warned,
 )
 from gpu_shopper.usecases.writing import Decision, change

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from gpu_shopper.core import evidence
-from gpu_shopper.core.entrypoint import environment
-from gpu_shopper.core.instances import HostKey, Launched, LaunchRequest
+from gpu_shopper.core.instances import HostKey, Launched
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.life import apply, evolve_attempt
 from gpu_shopper.core.polling import throttled_wait_s
+from gpu_shopper.core.requesting import launch_request
 from gpu_shopper.core.retrying import disk_gb_at, is_dearer_than_accepted, price_cap
 from gpu_shopper.core.session import LaunchState, Notice, Session
 from gpu_shopper.core.states import Actor, EndReason, Event, State
@@ -170,7 +169,9 @@ def _call(deps: Deps, session: Session, shown: Shown, host_key: HostKey | None) 
     """The one launch call, and what each kind of answer means."""
     attempt = session.attempt
     try:
-        launched = deps.provider(attempt.provider).launch(_request(session, shown, host_key))
+        launched = deps.provider(attempt.provider).launch(
+            launch_request(session, shown.offer, host_key)
+        )
     except RentedDespiteError as exc:
         _rented(deps, session, Launched(instance_id=exc.instance_id))
         return fail_attempt(deps, session, EndReason.INSTANCE_STOPPED, exc.message)
@@ -191,31 +192,6 @@ def _call(deps: Deps, session: Session, shown: Shown, host_key: HostKey | None) 
 def _rented(deps: Deps, session: Session, launched: Launched) -> None:
     accepted(deps, session, launched, "instance_launched")
     hide_if_single(deps, session.attempt)
-
-
-def _request(session: Session, shown: Shown, host_key: HostKey | None) -> LaunchRequest:
-    wish = session.wish
-    return LaunchRequest(
-        offer=shown.offer,
-        label=session.attempt.label,
-        disk_gb=_disk_gb(session),
-        ssh_public_keys=session_keys(session),
-        image=wish.docker_image,
-        on_start_cmd=wish.on_start_cmd,
-        host_key=host_key,
-        exposed_ports=wish.exposed_ports,
-        **served(session),
-    )
-
-
-def served(session: Session) -> dict[str, Any]:
-    """What a launch needs besides when the machine is to serve HTTP by itself."""
-    wish = session.wish
-    if not wish.serves_http:
-        return {}
-    count = session.attempt.gpu_count
-    env = environment(wish.docker_image, wish.model_id, wish.quantization, count)
-    return {"entrypoint": True, "env": env}
 
 
 def accepted(
@@ -256,13 +232,6 @@ def accepted(
     if new:
         count_judged(deps, saved.attempt, accepted=True)
     return new
-
-
-def session_keys(session: Session) -> tuple[str, ...]:
-    """The public keys that may log in, if anybody may: the caller's, and our probe's."""
-    if session.wish.serves_http:
-        return ()
-    return tuple(key for key in (session.wish.ssh_public_key, session.probe_public_key) if key)
 
 
 def warned(session: Session, key_error: str, now: datetime) -> tuple[Notice, ...]:
