@@ -53,6 +53,7 @@ _OWN_ERRORS: dict[str, tuple[int, ...]] = {
     "signal_done": (409,),
     "delete_session": (409,),
     "extend_session": (409,),
+    "get_diagnostics": (409,),
     "create_key": (403, 409),
     "list_keys": (403,),
     "revoke_key": (403, 409),

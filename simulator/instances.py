@@ -74,6 +74,7 @@ class Inside:
     disk_used_pct: float = 6.0
     oom: bool = False
     cuda_version: float | None = None
+    missing_gpus: int = 0
 
 
 @dataclass

@@ -25,7 +25,11 @@ _KNOWN: dict[str, checks.Check] = {
     "disk_used_pct": _PERCENT,
     "oom": checks.flag,
     "cuda_version": checks.maybe(checks.number()),
+    "missing_gpus": checks.integer(),
 }
+
+
+_INSIDE = ("util_pct", "disk_used_pct", "oom", "cuda_version", "missing_gpus")
 
 
 def apply(world: World, instance: Instance, body: Any) -> None:
@@ -33,7 +37,7 @@ def apply(world: World, instance: Instance, body: Any) -> None:
     given = checks.fields(body, _KNOWN)
     if "ssh" in given:
         instance.ssh_mode = _ssh_mode(given["ssh"])
-    for name in ("hidden", "util_pct", "disk_used_pct", "oom", "cuda_version"):
+    for name in ("hidden", *_INSIDE):
         if name in given:
             setattr(instance if name == "hidden" else instance.inside, name, given[name])
     if "price_per_hour" in given:

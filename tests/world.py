@@ -12,10 +12,18 @@ import boto3
 from moto import mock_aws
 
 from gpu_shopper.core.api_keys import Caller, Role
-from gpu_shopper.core.instances import Health, Instance, Launched, LaunchRequest, SshAddress
+from gpu_shopper.core.diagnostics import Check
+from gpu_shopper.core.instances import (
+    Health,
+    HostPort,
+    Instance,
+    Launched,
+    LaunchRequest,
+    SshAddress,
+)
 from gpu_shopper.core.inventory import Snapshot
 from gpu_shopper.core.offers import Offer
-from gpu_shopper.core.polling import SshResult, SshTry
+from gpu_shopper.core.polling import ApiTry, SshResult, SshTry
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.states import State
@@ -39,6 +47,7 @@ SESSION = boto3.Session("testing", "testing", region_name="eu-west-1")
 ALICE = Caller("alicekey", Role.CONSUMER, "alice")
 BOB = Caller("bobkey00", Role.CONSUMER, "bob")
 OPERATOR = Caller("operator", Role.OPERATOR, None)
+MAPPED_HOST = "203.0.113.7"
 OTHER_HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 SPOKE = (SshResult.READY, SshResult.AUTH_FAILED, SshResult.COMMAND_FAILED)
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9mYJYNsbv5vxlCqCEVZgiuvD0sWYPuXzN8mw2DVM5c"
@@ -114,6 +123,7 @@ class FakeProvider:
             health=Health.UP,
             status="running",
             ssh=self.address,
+            port_map={one: HostPort(MAPPED_HOST, 40_000 + one) for one in request.exposed_ports},
             price_microusd_per_hour=self.price,
         )
         self.next_id += 1
@@ -176,6 +186,31 @@ class FakeMachines:
         return [f"{machine.value}-r{restarts}" for machine, _, _, restarts in self.started]
 
 
+@dataclass
+class FakeApi:
+    """Answers with the statuses or failures given, the last one for ever."""
+
+    results: list[int | SshResult] = field(default_factory=lambda: [200])
+    asked: list[tuple[HostPort, str]] = field(default_factory=list)
+
+    def __call__(self, target: HostPort, path: str, settings: Settings) -> ApiTry:
+        self.asked.append((target, path))
+        result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
+        if isinstance(result, SshResult):
+            return ApiTry(failure=result)
+        return ApiTry(status=result)
+
+
+@dataclass
+class FakeChecks:
+    """Remembers which checks were begun."""
+
+    begun: list[tuple[str, int]] = field(default_factory=list)
+
+    def begin(self, session_id: str, attempt: int) -> None:
+        self.begun.append((session_id, attempt))
+
+
 class FakeCipher:
     """Ties a text to its session, as the encryption context does."""
 
@@ -196,6 +231,7 @@ class FakeProbe:
     results: list[SshResult] = field(default_factory=lambda: [SshResult.READY])
     host_key: str | None = HOST_KEY
     tries: int = 0
+    answers: dict[Check, str | None] = field(default_factory=dict)
 
     def __call__(
         self, address: SshAddress, private_pem: str, pinned: str | None, settings: Settings
@@ -204,7 +240,8 @@ class FakeProbe:
         result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
         if result is SshResult.HOST_KEY_CHANGED:
             return SshTry(result, OTHER_HOST_KEY)
-        return SshTry(result, (pinned or self.host_key) if result in SPOKE else None)
+        shown = (pinned or self.host_key) if result in SPOKE else None
+        return SshTry(result, shown, self.answers if result is SshResult.READY else {})
 
 
 @dataclass
@@ -215,6 +252,8 @@ class World:
     clock: Clock
     vast: FakeProvider
     machines: FakeMachines
+    checks: FakeChecks
+    api: FakeApi
     facts: list[Fact]
     ids: Iterator[int]
 
@@ -286,6 +325,7 @@ def _build(settings: Settings) -> World:
     tables = {name: dynamodb.create_table(**spec) for name, spec in table_definitions().items()}
     bucket = SESSION.resource("s3", region_name="us-east-1").create_bucket(Bucket="snapshots")
     clock, vast, machines = Clock(), FakeProvider(), FakeMachines()
+    checks, api = FakeChecks(), FakeApi()
     facts: list[Fact] = []
     ids = iter(range(1, 10_000))
     deps = Deps(
@@ -306,7 +346,9 @@ def _build(settings: Settings) -> World:
         templates=TemplatesCache(),
         provider=lambda _: vast,
         machines=machines,
+        checks=checks,
+        ask_api=api,
         cipher=FakeCipher(),
         note=facts.append,
     )
-    return World(deps, clock, vast, machines, facts, ids)
+    return World(deps, clock, vast, machines, checks, api, facts, ids)

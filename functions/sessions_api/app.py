@@ -11,6 +11,7 @@ from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import TERMINAL
 from gpu_shopper.edge import http
+from gpu_shopper.edge.answers.diagnostics import DiagnosticsBody
 from gpu_shopper.edge.answers.sessions import (
     CreatedBody,
     ExtendedBody,
@@ -55,6 +56,14 @@ def get_session(session_id: str) -> SessionBody:
     caller = caller_of(app.current_event.raw_event)
     session = sessions.get(deps(), caller, session_id_of(session_id))
     return SessionBody.of(session, deps().now())
+
+
+@app.get("/api/v1/sessions/<session_id>/diagnostics")
+def get_diagnostics(session_id: str) -> DiagnosticsBody:
+    """What the last check of a running session's machine found; nothing is asked now."""
+    caller = caller_of(app.current_event.raw_event)
+    session = sessions.get_running(deps(), caller, session_id_of(session_id))
+    return DiagnosticsBody.of(session, deps().now())
 
 
 @app.post("/api/v1/sessions/<session_id>/done")

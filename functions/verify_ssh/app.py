@@ -1,4 +1,4 @@
-"""The verify step: the only function that speaks SSH."""
+"""The verify step and the checks of running machines: the only function that speaks SSH."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import Any
 from gpu_shopper.edge.steps import StepEvent, told
 from gpu_shopper.edge.wiring import deps, logger
 from gpu_shopper.ssh.probe import try_login
+from gpu_shopper.usecases.checking import check
 from gpu_shopper.usecases.verify import verify
+
+STEPS = {"verify": verify, "check": check}
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """One SSH try of one attempt."""
+    """One SSH try of one attempt, or one check of a running machine."""
     asked = StepEvent.model_validate(event)
     probe = partial(try_login, public_only=deps().public_targets_only)
-    result = verify(deps(), probe, asked.session_id, asked.attempt)
+    result = STEPS[asked.step](deps(), probe, asked.session_id, asked.attempt)
     return told(logger, asked, result)

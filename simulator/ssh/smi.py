@@ -14,14 +14,21 @@ def run(view: MachineView, words: list[str]) -> tuple[str, int]:
     """The text and exit code for these arguments."""
     if view.hardware.cuda is None:
         return "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n", 9
+    if not _shown(view):
+        return "No devices were found\n", 6
     if "-L" in words or "--list-gpus" in words:
-        return "".join(_listed(view, index) for index in range(view.hardware.gpus)), 0
+        return "".join(_listed(view, index) for index in _shown(view)), 0
     query = _option(words, "--query-gpu")
     if query is not None:
         return _csv(view, query.split(","), _option(words, "--format") or "csv")
     if _option(words, "--query-compute-apps") is not None:
         return "", 0
     return _table(view), 0
+
+
+def _shown(view: MachineView) -> range:
+    """The GPUs that its driver finds."""
+    return range(view.hardware.gpus - min(view.inside.missing_gpus, view.hardware.gpus))
 
 
 def _option(words: list[str], name: str) -> str | None:
@@ -71,7 +78,7 @@ _FIELDS: dict[str, tuple[Callable[[MachineView, int], str], str]] = {
     "index": (lambda _v, i: str(i), ""),
     "name": (lambda v, _i: full_name(v.hardware.gpu_name), ""),
     "gpu_name": (lambda v, _i: full_name(v.hardware.gpu_name), ""),
-    "count": (lambda v, _i: str(v.hardware.gpus), ""),
+    "count": (lambda v, _i: str(len(_shown(v))), ""),
     "uuid": (_uuid, ""),
     "gpu_uuid": (_uuid, ""),
     "pci.bus_id": (lambda _v, i: _bus(i), ""),
@@ -100,8 +107,7 @@ def _csv(view: MachineView, names: list[str], style: str) -> tuple[str, int]:
         return f'Field "{wrong}" is not a valid field to query.\n', 2
     units = "nounits" not in style
     rows = [
-        ", ".join(_cell(view, index, name, units=units) for name in names)
-        for index in range(view.hardware.gpus)
+        ", ".join(_cell(view, index, name, units=units) for name in names) for index in _shown(view)
     ]
     if "noheader" not in style:
         rows.insert(0, ", ".join(_title(name, units=units) for name in names))
@@ -138,7 +144,7 @@ def _table(view: MachineView) -> str:
         + "|=========================================+========================+"
         + "======================|\n"
     )
-    body = "".join(_block(view, index) for index in range(view.hardware.gpus))
+    body = "".join(_block(view, index) for index in _shown(view))
     tail = (
         "\n"
         + rule

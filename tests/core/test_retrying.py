@@ -202,6 +202,9 @@ REFUSED = {
 }
 RENTED = {
     EndReason.SSH_TIMEOUT,
+    EndReason.API_TIMEOUT,
+    EndReason.INSUFFICIENT_DISK_ON_HOST,
+    EndReason.NO_CAPACITY,
     EndReason.INSTANCE_STOPPED,
     EndReason.AUTH_FAILED,
     EndReason.HOST_KEY_CHANGED,

@@ -25,6 +25,7 @@ SHORT = {
     "GhostMinAgeS": "3",
     "InstanceFailedForS": "3",
     "SshAuthGraceS": "3",
+    "CheckIntervalS": "5",
     "RefreshBackoffS": "1",
     "RefreshBackoffCapS": "1",
     "TemplatesRefreshS": "1",

@@ -25,6 +25,7 @@ STATUS = {
     "sessions_api/create": 404,
     "sessions_api/list": 200,
     "sessions_api/get": 404,
+    "sessions_api/diagnostics": 404,
     "sessions_api/done": 404,
     "sessions_api/extend": 404,
     "sessions_api/delete": 404,

@@ -8,6 +8,11 @@ from tests.functions.calls import Client, Reply
 
 BODY = {"offer_id": "vastai-1001", "workload_type": "ssh", "reservation_hours": 2}
 PATH = "/api/v1/sessions"
+SERVED: dict[str, Any] = {
+    "launch_mode": "entrypoint",
+    "docker_image": "vllm/vllm-openai",
+    "exposed_ports": [8000],
+}
 UNKNOWN = "7b0c2f0e-5a1d-4c7e-9a55-0d6f5f1c2e3a"
 
 

@@ -69,6 +69,8 @@ def test_the_samples_bring_a_session_to_running(play: Play, world: World) -> Non
     assert play("provision_step/look")["outcome"] == "verify"
     assert play("verify_ssh/verify") == {"outcome": "done", "wait_s": 0}
     assert body(play("sessions_api/get"))["status"] == "running"
+    assert play("verify_ssh/check") == {"outcome": "done", "wait_s": 0}
+    assert body(play("sessions_api/diagnostics"))["ssh_available"] is True
     assert [one["id"] for one in body(play("sessions_api/list"))["sessions"]] == [SESSION_ID]
     assert body(play("sessions_api/extend"))["reservation_hours"] == 3
 

@@ -9,7 +9,7 @@ import pytest
 from gpu_shopper.usecases.teardown import ask
 from tests.builders import PUBLIC_KEY
 from tests.functions.calls import OPERATOR, OTHER, Client
-from tests.functions.rentals import PATH, UNKNOWN, post
+from tests.functions.rentals import PATH, SERVED, UNKNOWN, post
 from tests.usecases.story import running
 from tests.world import World
 
@@ -77,6 +77,21 @@ def test_with_the_callers_own_key_there_is_no_private_key(sessions: Client) -> N
         ({"model_id": "--trust-remote-code"}, "model_id must match"),
         ({"model_id": "m" * 201}, "model_id must be at most 200 characters"),
         ({"model_id": "a-9999b"}, "model_id needs 36015 GB of disk, more than 10000"),
+        ({"launch_mode": "entrypoint"}, "docker_image is required; exposed_ports is required"),
+        ({**SERVED, "docker_image": ...}, "docker_image is required"),
+        ({**SERVED, "exposed_ports": []}, "exposed_ports is required"),
+        ({"launch_mode": "jupyter"}, "launch_mode must be one of ssh, entrypoint"),
+        ({"exposed_ports": [0]}, "exposed_ports must be at least 1"),
+        ({"exposed_ports": [65_536]}, "exposed_ports must be at most 65535"),
+        ({"exposed_ports": [22]}, "exposed_ports must not contain 22"),
+        ({"exposed_ports": [80, 80]}, "exposed_ports must not name a port twice"),
+        ({"exposed_ports": [*range(1_000, 1_017)]}, "exposed_ports must have at most 16 entries"),
+        ({"exposed_ports": "80"}, "exposed_ports must be a list"),
+        ({"exposed_ports": ["80"]}, "exposed_ports must be a whole number"),
+        ({"health_path": "health"}, "health_path must match"),
+        ({"health_path": "/a b"}, "health_path must match"),
+        ({"health_path": "/a\r\nHost: x"}, "health_path must match"),
+        ({"health_path": "/" + "x" * 256}, "health_path must be at most 256 characters"),
         ({"quantization": "INT2"}, "quantization must be one of FP32, FP16, BF16, FP8, INT8"),
         ({"ssh_public_key": "ssh-dss AAAA"}, "ssh_public_key must be one line"),
         ({"surprise": 1}, "surprise is not known here"),
@@ -136,74 +151,12 @@ def test_too_little_disk_is_raised_with_a_warning(sessions: Client) -> None:
     assert [one["code"] for one in session["warnings"]] == ["disk_raised"]
 
 
-def test_less_disk_than_the_model_needs_is_refused_with_the_estimate(
-    sessions: Client, wired: World
-) -> None:
-    """X-9, M-8: nothing is left behind, so the same offer can be asked for again at once."""
-    model: dict[str, Any] = {"model_id": "TheBloke/Llama-2-70B-AWQ"}
-    reply = post(sessions, disk_gb=74, **model)
-    assert (reply.status, reply.json["error_type"]) == (400, "insufficient_disk")
-    assert (reply.json["requested_gb"], reply.json["minimum_gb"]) == (74, 75)
-    assert reply.json["recommended_gb"] == 90
-    assert reply.json["breakdown"] == {
-        "model_weight_gb": 39.375,
-        "download_buffer_gb": 19.6875,
-        "docker_image_gb": 10,
-        "system_overhead_gb": 5,
-        "minimum_gb": 75,
-        "recommended_gb": 90,
-        "model_id": "TheBloke/Llama-2-70B-AWQ",
-        "quantization": "AWQ",
-        "param_count_b": 70,
-    }
-    assert nothing_was_written(wired)
-    again = post(sessions, disk_gb=75, **model)
-    assert (again.status, again.json["session"]["disk_gb"]) == (201, 75)
-
-
-def test_without_a_disk_size_the_model_decides(sessions: Client) -> None:
-    """2.17: the recommended size, and a price with it; quantization in any case."""
-    fields: dict[str, Any] = {"model_id": "deepseek-ai/DeepSeek-R1", "quantization": "fp8"}
-    session = post(sessions, **fields).json["session"]
-    assert (session["disk_gb"], session["quantization"]) == (1230, "FP8")
-    assert session["model_id"] == "deepseek-ai/DeepSeek-R1"
-    assert session["price_per_hour"] == pytest.approx(0.4 + 0.1 * (1230 - 50) / 720, abs=1e-6)
-    assert session["warnings"] == []
-
-
-def test_a_model_of_unknown_size_gets_the_usual_disk(sessions: Client) -> None:
-    """2.17: no estimate, no refusal."""
-    session = post(sessions, model_id="openai/whisper-large").json["session"]
-    assert session["disk_gb"] == 50
-
-
-def test_the_price_with_the_models_disk_is_what_max_price_limits(sessions: Client) -> None:
-    """1.4: the price is checked before the disk."""
-    reply = post(sessions, model_id="deepseek-ai/DeepSeek-R1", max_price=0.5)
-    assert (reply.status, reply.json["error_type"]) == (409, "price_above_max")
-
-
-@pytest.mark.parametrize(
-    ("fields", "minutes"),
-    [
-        ({}, 10),
-        ({"docker_image": "vllm/vllm-openai:latest"}, 15),
-        ({"docker_image": "ollama/ollama"}, 12),
-        ({"docker_image": "vllm/vllm-openai:latest", "ssh_timeout_minutes": 3}, 3),
-    ],
-)
-def test_images_that_load_long_get_longer(
-    sessions: Client, fields: dict[str, Any], minutes: int
-) -> None:
-    """BUG-005: unless the caller says how long."""
-    assert post(sessions, **fields).json["session"]["ssh_timeout_minutes"] == minutes
-
-
 @pytest.mark.parametrize("session_id", [UNKNOWN, "nope", "1", UNKNOWN.upper(), "a" * 99])
 @pytest.mark.parametrize(
     ("method", "tail", "body"),
     [
         ("GET", "", None),
+        ("GET", "/diagnostics", None),
         ("DELETE", "", None),
         ("POST", "/done", None),
         ("POST", "/extend", {"additional_hours": 1}),

@@ -223,6 +223,18 @@ def test_the_body_asks_for_an_on_demand_machine_with_our_label() -> None:
     }
 
 
+def test_an_entrypoint_is_run_as_it_is_and_gets_no_keys() -> None:
+    """N-49, 5.1."""
+    network = Network(RENTED)
+    asked = launch_request(
+        entrypoint=True, ssh_public_keys=(), exposed_ports=(8000,), on_start_cmd="echo hello"
+    )
+    vast(network).launch(asked)
+    (sent,) = network.sent
+    assert (sent.body["runtype"], sent.body["env"]) == ("args", {"-p 8000:8000": "1"})
+    assert sent.body["onstart"] == "echo hello"
+
+
 def test_the_host_key_comes_before_the_session_s_own_command() -> None:
     """N-35: its command may take long, or end the script."""
     network = Network(RENTED, DONE)

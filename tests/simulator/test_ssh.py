@@ -251,3 +251,15 @@ def test_load_disk_and_oom_can_be_set_and_are_seen_inside(sim: Sim, key: KeyPair
     out, _, _ = sim.run(instance_id, key, asked + "; nvcc --version")
     for expected in ("90\n", " 96% /", "Out of memory: Killed process", "release 11.8"):
         assert expected in out
+
+
+@pytest.mark.parametrize(("missing", "shown"), [(1, 3), (4, 0), (9, 0)])
+def test_gpus_can_be_missing(sim: Sim, key: KeyPair, missing: int, shown: int) -> None:
+    offer = sim.search(num_gpus={"eq": 4})[0]
+    instance_id = sim.rent(key, ask_id=offer["id"])
+    sim.control("POST", f"instances/{instance_id}", {"missing_gpus": missing})
+    out, _, code = sim.run(instance_id, key, "nvidia-smi --query-gpu=name --format=csv,noheader")
+    if shown:
+        assert (len(out.splitlines()), code) == (shown, 0)
+    else:
+        assert (out, code) == ("No devices were found\n", 6)

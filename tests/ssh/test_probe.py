@@ -5,29 +5,45 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from time import monotonic
 
 import asyncssh
 import pytest
 
+from gpu_shopper.core.diagnostics import COMMANDS, Check
 from gpu_shopper.core.instances import SshAddress
 from gpu_shopper.core.polling import SshResult, SshTry
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.ssh.keys import KeyPair, new_pair
-from gpu_shopper.ssh.probe import try_login
+from gpu_shopper.ssh.probe import COMMAND, MAX_ANSWER_BYTES, try_login
 
-QUICK = replace(Settings(), ssh_connect_timeout_s=1, ssh_login_timeout_s=1, ssh_command_timeout_s=1)
+QUICK = replace(
+    Settings(),
+    ssh_connect_timeout_s=1,
+    ssh_login_timeout_s=1,
+    ssh_command_timeout_s=1,
+    check_limit_s=2,
+)
 PAIR = new_pair("probe")
 
 
 class Server:
     """An SSH server on a free loopback port, in a thread of its own."""
 
-    def __init__(self, accepted: str, answer: str = "ok\n", status: int = 0) -> None:
+    def __init__(
+        self,
+        accepted: str,
+        answer: str = "ok\n",
+        status: int = 0,
+        *,
+        answers: Mapping[str, tuple[str, int]] | None = None,
+        others_hang: bool = False,
+    ) -> None:
         self._accepted = accepted
-        self._answer = answer
-        self._status = status
+        self._answers = answers or {COMMAND: (answer, status)}
+        self._others_hang = others_hang
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.host_key = asyncssh.generate_private_key("ssh-ed25519")
@@ -57,8 +73,11 @@ class Server:
         return asyncssh.SSHServer()
 
     def _run(self, process: asyncssh.SSHServerProcess[str]) -> None:
-        process.stdout.write(self._answer)
-        process.exit(self._status)
+        if self._others_hang and process.command not in self._answers:
+            return
+        answer, status = self._answers.get(str(process.command), ("", 127))
+        process.stdout.write(answer)
+        process.exit(status)
 
     @property
     def public(self) -> str:
@@ -114,6 +133,47 @@ def test_a_machine_that_takes_the_key_and_says_ok_is_ready() -> None:
         assert result(address, pinned=server.public + " comment") is SshResult.READY
 
 
+ANSWERS = {
+    COMMAND: ("ok\n", 0),
+    COMMANDS[Check.GPUS]: ("NVIDIA L4, 1, 2, 3, 4, 5\n", 0),
+    COMMANDS[Check.DISK]: ("overlay 50G 3G 47G 6% /\n", 0),
+    COMMANDS[Check.CUDA]: ("CUDA Version: 12.8\n", 0),
+    COMMANDS[Check.OOM]: ("dmesg: read kernel buffer failed\n", 1),
+}
+
+
+def test_after_a_login_the_checks_are_run_and_one_that_fails_is_unknown() -> None:
+    """2.10: in the same step."""
+    with Server(PAIR.public_line, answers=ANSWERS) as address:
+        answers = probe(address).answers
+    assert answers[Check.OOM] is None
+    assert [answers[one] for one in (Check.GPUS, Check.DISK, Check.CUDA)] == [
+        ANSWERS[COMMANDS[one]][0] for one in (Check.GPUS, Check.DISK, Check.CUDA)
+    ]
+
+
+def test_of_a_long_log_the_end_is_kept() -> None:
+    """2.17: the newest lines are the last."""
+    long = {COMMAND: ("ok\n", 0), COMMANDS[Check.OOM]: ("x" * 99_999 + "\nlast", 0)}
+    with Server(PAIR.public_line, answers=long) as address:
+        kept = probe(address).answers[Check.OOM]
+    assert kept is not None
+    assert len(kept) == MAX_ANSWER_BYTES
+    assert kept.endswith("\nlast")
+
+
+def test_slow_checks_are_unknown_and_the_machine_is_ready_all_the_same() -> None:
+    """2.10: all of them share one time limit, and hold nothing up."""
+    hanging = {COMMAND: ("ok\n", 0), COMMANDS[Check.DISK]: ("o 50G 3G 47G 6% /\n", 0)}
+    with Server(PAIR.public_line, answers=hanging, others_hang=True) as address:
+        began_s = monotonic()
+        tried = probe(address)
+        took_s = monotonic() - began_s
+    assert tried.result is SshResult.READY
+    assert [check for check, answer in tried.answers.items() if answer is not None] == [Check.DISK]
+    assert took_s < QUICK.check_limit_s + 2
+
+
 def test_another_host_key_gets_no_login() -> None:
     """N-36: the probe stops before it authenticates."""
     with Server(PAIR.public_line) as address:
@@ -142,17 +202,17 @@ class Leaving(Server):
 
     def __init__(self, *, answers: bool) -> None:
         super().__init__(new_pair("somebody else").public_line)
-        self._answers = answers
+        self._says_no = answers
 
     def _door(self) -> asyncssh.SSHServer:
-        answers = self._answers
+        says_no = self._says_no
 
         class Door(asyncssh.SSHServer):
             def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
                 say_no = conn.send_userauth_failure
 
                 def leave(partial_success: bool) -> None:
-                    if answers:
+                    if says_no:
                         say_no(partial_success)
                     conn.disconnect(11, "bye")
 

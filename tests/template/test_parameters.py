@@ -13,7 +13,7 @@ from gpu_shopper.providers.registry import PROVIDERS
 from tests.template.cfn import parameters, properties, resources, template
 
 LAMBDA_ENVIRONMENT_LIMIT_BYTES = 4096
-LONGEST_PARAMETER_CHARS = 12
+LONGEST_PARAMETER_CHARS = 9  # 999,999,999 s are 31 years
 LONGEST_REFERENCE_CHARS = 170
 OF_THE_STACK = {
     "DeploymentId",

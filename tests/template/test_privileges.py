@@ -10,6 +10,7 @@ from tests.template.cfn import properties, resources
 
 GET, PUT, UPDATE, ALL = "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "ALL"
 QUERY, READ_SECRET = "dynamodb:Query", "secretsmanager:GetSecretValue"
+INVOKE = "lambda:InvokeFunction"
 START, GET_OBJECT, PUT_OBJECT = "states:StartExecution", "s3:GetObject", "s3:PutObject"
 SEND = "sqs:SendMessage"
 GET_MANY, PUT_MANY = "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"
@@ -89,6 +90,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "OperationsTable": {ALL},
         "ProvisionMachine": {START},
         "TeardownMachine": {START},
+        "VerifySshFunction": {INVOKE},
         "SweepDeadLetters": {SEND},
     },
     "Reconcile": {

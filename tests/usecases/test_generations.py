@@ -57,7 +57,7 @@ def test_fifty_readers_never_see_two_generations_in_one_answer(world: World) -> 
 
 def test_an_offer_that_left_and_one_that_came_are_never_shown_together(world: World) -> None:
     """M-20: the generation is replaced whole."""
-    for offers in (generation(1), [replace(one, id=f"{one.id}9") for one in generation(2)]):
+    for offers in (generation(1), [one._replace(id=f"{one.id}9") for one in generation(2)]):
         world.clock.tick(60)
         world.vast.offers = offers
         refresh_inventory(world.deps, "vastai")

@@ -118,6 +118,9 @@ def test_verification_waits_5_8_12_15_seconds_and_ends_at_the_deadline(world: Wo
     stopping = world.session(session_id)
     assert (stopping.state, stopping.end_reason) == (State.STOPPING, EndReason.SSH_TIMEOUT)
     assert 120 <= (world.clock.at - stopping.created_at).total_seconds() < 140
+    (failed,) = [fact for fact in world.facts if fact.operation == "verification_failed"]
+    assert failed.metrics == {"SshVerifyFailures": 1}
+    assert failed.dimensions == {"Reason": "ssh_timeout"}
     torn_down(world, session_id)
     assert world.session(session_id).state is State.FAILED
 

@@ -11,6 +11,9 @@ import socket
 from time import monotonic
 
 from gpu_shopper.core.addresses import is_public
+from gpu_shopper.core.polling import SshResult
+
+_UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 
 
 class NotPublic(OSError):
@@ -34,6 +37,21 @@ def connected(host: str, port: int, timeout_s: float, *, public_only: bool) -> s
         except OSError as exc:
             failure = exc
     raise failure
+
+
+def failure_of(exc: OSError) -> SshResult:
+    """The class of a connection that failed, by the kind of the failure, never by its wording."""
+    if isinstance(exc, ConnectionRefusedError):
+        return SshResult.CONNECTION_REFUSED
+    if isinstance(exc, TimeoutError):
+        return SshResult.TIMEOUT
+    if isinstance(exc, socket.gaierror):
+        return SshResult.DNS_FAILED
+    if exc.errno in _UNREACHABLE:
+        return SshResult.NETWORK_UNREACHABLE
+    if isinstance(exc, ConnectionError):
+        return SshResult.CONNECTION_CLOSED
+    return SshResult.UNKNOWN
 
 
 def checked(host: str, port: int, *, public_only: bool) -> list[tuple[int, str]]:

@@ -28,7 +28,12 @@ class NoteDelay:
     """The end is not proven for too long: alarm, and keep the teardown alive."""
 
 
-Due = End | Restart | NoteDelay
+@dataclass(frozen=True, slots=True)
+class CheckMachine:
+    """Look at the machine of a running session again."""
+
+
+Due = End | Restart | NoteDelay | CheckMachine
 
 
 _SLOW_IMAGES = ("vllm", "nemo", "megatron")
@@ -56,6 +61,11 @@ def attempt_deadline(session: Session, attempt: Attempt) -> datetime:
     """Until when this attempt may become ready: its SSH time-out from the accepted launch."""
     start = attempt.launched_at or attempt.started_at
     return start + timedelta(minutes=session.wish.ssh_timeout_min)
+
+
+def timeout_reason(session: Session) -> EndReason:
+    """What an attempt fails with that was not ready in time."""
+    return EndReason.API_TIMEOUT if session.wish.serves_http else EndReason.SSH_TIMEOUT
 
 
 def launch_unknown_until(attempt: Attempt, settings: Settings) -> datetime:
@@ -86,13 +96,22 @@ def _agenda(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:
         case State.PROVISIONING:
             return _provisioning(session, settings)
         case State.RUNNING:
-            return [
+            ends: list[tuple[datetime, Due]] = [
                 (session.hard_max_at, End(Event.HARD_MAX)),
                 (session.expires_at, End(Event.EXPIRE)),
             ]
+            # Nobody can log in to a machine that serves HTTP.
+            if session.wish.serves_http:
+                return ends
+            return [*ends, (_next_check(session, settings), CheckMachine())]
         case _:
             since = session.stopping_at or session.state_entered_at
             return _tearing_down(session, since, settings)
+
+
+def _next_check(session: Session, settings: Settings) -> datetime:
+    since = session.state_entered_at + timedelta(seconds=settings.check_interval_s)
+    return session.next_check_at or since
 
 
 def _pending(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:
@@ -115,7 +134,7 @@ def _provisioning(session: Session, settings: Settings) -> list[tuple[datetime, 
     if attempt.instance_id is None:
         agenda.append((launch_unknown_until(attempt, settings), timeout))
     else:
-        end = End(Event.FAIL_PROVISIONING, EndReason.SSH_TIMEOUT)
+        end = End(Event.FAIL_PROVISIONING, timeout_reason(session))
         agenda.append((attempt_deadline(session, attempt) + grace, end))
     agenda.append((_overdue(session, session.updated_at, settings.step_overdue_s), Restart()))
     return agenda

@@ -28,7 +28,9 @@ class FailureType(StrEnum):
     INSTANCE_STOPPED = "instance_stopped"
     INSTANCE_VANISHED = "instance_vanished"
     SSH_TIMEOUT = "ssh_timeout"
+    API_TIMEOUT = "api_timeout"
     AUTH_FAILED = "auth_failed"
+    INSUFFICIENT_DISK_ON_HOST = "insufficient_disk_on_host"
     DEPLOY_FAILED = "deploy_failed"
     SESSION_FAILED = "session_failed"
     UNKNOWN = "unknown"
@@ -40,7 +42,9 @@ BLAMED: Mapping[EndReason, FailureType] = {
     EndReason.INSTANCE_STOPPED: FailureType.INSTANCE_STOPPED,
     EndReason.GHOST: FailureType.INSTANCE_VANISHED,
     EndReason.SSH_TIMEOUT: FailureType.SSH_TIMEOUT,
+    EndReason.API_TIMEOUT: FailureType.API_TIMEOUT,
     EndReason.AUTH_FAILED: FailureType.AUTH_FAILED,
+    EndReason.INSUFFICIENT_DISK_ON_HOST: FailureType.INSUFFICIENT_DISK_ON_HOST,
     EndReason.LAUNCH_REJECTED: FailureType.DEPLOY_FAILED,
     EndReason.HOST_KEY_CHANGED: FailureType.SESSION_FAILED,
     EndReason.PRICE_MISMATCH: FailureType.UNKNOWN,

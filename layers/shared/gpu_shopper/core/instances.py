@@ -66,7 +66,10 @@ class HostKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchRequest:
-    """One launch: everything the provider is asked for. Keys and commands never reach a log."""
+    """One launch: everything the provider is asked for. Keys and commands never reach a log.
+
+    `entrypoint`: the image's own entrypoint is run, and no SSH server.
+    """
 
     offer: Offer
     label: str
@@ -78,6 +81,7 @@ class LaunchRequest:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     exposed_ports: tuple[int, ...] = ()
     host_key: HostKey | None = None
+    entrypoint: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

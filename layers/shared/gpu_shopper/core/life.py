@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from gpu_shopper.core.evidence import Absence, Proof
@@ -105,6 +106,7 @@ def planned_attempt(
         vram_gb=offer.vram_gb,
         location=offer.location,
         machine_id=offer.machine_id,
+        cuda_version=None if offer.cuda_version is None else Decimal(str(offer.cuda_version)),
         price_microusd_per_hour=price_microusd_per_hour,
         accepted_microusd_per_hour=price_microusd_per_hour,
         started_at=now,
@@ -179,7 +181,7 @@ def extended(session: Session, hours: int, now: datetime) -> Session:
     """
     longer = apply(session, Event.EXTEND, Actor.API, now)
     if now >= session.expires_at:
-        raise _illegal(session)
+        raise illegal(session)
     return replace(
         longer,
         reservation_hours=session.reservation_hours + hours,
@@ -190,11 +192,12 @@ def extended(session: Session, hours: int, now: datetime) -> Session:
 def _allowed(session: Session, event: Event, actor: Actor) -> Row:
     row = row_for(session.state, event)
     if row is None or actor not in row.actors:
-        raise _illegal(session)
+        raise illegal(session)
     return row
 
 
-def _illegal(session: Session) -> IllegalTransition:
+def illegal(session: Session) -> IllegalTransition:
+    """The refusal of what is not possible in this state; it says what is."""
     return IllegalTransition(
         f"session is {session.state.value}",
         session_id=session.id,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from gpu_shopper.core.diagnostics import Check
 from gpu_shopper.core.session import Verification
 from gpu_shopper.core.settings import Settings
 
@@ -34,10 +36,32 @@ _REACHED = frozenset({SshResult.READY, SshResult.AUTH_FAILED, SshResult.COMMAND_
 
 @dataclass(frozen=True, slots=True)
 class SshTry:
-    """One try: its result and the host key the server showed, `type base64`, if any."""
+    """One try: its result and the host key the server showed, `type base64`, if any.
+
+    `answers` are the outputs of the checks after a login; None for one that failed or was late.
+    """
 
     result: SshResult
     host_key: str | None = None
+    answers: Mapping[Check, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiTry:
+    """One request to a machine's health path: the status of its answer, or why there was none."""
+
+    status: int | None = None
+    failure: SshResult | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a server is there and knows the path: below 500 and not 404."""
+        return self.status is not None and self.status < 500 and self.status != 404
+
+    @property
+    def said(self) -> str:
+        """The same for people, in a few words."""
+        return f"HTTP {self.status}" if self.failure is None else self.failure.value
 
 
 def poll_wait_s(polls: int, settings: Settings) -> int:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
+from gpu_shopper.core.diagnostics import Diagnostics
+from gpu_shopper.core.entrypoint import LaunchMode
 from gpu_shopper.core.instances import HostPort, SshAddress
 from gpu_shopper.core.states import TERMINAL, EndReason, State
 
@@ -62,7 +65,8 @@ class Attempt:
     `accepted_microusd_per_hour` is the offer's price, with the session's disk, when it was chosen;
     None in items that an earlier version wrote. `price_microusd_per_hour` is what counts now.
     `host_key` is the pinned one, `type base64`; its source `injected` (made by us) or `first_use`.
-    `host_key_seen` is False until the machine has shown it.
+    `host_key_seen` is False until the machine has shown it. `cuda_version` is what the offer said,
+    `diagnostics` what the last check found.
     """
 
     number: int
@@ -100,6 +104,8 @@ class Attempt:
     host_key_source: str | None = None
     host_key_seen: bool = False
     host_key_changed: bool = False
+    diagnostics: Diagnostics | None = None
+    cuda_version: Decimal | None = None
     verification: Verification = Verification()
     missing_since: datetime | None = None
     failed_since: datetime | None = None
@@ -152,6 +158,14 @@ class Wish:
     on_start_cmd: str | None = field(default=None, repr=False)
     model_id: str | None = None
     quantization: str | None = None
+    launch_mode: LaunchMode = LaunchMode.SSH
+    exposed_ports: tuple[int, ...] = ()
+    health_path: str = "/"
+
+    @property
+    def serves_http(self) -> bool:
+        """Whether the machine runs its image's own entrypoint, and no SSH server."""
+        return self.launch_mode is LaunchMode.ENTRYPOINT
 
     @property
     def start_up(self) -> str | None:
@@ -193,6 +207,7 @@ class Session:
     stopping_at: datetime | None = None
     stopped_at: datetime | None = None
     next_step_at: datetime | None = None
+    next_check_at: datetime | None = None
     restarts: int = 0
     teardown_rounds: int = 0
     terminate_asked_at: datetime | None = None
@@ -205,6 +220,12 @@ class Session:
     def attempt(self) -> Attempt:
         """The current, that is the last, attempt."""
         return self.attempts[-1]
+
+    @property
+    def api(self) -> HostPort | None:
+        """Where the first exposed port can be reached, once the provider has told it."""
+        ports = self.wish.exposed_ports
+        return self.attempt.port_map.get(ports[0]) if ports else None
 
     @property
     def is_live(self) -> bool:

@@ -93,6 +93,14 @@ class Settings:
     ssh_auth_grace_s: int = 60  # refusals so soon after the port opens do not count
     tensordock_ssh_delay_s: int = 90  # from a TensorDock launch to the first SSH try there
 
+    # Verification of a machine that serves HTTP.
+    api_poll_s: int = 15  # pause between two requests to its health path
+    api_try_limit_s: int = 10  # for one request, from the connection to the answer's head
+
+    # Checks of a machine that can be logged in to.
+    check_limit_s: int = 30  # for all checks of one login together; what is late is unknown
+    check_interval_s: int = 900  # between the checks of a running session's machine
+
     # Teardown.
     teardown_wait_step_s: int = 5  # pause between terminate and proof, times the round
     teardown_wait_cap_s: int = 50  # longest such pause

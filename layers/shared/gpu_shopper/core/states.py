@@ -52,9 +52,11 @@ class EndReason(StrEnum):
     EXPIRED = "expired"
     HARD_MAX = "hard_max"
     SSH_TIMEOUT = "ssh_timeout"
+    API_TIMEOUT = "api_timeout"
     INSTANCE_STOPPED = "instance_stopped"
     AUTH_FAILED = "auth_failed"
     HOST_KEY_CHANGED = "host_key_changed"
+    INSUFFICIENT_DISK_ON_HOST = "insufficient_disk_on_host"
     NO_CAPACITY = "no_capacity"
     STALE_INVENTORY = "stale_inventory"
     LAUNCH_REJECTED = "launch_rejected"
@@ -122,10 +124,13 @@ ROWS: tuple[Row, ...] = (
         {_A.LIFECYCLE},
         {
             _R.SSH_TIMEOUT,
+            _R.API_TIMEOUT,
             _R.INSTANCE_STOPPED,
             _R.AUTH_FAILED,
             _R.HOST_KEY_CHANGED,
             _R.PRICE_MISMATCH,
+            _R.INSUFFICIENT_DISK_ON_HOST,
+            _R.NO_CAPACITY,
             _R.PROVISION_TIMEOUT,
         },
     ),

@@ -15,6 +15,7 @@ from gpu_shopper.usecases.deps import Machine
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -45,6 +46,27 @@ class StepFunctions:
         except (ClientError, BotoCoreError) as exc:
             if EXISTS not in str(getattr(exc, "response", {})):
                 self._logger.exception("could not start an execution", execution=name)
+
+
+class LambdaChecks:
+    """Invokes the function that logs in to machines, without waiting for its answer."""
+
+    def __init__(self, client: LambdaClient, function: str, logger: Logger) -> None:
+        self._client = client
+        self._function = function
+        self._logger = logger
+
+    def begin(self, session_id: str, attempt: int) -> None:
+        """Invoke it once; a failure is logged and not raised: the next check comes in time."""
+        event = {"step": "check", "session_id": session_id, "attempt": attempt}
+        try:
+            self._client.invoke(
+                FunctionName=self._function,
+                InvocationType="Event",
+                Payload=json.dumps(event).encode(),
+            )
+        except (ClientError, BotoCoreError):
+            self._logger.exception("could not begin a check", session_id=session_id)
 
 
 class KmsCipher:

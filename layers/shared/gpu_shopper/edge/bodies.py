@@ -22,6 +22,7 @@ from gpu_shopper.core.ssh_keys import checked_public_key
 from gpu_shopper.core.templates import HASH_ID
 
 MAX_LISTED = 200
+SSH_PORT = 22
 
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?")
 _WHOLE = re.compile(r"[+-]?\d{1,20}")
@@ -60,6 +61,14 @@ def _public_key(value: str) -> str:
     return checked_public_key(value)
 
 
+def _ports(value: list[int]) -> list[int]:
+    if SSH_PORT in value:
+        raise ValueError(f"must not contain {SSH_PORT}, which is SSH's own")
+    if len(set(value)) != len(value):
+        raise ValueError("must not name a port twice")
+    return value
+
+
 def _instant(value: str) -> str:
     try:
         from_text(value)
@@ -93,6 +102,9 @@ Quantization = Annotated[
     Literal["FP32", "FP16", "BF16", "FP8", "INT8", "INT4", "AWQ", "GPTQ", "GGUF-Q4"],
     BeforeValidator(_upper),
 ]
+
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class Query(BaseModel):
@@ -206,6 +218,9 @@ class CreateSessionBody(RequestBody):
         | None
     ) = None
     quantization: Quantization | None = None
+    launch_mode: Literal["ssh", "entrypoint"] = "ssh"
+    exposed_ports: Annotated[list[Port], Field(max_length=16), AfterValidator(_ports)] = []
+    health_path: Annotated[str, StringConstraints(max_length=256, pattern=r"^/[!-~]*$")] = "/"
 
 
 class ExtendBody(RequestBody):

@@ -20,7 +20,7 @@ _TEXTS: Mapping[str, Callable[[str, Detail], str]] = {
     "greater_than": lambda name, ctx: f"{name} must be greater than {ctx['gt']:g}",
     "literal_error": lambda name, ctx: f"{name} must be one of {_words(ctx['expected'])}",
     "string_too_long": lambda name, ctx: f"{name} must be at most {ctx['max_length']} characters",
-    "too_long": lambda name, ctx: f"{name} must be at most {ctx['max_length']} characters",
+    "too_long": lambda name, ctx: f"{name} {_at_most(ctx)}",
     "string_too_short": lambda name, ctx: f"{name} must be at least {ctx['min_length']} characters",
     "string_pattern_mismatch": lambda name, ctx: f"{name} must match {ctx['pattern']}",
     "value_error": lambda name, ctx: f"{name} {ctx['error']}",
@@ -64,6 +64,13 @@ def _text(name: str, one: Detail) -> str:
         return _TEXTS[kind](name, one.get("ctx") or {})
     family = _FAMILIES.get(kind.split("_")[0])
     return f"{name} must be {family}" if family else f"{name} is not valid"
+
+
+def _at_most(ctx: Detail) -> str:
+    """Of a list its entries count, of everything else its characters."""
+    if ctx.get("field_type") == "List":
+        return f"must have at most {ctx['max_length']} entries"
+    return f"must be at most {ctx['max_length']} characters"
 
 
 def _words(expected: str) -> str:

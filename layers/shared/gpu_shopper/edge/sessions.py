@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 
 from gpu_shopper.core.api_keys import Caller, Role
+from gpu_shopper.core.entrypoint import LaunchMode
+from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.session import RetryScope, Session
 from gpu_shopper.core.states import State
 from gpu_shopper.edge import cursors
@@ -12,8 +14,8 @@ from gpu_shopper.edge.answers.sessions import SessionBody, SessionsBody
 from gpu_shopper.edge.bodies import CreateSessionBody, SessionsQuery, microusd
 from gpu_shopper.edge.inventory import checked_provider, offer_id_of
 from gpu_shopper.errors import Forbidden, SessionNotFound, ValidationFailed
-from gpu_shopper.usecases import sessions
 from gpu_shopper.usecases.deps import Deps
+from gpu_shopper.usecases.listing import list_sessions
 from gpu_shopper.usecases.wishes import NewSession
 
 
@@ -34,6 +36,7 @@ def new_session_of(body: CreateSessionBody, caller: Caller, enabled: tuple[str, 
     Raises: Forbidden for another consumer, ValidationFailed.
     """
     provider, offer_id = offer_id_of(body.offer_id, enabled)
+    _check_entrypoint(body, provider)
     return NewSession(
         consumer_id=_consumer(body.consumer_id, caller),
         provider=provider,
@@ -52,7 +55,26 @@ def new_session_of(body: CreateSessionBody, caller: Caller, enabled: tuple[str, 
         on_start_cmd=body.on_start_cmd,
         model_id=body.model_id,
         quantization=body.quantization,
+        launch_mode=LaunchMode(body.launch_mode),
+        exposed_ports=tuple(body.exposed_ports),
+        health_path=body.health_path,
     )
+
+
+def _check_entrypoint(body: CreateSessionBody, provider: str) -> None:
+    """Raises ValidationFailed naming all that a machine needs to serve HTTP, and lacks."""
+    if LaunchMode(body.launch_mode) is not LaunchMode.ENTRYPOINT:
+        return
+    details = []
+    if not FACTS[provider].takes_image:
+        text = f"launch_mode entrypoint is not possible at {provider}: its machines run no images"
+        details.append(("launch_mode", text))
+    if body.docker_image is None:
+        details.append(("docker_image", "docker_image is required"))
+    if not body.exposed_ports:
+        details.append(("exposed_ports", "exposed_ports is required"))
+    if details:
+        raise ValidationFailed(details)
 
 
 def _consumer(asked: str | None, caller: Caller) -> str:
@@ -79,7 +101,7 @@ def listed_for(deps: Deps, caller: Caller, query: SessionsQuery) -> SessionsBody
     now = deps.now()
     scope = f"sessions {caller.key_id} {whose} {sorted(states)} {provider}"
     after = cursors.read(query.cursor, scope, deps.deployment_id, now)
-    page = sessions.list_sessions(deps, whose, wanted, after, query.limit)
+    page = list_sessions(deps, whose, wanted, after, query.limit)
     return SessionsBody(
         sessions=[SessionBody.of(one, now) for one in page.sessions],
         count=len(page.sessions),

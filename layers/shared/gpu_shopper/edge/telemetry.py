@@ -80,4 +80,6 @@ class Telemetry:
 def _unit(name: str) -> str:
     if name in _WITHOUT_UNIT:
         return "None"
+    if name == "SessionDiskAvailable":
+        return "Gigabytes"
     return "Seconds" if name.endswith(_SECONDS) else "Count"

@@ -7,7 +7,7 @@ import os
 import secrets
 import uuid
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -16,7 +16,7 @@ from botocore.config import Config
 
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
-from gpu_shopper.edge.aws import KmsCipher, Secrets, StepFunctions
+from gpu_shopper.edge.aws import KmsCipher, LambdaChecks, Secrets, StepFunctions
 from gpu_shopper.edge.http import Frame
 from gpu_shopper.edge.settings import read_settings, required
 from gpu_shopper.edge.telemetry import Telemetry
@@ -25,6 +25,7 @@ from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
 from gpu_shopper.usecases.deps import Deps, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
+from gpu_shopper.web.health import ask
 
 if TYPE_CHECKING:
     from gpu_shopper.providers.access import Access
@@ -72,6 +73,7 @@ def deps() -> Deps:
     """
     deployment_id = required(os.environ, "DEPLOYMENT_ID")
     namespace = required(os.environ, "POWERTOOLS_METRICS_NAMESPACE")
+    public_only = required(os.environ, "STAGE") != LOCAL_STAGE
     return Deps(
         settings=settings(),
         deployment_id=deployment_id,
@@ -90,9 +92,11 @@ def deps() -> Deps:
         templates=TemplatesCache(),
         provider=provider,
         machines=_LazyMachines(),
+        checks=_LazyChecks(),
+        ask_api=partial(ask, public_only=public_only),
         cipher=_LazyCipher(),
         note=Telemetry(logger, deployment_id, namespace, now, print).note,
-        public_targets_only=required(os.environ, "STAGE") != LOCAL_STAGE,
+        public_targets_only=public_only,
     )
 
 
@@ -174,6 +178,19 @@ def _machines() -> StepFunctions:
         machine: os.environ.get(f"{machine.value.upper()}_MACHINE_ARN", "") for machine in Machine
     }
     return StepFunctions(boto3.client("stepfunctions", config=AWS_CALLS), arns, logger)
+
+
+class _LazyChecks:
+    """Lambda, its client made at first use."""
+
+    def begin(self, session_id: str, attempt: int) -> None:
+        _checks().begin(session_id, attempt)
+
+
+@cache
+def _checks() -> LambdaChecks:
+    function = required(os.environ, "VERIFY_SSH_FUNCTION")
+    return LambdaChecks(boto3.client("lambda", config=AWS_CALLS), function, logger)
 
 
 class _LazyCipher:

@@ -1,4 +1,4 @@
-"""One SSH try: connect, compare the host key, log in with the probe key, run `echo ok`.
+"""One SSH try: connect, compare the host key, log in with the probe key, run `echo ok`, check.
 
 Failures are told apart by the step and the kind of exception, never by its wording: a handshake
 that breaks is not a refused login.
@@ -6,17 +6,17 @@ that breaks is not a refused login.
 
 from __future__ import annotations
 
-import errno
 import io
-import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from time import monotonic
 
 import paramiko
 from paramiko.auth_handler import AuthHandler
 
 from gpu_shopper import network
+from gpu_shopper.core.diagnostics import COMMANDS, Check
 from gpu_shopper.core.instances import SshAddress
 from gpu_shopper.core.polling import SshResult, SshTry
 from gpu_shopper.core.settings import Settings
@@ -25,8 +25,7 @@ from gpu_shopper.core.ssh_keys import bare_key
 COMMAND = "echo ok"
 EXPECTED = b"ok"
 MAX_OUTPUT_BYTES = 1024
-
-_UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
+MAX_ANSWER_BYTES = 64 * 1024
 
 
 class _Failed(Exception):
@@ -45,7 +44,9 @@ def try_login(
     *,
     public_only: bool = True,
 ) -> SshTry:
-    """Try once to log in and run a command; `pinned_host_key` is `type base64` or None yet.
+    """Try once to log in, run a command, and then the checks, which cannot fail the try.
+
+    `pinned_host_key` is `type base64`, or None while none is known.
 
     A server with another key than the pinned one gets no login. With `public_only`, an address
     that is not public counts as unreachable.
@@ -59,9 +60,9 @@ def try_login(
                 return SshTry(SshResult.HOST_KEY_CHANGED, host_key)
             _logged_in(transport, address.user, key, settings)
             _ran(transport, settings)
+            return SshTry(SshResult.READY, host_key, _answers(transport, settings))
     except _Failed as failed:
         return SshTry(failed.result, host_key)
-    return SshTry(SshResult.READY, host_key)
 
 
 def _loaded(private_pem: str) -> paramiko.PKey:
@@ -81,27 +82,13 @@ def _connected(
     except UnicodeError as exc:
         raise _Failed(SshResult.DNS_FAILED) from exc
     except OSError as exc:
-        raise _Failed(_connect_failure(exc)) from exc
+        raise _Failed(network.failure_of(exc)) from exc
     transport = paramiko.Transport(sock)
     try:
         yield transport
     finally:
         transport.close()
         sock.close()
-
-
-def _connect_failure(exc: OSError) -> SshResult:
-    if isinstance(exc, ConnectionRefusedError):
-        return SshResult.CONNECTION_REFUSED
-    if isinstance(exc, TimeoutError):
-        return SshResult.TIMEOUT
-    if isinstance(exc, socket.gaierror):
-        return SshResult.DNS_FAILED
-    if exc.errno in _UNREACHABLE:
-        return SshResult.NETWORK_UNREACHABLE
-    if isinstance(exc, ConnectionError):
-        return SshResult.CONNECTION_CLOSED
-    return SshResult.UNKNOWN
 
 
 def _shaken_hands(transport: paramiko.Transport, settings: Settings) -> str:
@@ -166,3 +153,47 @@ def _ran(transport: paramiko.Transport, settings: Settings) -> None:
         raise _Failed(SshResult.COMMAND_FAILED) from exc
     if channel.recv_exit_status() != 0 or output.strip() != EXPECTED:
         raise _Failed(SshResult.COMMAND_FAILED)
+
+
+def _answers(transport: paramiko.Transport, settings: Settings) -> dict[Check, str | None]:
+    """The output of every check, within the time that they share; None for a failed or late one."""
+    deadline_s = monotonic() + settings.check_limit_s
+    return {
+        check: _output(transport, command, deadline_s, settings.ssh_command_timeout_s)
+        for check, command in COMMANDS.items()
+    }
+
+
+def _output(
+    transport: paramiko.Transport, command: str, deadline_s: float, limit_s: float
+) -> str | None:
+    """What `command` prints, if it ends well by then; of a long output the last part."""
+    ends_s = min(deadline_s, monotonic() + limit_s)
+    try:
+        with closing(transport.open_session(timeout=_left_s(ends_s))) as channel:
+            channel.settimeout(_left_s(ends_s))
+            channel.exec_command(command)
+            text = _last_part(channel, ends_s)
+            done = channel.status_event.wait(_left_s(ends_s))
+            return text if done and channel.recv_exit_status() == 0 else None
+    except (paramiko.SSHException, EOFError, OSError):
+        return None
+
+
+def _last_part(channel: paramiko.Channel, ends_s: float) -> str:
+    """The output's end, which is the newest of a log. Raises TimeoutError."""
+    kept = b""
+    while True:
+        channel.settimeout(_left_s(ends_s))
+        part = channel.recv(MAX_ANSWER_BYTES)
+        if not part:
+            return kept.decode(errors="replace")
+        kept = (kept + part)[-MAX_ANSWER_BYTES:]
+
+
+def _left_s(ends_s: float) -> float:
+    """Raises TimeoutError when nothing is left."""
+    left_s = ends_s - monotonic()
+    if left_s <= 0:
+        raise TimeoutError("no time is left for this check")
+    return left_s

@@ -15,7 +15,7 @@ from gpu_shopper.core.states import Actor, EndReason, Event, State
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.blaming import blame
 from gpu_shopper.usecases.deps import Deps, Fact, Machine, StepResult
-from gpu_shopper.usecases.facts import about, began_to_end, ended, gave_up
+from gpu_shopper.usecases.facts import about, began_to_end, ended, gave_up, not_verified
 from gpu_shopper.usecases.retrying import try_again
 from gpu_shopper.usecases.writing import Decision, change
 
@@ -133,9 +133,11 @@ def failing(
     why_not = no_more(session, now, deps.settings) if wanted else None
     if wanted and why_not is None:
         after = life.fail_attempt(session, now, reason, told(error, None))
-        return after, [about(after, "attempt_ending", actor=actor.value, reason=reason.value)]
+        ending = about(after, "attempt_ending", actor=actor.value, reason=reason.value)
+        return after, [ending, *not_verified(after, reason)]
     after = apply(session, event, actor, now, reason=reason, error=told(error, why_not))
-    return after, [began_to_end(session, after, event, actor), *gave_up(after, why_not)]
+    facts = [began_to_end(session, after, event, actor), *gave_up(after, why_not)]
+    return after, [*facts, *not_verified(after, reason)]
 
 
 def attempt_is_over(deps: Deps, judged: Session, absence: Absence) -> None:

@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gpu_shopper.core.instances import SshAddress
-from gpu_shopper.core.polling import SshTry
+from gpu_shopper.core.instances import HostPort, SshAddress
+from gpu_shopper.core.polling import ApiTry, SshTry
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.providers.port import Provider
 from gpu_shopper.ssh.keys import KeyPair
@@ -32,6 +32,14 @@ class Machines(Protocol):
 
     def start(self, machine: Machine, session_id: str, attempt: int, restarts: int) -> None:
         """Start `machine` for this attempt, under a name derived from all four."""
+        ...
+
+
+class Checks(Protocol):
+    """Begins checks of running machines, without waiting for them."""
+
+    def begin(self, session_id: str, attempt: int) -> None:
+        """Have the machine of this attempt checked; a beginning that fails is not repeated."""
         ...
 
 
@@ -58,6 +66,12 @@ class Probe(Protocol):
         settings: Settings,
         /,
     ) -> SshTry: ...
+
+
+class AskApi(Protocol):
+    """One request to a machine that serves HTTP."""
+
+    def __call__(self, target: HostPort, path: str, settings: Settings, /) -> ApiTry: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +113,8 @@ class Deps:
     templates: TemplatesCache
     provider: Callable[[str], Provider]
     machines: Machines
+    checks: Checks
+    ask_api: AskApi
     cipher: Cipher
     note: Callable[[Fact], None]
     # Only a local run may check machines at other than public addresses: the simulator's.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from gpu_shopper.core.deadlines import Due, End, NoteDelay, Restart, due_action
+from gpu_shopper.core.deadlines import CheckMachine, End, NoteDelay, Restart, due_action
 from gpu_shopper.core.evidence import never_called
 from gpu_shopper.core.life import apply, conclude, evolve
 from gpu_shopper.core.session import Notice, Session
@@ -53,6 +53,9 @@ def _handle(deps: Deps, session_id: str) -> bool:
     action = due_action(session, deps.now(), deps.settings)
     if action is None:
         return False
+    if isinstance(action, CheckMachine):
+        _begin_check(deps, session)
+        return True
     after = _act(deps, session, action)
     if after.is_live:
         restarts = 0 if after.state is not session.state else after.restarts
@@ -64,7 +67,15 @@ def _machine(session: Session) -> Machine:
     return Machine.TEARDOWN if session.is_tearing_down else Machine.PROVISION
 
 
-def _act(deps: Deps, session: Session, action: Due) -> Session:
+def _begin_check(deps: Deps, session: Session) -> None:
+    """Set the time of the next check, then begin this one elsewhere: it takes long and may fail."""
+    now = deps.now()
+    next_at = now + timedelta(seconds=deps.settings.check_interval_s)
+    save(deps, session, evolve(session, now, next_check_at=next_at))
+    deps.checks.begin(session.id, session.attempt.number)
+
+
+def _act(deps: Deps, session: Session, action: End | NoteDelay | Restart) -> Session:
     match action:
         case End():
             return _end(deps, session, action)

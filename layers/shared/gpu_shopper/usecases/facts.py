@@ -124,6 +124,17 @@ def began_again(before: Session, after: Session, event: Event, actor: Actor) -> 
     return replace(started, metrics={"RetryAttempts": 1}, dimensions=words)
 
 
+def not_verified(session: Session, reason: EndReason) -> list[Fact]:
+    """An attempt ends because its machine never answered, or refused us; else nothing."""
+    told = "verification_failed"
+    if reason is EndReason.API_TIMEOUT:
+        return [about(session, told, reason=reason.value, metrics={"ApiVerifyFailures": 1})]
+    if reason not in (EndReason.SSH_TIMEOUT, EndReason.AUTH_FAILED):
+        return []
+    counted, words = {"SshVerifyFailures": 1}, {"Reason": reason.value}
+    return [about(session, told, reason=reason.value, metrics=counted, dimensions=words)]
+
+
 def gave_up(session: Session, why_not: str | None) -> list[Fact]:
     """The caller wanted another attempt and there is none; nothing when none was wanted."""
     if why_not is None:

@@ -30,8 +30,11 @@ FIRST_USE = "first_use"
 def new_host_key(deps: Deps, session: Session) -> HostKey | None:
     """A key for the machine of the current attempt; None where the first one seen is trusted.
 
-    That is where the provider runs no start-up commands, or would not take as many.
+    That is where the provider runs no start-up commands, or would not take as many. Where nobody
+    can log in there is no key either.
     """
+    if session.wish.serves_http:
+        return None
     room = FACTS[session.attempt.provider].start_up_chars - len(session.wish.start_up or "")
     if room <= 0:
         return None
@@ -95,8 +98,8 @@ def tell_of_change(deps: Deps, judged: Session) -> None:
     """Tell it, if it was not, at the deadline of an attempt whose last try showed another key."""
 
     def decide(session: Session) -> Decision:
-        same = session.attempt.number == judged.attempt.number
-        if session.state is not State.PROVISIONING or not same or session.attempt.host_key_changed:
+        same = session.state is State.PROVISIONING and session.attempt == judged.attempt
+        if not same or session.attempt.host_key_changed:
             return None
         now = deps.now()
         after, fact = told_of_change(evolve(session, now), now)

@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gpu_shopper.core import evidence
-from gpu_shopper.core.deadlines import attempt_deadline, launch_unknown_until
+from gpu_shopper.core.deadlines import attempt_deadline, launch_unknown_until, timeout_reason
 from gpu_shopper.core.evidence import Listing
 from gpu_shopper.core.instances import Health, Instance, Launched
 from gpu_shopper.core.life import evolve, evolve_attempt
 from gpu_shopper.core.polling import SshResult, lookup_wait_s, poll_wait_s, ssh_hold_s
 from gpu_shopper.core.provider_facts import FACTS
+from gpu_shopper.core.requesting import session_keys
 from gpu_shopper.core.retrying import is_dearer_than_accepted
 from gpu_shopper.core.session import Attempt, LaunchState, Notice, Session, Verification
 from gpu_shopper.core.states import EndReason
@@ -28,7 +29,6 @@ from gpu_shopper.usecases.provision import (
     accepted,
     warned,
 )
-from gpu_shopper.usecases.wishes import session_keys
 from gpu_shopper.usecases.writing import Decision, change
 
 PRICE_TOLERANCE_PERCENT = 1
@@ -168,9 +168,9 @@ def end_at_deadline(deps: Deps, session: Session) -> StepResult:
     changed = last == SshResult.HOST_KEY_CHANGED.value
     if changed:
         tell_of_change(deps, session)
-    reason = EndReason.HOST_KEY_CHANGED if changed else EndReason.SSH_TIMEOUT
-    minutes = session.wish.ssh_timeout_min
-    error = f"not reachable over SSH within {minutes} minutes (last result: {last or 'no address'})"
+    reason = EndReason.HOST_KEY_CHANGED if changed else timeout_reason(session)
+    minutes, over = session.wish.ssh_timeout_min, "HTTP" if session.wish.serves_http else "SSH"
+    error = f"not reachable over {over} within {minutes} minutes (last: {last or 'no address'})"
     return fail_attempt(deps, session, reason, error)
 
 
@@ -184,8 +184,9 @@ def _saw(deps: Deps, session: Session, instance: Instance | None) -> StepResult:
         if not is_current(current, number):
             result = DONE
             return None
-        attempt = _seen(current.attempt, instance)
-        up = instance is not None and instance.health is Health.UP and attempt.ssh is not None
+        attempt = _seen(current, instance)
+        address = replace(current, attempts=(attempt,)).api if _serves(current) else attempt.ssh
+        up = instance is not None and instance.health is Health.UP and address is not None
         result = _next_step(deps, attempt, up)
         if not up:
             counted = replace(attempt.verification, polls=attempt.verification.polls + 1)
@@ -202,6 +203,10 @@ def _saw(deps: Deps, session: Session, instance: Instance | None) -> StepResult:
     if is_dearer_than_accepted(price, saved.attempt, deps.settings):
         return fail_attempt(deps, saved, EndReason.PRICE_MISMATCH, DEARER_INSTANCE)
     return result
+
+
+def _serves(session: Session) -> bool:
+    return session.wish.serves_http
 
 
 def _hold_s(deps: Deps, attempt: Attempt) -> int:
@@ -224,11 +229,12 @@ def _next_step(deps: Deps, attempt: Attempt, up: bool) -> StepResult:
     return StepResult("verify")
 
 
-def _seen(attempt: Attempt, instance: Instance | None) -> Attempt:
-    """`attempt` with the instance's address, price and failures; a new address starts anew.
+def _seen(session: Session, instance: Instance | None) -> Attempt:
+    """The attempt with the instance's address, price and failures; a new address starts anew.
 
     None, an answer that says nothing, breaks a row of failures.
     """
+    attempt = session.attempt
     verification = attempt.verification
     if instance is None:
         return replace(attempt, verification=replace(verification, failed_polls=0))

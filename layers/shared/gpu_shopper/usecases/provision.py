@@ -14,6 +14,7 @@ from gpu_shopper.core.instances import HostKey, Launched
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.life import apply, evolve_attempt
 from gpu_shopper.core.polling import throttled_wait_s
+from gpu_shopper.core.requesting import launch_request
 from gpu_shopper.core.retrying import disk_gb_at, is_dearer_than_accepted, price_cap
 from gpu_shopper.core.session import LaunchState, Notice, Session
 from gpu_shopper.core.states import Actor, EndReason, Event, State
@@ -42,7 +43,6 @@ from gpu_shopper.usecases.host_keys import new_host_key, pinned
 from gpu_shopper.usecases.inventory import hide_if_single, rentable_offer, withdraw
 from gpu_shopper.usecases.judging import count_judged
 from gpu_shopper.usecases.sessions import check_price
-from gpu_shopper.usecases.wishes import launch_request
 from gpu_shopper.usecases.writing import Decision, change
 
 DONE = StepResult("done")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -11,7 +10,7 @@ from gpu_shopper.core.api_keys import Caller
 from gpu_shopper.core.deadlines import due_at
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.labels import Label
-from gpu_shopper.core.life import apply, extended, planned_attempt
+from gpu_shopper.core.life import apply, extended, illegal, planned_attempt
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.session import Notice, Session, Wish
 from gpu_shopper.core.states import TERMINAL, Actor, EndReason, Event, State
@@ -104,42 +103,12 @@ def get(deps: Deps, caller: Caller, session_id: str) -> Session:
     return store.get_for(deps.sessions, session_id, caller)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of sessions and the position after it, None at the end."""
-
-    sessions: list[Session]
-    next_position: str | None
-
-
-PAGES_PER_REQUEST = 20
-
-
-def list_sessions(
-    deps: Deps,
-    whose: str | None,
-    wanted: Callable[[Session], bool],
-    after: str | None,
-    limit: int,
-) -> Page:
-    """Sessions of one consumer (None: of all), newest first, that `wanted` lets pass.
-
-    Looks at a bounded number of sessions; a page may be short and still have a next one.
-    """
-    found: list[Session] = []
-    position = after
-    for _ in range(PAGES_PER_REQUEST):
-        rows = store.positions(deps.sessions, whose or store.EVERYBODY, position, store.BATCH)
-        sessions = store.get_many(deps.sessions, (session_id for _, session_id in rows))
-        for position, session_id in rows:
-            session = sessions.get(session_id)
-            if session is not None and wanted(session):
-                found.append(session)
-            if len(found) == limit:
-                return Page(found, position)
-        if len(rows) < store.BATCH:
-            return Page(found, None)
-    return Page(found, position)
+def get_running(deps: Deps, caller: Caller, session_id: str) -> Session:
+    """The session, if it is running. Raises SessionNotFound, IllegalTransition."""
+    session = get(deps, caller, session_id)
+    if session.state is not State.RUNNING:
+        raise illegal(session)
+    return session
 
 
 def request_stop(deps: Deps, caller: Caller, session_id: str) -> Session:

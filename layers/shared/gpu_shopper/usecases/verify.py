@@ -1,4 +1,4 @@
-"""Step `verify` of the provision machine: one SSH try with the probe key."""
+"""Step `verify` of the provision machine: one SSH try with the probe key, or one of HTTP."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gpu_shopper.core.deadlines import attempt_deadline
-from gpu_shopper.core.life import apply, evolve
+from gpu_shopper.core.diagnostics import diagnosed
+from gpu_shopper.core.life import evolve
 from gpu_shopper.core.polling import (
     SshResult,
     SshTry,
@@ -14,13 +15,14 @@ from gpu_shopper.core.polling import (
     login_is_refused,
     poll_wait_s,
 )
-from gpu_shopper.core.session import Attempt, Outcome, Session
-from gpu_shopper.core.states import Actor, EndReason, Event, State
+from gpu_shopper.core.session import Attempt, Session
+from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.errors import SessionNotFound
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.attempts import fail_attempt, is_current
+from gpu_shopper.usecases.checking import findings_fact, flaw_of, with_findings
 from gpu_shopper.usecases.deps import Deps, Probe, StepResult
-from gpu_shopper.usecases.facts import about, retry_succeeded, transition
+from gpu_shopper.usecases.facts import about
 from gpu_shopper.usecases.host_keys import (
     shows_another,
     told_of_change,
@@ -29,6 +31,8 @@ from gpu_shopper.usecases.host_keys import (
 )
 from gpu_shopper.usecases.look import end_at_deadline
 from gpu_shopper.usecases.provision import DONE
+from gpu_shopper.usecases.readiness import become_ready, since_launch_s
+from gpu_shopper.usecases.verify_api import verify_api
 from gpu_shopper.usecases.writing import Decision, change
 
 
@@ -41,8 +45,12 @@ def verify(deps: Deps, probe: Probe, session_id: str, attempt: int) -> StepResul
         session = store.get(deps.sessions, session_id)
     except SessionNotFound:
         return DONE
+    if not _awaits(session, attempt):
+        return DONE
+    if session.wish.serves_http:
+        return verify_api(deps, session)
     address, sealed = session.attempt.ssh, session.probe_key_sealed
-    if not _awaits(session, attempt) or sealed is None:
+    if sealed is None:
         return DONE
     if address is None:
         return StepResult("look")
@@ -62,9 +70,14 @@ def _judge(deps: Deps, session: Session, tried: SshTry) -> StepResult:
     def decide(current: Session) -> Decision:
         if not _awaits(current, number) or not _same_machine(current, session, tried):
             return None
-        return _ready(deps, current, tried) or _not_ready(deps, current, tried)
+        if tried.result is not SshResult.READY:
+            return _not_ready(deps, current, tried)
+        return _logged_in(deps, current, tried)
 
     saved, changed = change(deps, lambda: store.get(deps.sessions, session.id), decide)
+    flaw = flaw_of(saved)
+    if flaw is not None and _awaits(saved, number):
+        return fail_attempt(deps, saved, *flaw)
     if not _awaits(saved, number):
         return DONE
     if not changed:
@@ -87,30 +100,26 @@ def _same_machine(current: Session, session: Session, tried: SshTry) -> bool:
     return current.attempt.host_key in (session.attempt.host_key, tried.host_key)
 
 
-def _ready(deps: Deps, session: Session, tried: SshTry) -> Decision:
-    if tried.result is not SshResult.READY:
-        return None
+def _logged_in(deps: Deps, session: Session, tried: SshTry) -> Decision:
+    """Keep what the checks found; the session runs, unless its machine is not what was rented."""
     now = deps.now()
-    event, actor = Event.BECOME_READY, Actor.LIFECYCLE
-    attempt = replace(
-        _tried(deps, session.attempt, tried, now), outcome=Outcome.READY, ready_at=now
-    )
-    after = replace(
-        apply(session, event, actor, now),
+    attempt = _tried(deps, session.attempt, tried, now)
+    seen = replace(
+        session,
         attempts=(*session.attempts[:-1], attempt),
-        ready_at=now,
-        next_step_at=None,
         warnings=trust_notices(session, attempt, now),
     )
-    took_s = (now - session.created_at).total_seconds()
-    launched_at = attempt.launched_at or attempt.started_at
-    metrics = {
-        "ProvisioningDuration": took_s,
-        "SshVerifyDuration": (now - launched_at).total_seconds(),
+    checked = with_findings(seen, diagnosed(tried.answers, now), now)
+    found = findings_fact(checked)
+    if flaw_of(checked) is not None:
+        return evolve(checked, now), [found]
+    measured = {
+        "SshVerifyDuration": since_launch_s(attempt, now),
         "SshVerifyAttempts": float(attempt.verification.polls),
     }
-    ready = transition(session, after, event, actor, "session_running", metrics=metrics)
-    return after, [ready, *retry_succeeded(after)]
+    after, ready = become_ready(checked, now, measured)
+    next_at = now + timedelta(seconds=deps.settings.check_interval_s)
+    return replace(after, next_check_at=next_at), [found, *ready]
 
 
 def _not_ready(deps: Deps, session: Session, tried: SshTry) -> Decision:

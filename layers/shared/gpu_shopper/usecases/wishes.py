@@ -1,4 +1,4 @@
-"""What a caller asks for, the wish that a session keeps of it, and what a provider is asked for."""
+"""What a caller asks for, and the wish that a session keeps of it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gpu_shopper.core.deadlines import ready_within_min
-from gpu_shopper.core.instances import HostKey, LaunchRequest
-from gpu_shopper.core.offers import Offer
+from gpu_shopper.core.entrypoint import LaunchMode
 from gpu_shopper.core.provider_facts import FACTS
-from gpu_shopper.core.retrying import disk_gb_at
-from gpu_shopper.core.session import ChosenTemplate, Notice, RetryScope, Session, Wish
+from gpu_shopper.core.session import ChosenTemplate, Notice, RetryScope, Wish
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.templates import Template
 from gpu_shopper.errors import ValidationFailed
@@ -38,6 +36,9 @@ class NewSession:
     on_start_cmd: str | None = field(default=None, repr=False)
     model_id: str | None = None
     quantization: str | None = None
+    launch_mode: LaunchMode = LaunchMode.SSH
+    exposed_ports: tuple[int, ...] = ()
+    health_path: str = "/"
 
 
 def check_software(wanted: NewSession) -> None:
@@ -86,28 +87,10 @@ def wish_of(
         on_start_cmd=wanted.on_start_cmd,
         model_id=wanted.model_id,
         quantization=wanted.quantization,
+        launch_mode=wanted.launch_mode,
+        exposed_ports=wanted.exposed_ports,
+        health_path=wanted.health_path,
     )
-
-
-def launch_request(session: Session, offer: Offer, host_key: HostKey | None) -> LaunchRequest:
-    """What the provider of the current attempt is asked for."""
-    wish = session.wish
-    return LaunchRequest(
-        offer=offer,
-        label=session.attempt.label,
-        disk_gb=disk_gb_at(session.attempt.provider, wish),
-        ssh_public_keys=session_keys(session),
-        image=wish.docker_image,
-        template_hash_id=wish.template.hash_id if wish.template else None,
-        # Commands of ours replace the template's own, so they bring it along.
-        on_start_cmd=wish.start_up if host_key else wish.on_start_cmd,
-        host_key=host_key,
-    )
-
-
-def session_keys(session: Session) -> tuple[str, ...]:
-    """The public keys that may log in: the caller's, and our probe's."""
-    return tuple(key for key in (session.wish.ssh_public_key, session.probe_public_key) if key)
 
 
 def _kept(template: Template) -> ChosenTemplate:

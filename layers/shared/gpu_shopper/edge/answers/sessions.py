@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from gpu_shopper.core.costs import attempt_cost, session_cost
+from gpu_shopper.core.entrypoint import api_url
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.money import to_usd
 from gpu_shopper.core.session import Attempt, Session
@@ -95,9 +96,12 @@ class SessionBody(Shown):
     disk_gb: int
     model_id: str | None
     quantization: str | None
+    launch_mode: str
     docker_image: str | None
     template_hash_id: str | None
     template_name: str | None
+    exposed_ports: list[int]
+    health_path: str | None
     has_on_start_cmd: bool
     ssh_timeout_minutes: int
     ssh_host: str | None
@@ -109,6 +113,8 @@ class SessionBody(Shown):
     host_key_source: str | None
     host_key_changed: bool
     port_map: dict[str, dict[str, Any]]
+    api_endpoint: str | None
+    api_port: int | None
     attempts: list[AttemptBody]
     retry_count: int
     failed_offers: list[str]
@@ -129,7 +135,7 @@ class SessionBody(Shown):
             **_identity(session),
             **_rental(session.attempt),
             **_asked(session),
-            **_access(session.attempt),
+            **_access(session),
             **_times(session),
             cost_usd=to_usd(session_cost(session, now)),
             cost_through=to_text(through),
@@ -181,17 +187,22 @@ def _asked(session: Session) -> dict[str, Any]:
         "disk_gb": wish.disk_gb,
         "model_id": wish.model_id,
         "quantization": wish.quantization,
+        "launch_mode": wish.launch_mode.value,
         "docker_image": wish.docker_image,
         "template_hash_id": wish.template.hash_id if wish.template else None,
         "template_name": wish.template.name if wish.template else None,
+        "exposed_ports": list(wish.exposed_ports),
+        "health_path": wish.health_path if wish.serves_http else None,
         "has_on_start_cmd": wish.on_start_cmd is not None,
         "ssh_timeout_minutes": wish.ssh_timeout_min,
         "ssh_key_source": wish.ssh_key_source,
     }
 
 
-def _access(attempt: Attempt) -> dict[str, Any]:
-    address, key = attempt.ssh, attempt.host_key
+def _access(session: Session) -> dict[str, Any]:
+    attempt, api = session.attempt, session.api
+    address = None if session.wish.serves_http else attempt.ssh
+    key = attempt.host_key
     pinned = key is not None and address is not None
     return {
         "ssh_host": address.host if address else None,
@@ -206,6 +217,8 @@ def _access(attempt: Attempt) -> dict[str, Any]:
         "port_map": {
             str(port): {"host": to.host, "port": to.port} for port, to in attempt.port_map.items()
         },
+        "api_endpoint": api_url(api.host, api.port) if api else None,
+        "api_port": api.port if api else None,
     }
 
 

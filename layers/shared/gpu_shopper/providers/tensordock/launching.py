@@ -38,7 +38,7 @@ def launch(http: HttpClient, request: LaunchRequest, *, read_timeout_s: float) -
 def _body(request: LaunchRequest) -> dict[str, Any]:
     """With an address of its own and no forwarded ports: those asked for are hints only."""
     offer, keys = request.offer, _keys(request)
-    if request.image or request.template_hash_id or request.env:
+    if request.image or request.template_hash_id or request.env or request.entrypoint:
         raise LaunchRejected("TensorDock's machines take no image, template or environment")
     attributes = {
         "name": request.label,

@@ -25,6 +25,8 @@ from gpu_shopper.providers.vastai.replies import error_text, launch_failure, ren
 DEFAULT_IMAGE = "nvidia/cuda:12.6.3-runtime-ubuntu22.04"
 RUNTYPE = "ssh_direc ssh_proxy"
 """Direct SSH with the proxy beside it; the misspelling is what Vast.ai's own client sends."""
+ENTRYPOINT = "args"
+"""The image's entrypoint as it is; Vast.ai puts no SSH server beside it."""
 ATTACH_TRIES = 3
 ATTACH_PAUSE_S = 1.0
 ATTACH_READ_TIMEOUT_S = 10.0
@@ -75,7 +77,7 @@ def _body(request: LaunchRequest) -> dict[str, Any]:
         "label": request.label,
         "disk": float(request.disk_gb),
         "env": {**request.env, **ports},
-        "runtype": RUNTYPE,
+        "runtype": ENTRYPOINT if request.entrypoint else RUNTYPE,
         # Without it an offer taken meanwhile becomes a queued machine instead of an error.
         "cancel_unavail": True,
     }

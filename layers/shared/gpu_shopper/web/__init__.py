@@ -1,0 +1,1 @@
+"""Plain HTTP to machines that others run."""
