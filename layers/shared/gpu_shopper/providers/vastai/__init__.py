@@ -70,7 +70,7 @@ class VastAi:
         """See `templates.list_recommended`."""
         return templates.list_recommended(self._http)
 
-    def _search(self, query: dict[str, Any], deadline_s: float) -> list[Row]:
+    def _search(self, query: dict[str, Any], deadline_s: float) -> Iterable[Row]:
         if self._http.clock_s() > deadline_s:
             raise ProviderUnavailable("the market could not be read in time")
         call = Call(method="POST", path="/api/v0/bundles/", body=query, limit_bytes=LISTING_BYTES)

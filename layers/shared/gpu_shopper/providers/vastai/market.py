@@ -9,7 +9,7 @@ itself is asked for by count, and then by machine.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gpu_shopper.core.normalise import number
@@ -24,8 +24,8 @@ MAX_UNREADABLE_PERCENT = 20
 _SPLITS = ("gpu_name", "num_gpus", "machine_id")
 
 type Filters = Mapping[str, Mapping[str, Any]]
-type Ask = Callable[[dict[str, Any]], list[Row]]
-"""Sends one query and returns the rows of the answer."""
+type Ask = Callable[[dict[str, Any]], Iterable[Row]]
+"""Sends one query and gives the rows of the answer."""
 
 _logger = logging.getLogger(__name__)
 
@@ -45,19 +45,28 @@ def query(filters: Filters) -> dict[str, Any]:
 
 def whole_market(ask: Ask) -> list[Offer]:
     """Every offer, each once. Raises BadProviderReply when a page, or too many rows, are bad."""
-    return _read(_Sweep(ask).rows())
+    sweep = _Sweep(ask)
+    sweep.run()
+    if sweep.unreadable * 100 > sweep.rows * MAX_UNREADABLE_PERCENT:
+        raise BadProviderReply(f"{sweep.unreadable} of {sweep.rows} offers cannot be read")
+    if sweep.unreadable:
+        told = {"provider": PROVIDER, "operation": "list_offers", "unreadable": sweep.unreadable}
+        _logger.warning("skipped offers that cannot be read", extra=told)
+    return sweep.offers
 
 
 class _Sweep:
-    """Rows gathered so far, by their id; rows without a usable id are kept apart."""
+    """Offers gathered so far. A row met again counts once, unless it has no usable id."""
 
     def __init__(self, ask: Ask) -> None:
+        self.offers: list[Offer] = []
+        self.rows = 0
+        self.unreadable = 0
         self._ask = ask
-        self._by_id: dict[int, Row] = {}
-        self._nameless: list[Row] = []
+        self._seen: set[int] = set()
 
-    def rows(self) -> list[Row]:
-        """All rows of the market."""
+    def run(self) -> None:
+        """Read the whole market."""
         page, operator, price = self._page({}), "gte", -1.0
         while len(page) >= PAGE_ROWS:
             top = _top_price(page)
@@ -69,7 +78,6 @@ class _Sweep:
             else:
                 raise BadProviderReply("the search does not move on from one price to the next")
             page = self._page({"dph_base": {operator: price}})
-        return [*self._by_id.values(), *self._nameless]
 
     def _split(self, filters: Filters, columns: tuple[str, ...]) -> None:
         """Everything that matches `filters`, by the values of the first of `columns`."""
@@ -97,13 +105,25 @@ class _Sweep:
                 self._halve(filters, columns, half)
 
     def _page(self, filters: Filters) -> list[Row]:
-        page = self._ask(query(filters))
-        for row in page:
-            if type(row.id) is int:
-                self._by_id.setdefault(row.id, row)
-            else:
-                self._nameless.append(row)
+        page = []
+        for row in self._ask(query(filters)):
+            page.append(row)
+            self._take(row)
         return page
+
+    def _take(self, row: Row) -> None:
+        if type(row.id) is int:
+            if row.id in self._seen:
+                return
+            self._seen.add(row.id)
+        self.rows += 1
+        try:
+            offer = offer_of(row)
+        except Unreadable:
+            self.unreadable += 1
+            return
+        if offer is not None:
+            self.offers.append(offer)
 
 
 def _top_price(page: list[Row]) -> float:
@@ -118,21 +138,3 @@ def _values(page: list[Row], column: str, done: list[Any]) -> list[Any]:
     """Values of `column` in `page` that are not done yet."""
     found = (getattr(row, column) for row in page)
     return sorted({value for value in found if isinstance(value, str | int)} - set(done), key=str)
-
-
-def _read(rows: list[Row]) -> list[Offer]:
-    offers, unreadable = list[Offer](), 0
-    for row in rows:
-        try:
-            offer = offer_of(row)
-        except Unreadable:
-            unreadable += 1
-            continue
-        if offer is not None:
-            offers.append(offer)
-    if unreadable * 100 > len(rows) * MAX_UNREADABLE_PERCENT:
-        raise BadProviderReply(f"{unreadable} of {len(rows)} offers cannot be read")
-    if unreadable:
-        told = {"provider": PROVIDER, "operation": "list_offers", "unreadable": unreadable}
-        _logger.warning("skipped offers that cannot be read", extra=told)
-    return offers

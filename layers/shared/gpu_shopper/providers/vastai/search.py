@@ -1,13 +1,14 @@
 """The answer to a search: of some ninety columns, the two dozen that are read here.
 
 Whole markets are read every minute, so msgspec cuts the wanted columns out of the bytes and steps
-over all others. What it will not read (NaN, a row that is no object) goes through the standard
-library, which decides whether it is an answer at all.
+over all others, row by row: what a row is made into is made while the row is in the processor's
+cache. What msgspec will not read (NaN, a row that is no object) the standard library judges.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -49,22 +50,22 @@ class Row(msgspec.Struct, gc=False):
 
 
 class _Page(msgspec.Struct):
-    offers: list[Row]
+    offers: list[msgspec.Raw]
     success: Any = None
 
 
 _COLUMNS = Row.__struct_fields__
-_DECODER = msgspec.json.Decoder(_Page)
+_PAGE = msgspec.json.Decoder(_Page)
+_ROW = msgspec.json.Decoder(Row)
 
 
-def rows_of(reply: Reply) -> list[Row]:
-    """The rows of one page. Raises BadProviderReply."""
+def rows_of(reply: Reply) -> Iterator[Row]:
+    """The rows of one page. Raises BadProviderReply, before the first row."""
     page = _quick(reply.whole())
-    if page is None:
-        page = _slow(reply.json())
-    if page.success is False:
+    success, rows = _slow(reply.json()) if page is None else (page.success, page.offers)
+    if success is False:
         raise BadProviderReply("a search answer that says it failed")
-    return page.offers
+    return map(row_of if page is None else _raw_row, rows)
 
 
 def row_of(found: Any) -> Row:
@@ -74,18 +75,33 @@ def row_of(found: Any) -> Row:
     return Row(**{name: found[name] for name in _COLUMNS if name in found})
 
 
+def _raw_row(raw: msgspec.Raw) -> Row:
+    try:
+        return _ROW.decode(raw)
+    except (msgspec.MsgspecError, RecursionError):
+        return _slow_row(bytes(raw))
+
+
+def _slow_row(raw: bytes) -> Row:
+    try:
+        return row_of(json.loads(raw))
+    except (ValueError, RecursionError):
+        return Row()
+
+
 def _quick(body: bytes) -> _Page | None:
     """None for what only the standard library can judge."""
     try:
         if not body.isascii():
             body.decode()  # msgspec does not look at the texts that it steps over
-        return _DECODER.decode(body)
+        return _PAGE.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 
-def _slow(answer: Any) -> _Page:
+def _slow(answer: Any) -> tuple[Any, list[Any]]:
+    """What the answer says of its success, and its rows."""
     rows = answer.get("offers") if isinstance(answer, dict) else None
     if not isinstance(rows, list):
         raise BadProviderReply("a search answer without a list of offers")
-    return _Page(offers=[row_of(row) for row in rows], success=answer.get("success"))
+    return answer.get("success"), rows
