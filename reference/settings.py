@@ -34,7 +34,7 @@ What belongs to the stack and not to the rules.
 
 _SECTION = re.compile(r"    # (?P<title>[A-Z].*)\.")
 _SETTING = re.compile(r"    (?P<name>\w+): int = (?P<default>[\d_]+)  # (?P<meaning>.+)")
-_UNITS = {"_s": "s", "_min": "min", "_hours": "h", "_days": "d", "_percent": "%"}
+_UNITS = {"_ms": "ms", "_s": "s", "_min": "min", "_hours": "h", "_days": "d", "_percent": "%"}
 # Their names end like a unit and are counts.
 _COUNTS = ("orphans_per_pass_min", "_per_s")
 

@@ -24,11 +24,10 @@ VAST_INTERVALS_S = {
 
 
 class Limits:
-    """Remembers when each identity last called each operation."""
+    """Refuses what comes too soon after the last call of its identity and operation."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._last_s: dict[tuple[str, str, str], float] = {}
         self._refused = 0
 
     def refused(self, provider: Provider, call: Call) -> Reply | None:
@@ -38,16 +37,16 @@ class Limits:
             return None
         identity = (provider.name, call.operation, _caller(call))
         now_s = self._world.clock.now_s()
-        wait_s = self._last_s.get(identity, -interval_s) + interval_s - now_s
+        wait_s = self._world.last_call_s.get(identity, -interval_s) + interval_s - now_s
         if wait_s <= 0:
-            self._last_s[identity] = now_s
+            self._world.last_call_s[identity] = now_s
             return None
         return self._reply(provider, wait_s)
 
     def _interval_s(self, provider: Provider, operation: str) -> float:
         knob = self._world.knobs.values["rate_limit"]
         if knob == "off":
-            self._last_s.clear()
+            self._world.last_call_s.clear()
             return 0.0
         if knob == "vast_intervals":
             return VAST_INTERVALS_S.get(operation, 0.0) if provider.name == "vastai" else 0.0

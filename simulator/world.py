@@ -25,6 +25,8 @@ class World:
         self.rules = RuleBook(self.clock.now_s, lambda: self.seed)
         self.fleet = Fleet(self.clock, self.rules)
         self.journal = Journal()
+        # When each identity last called each operation of a provider, while calls are limited.
+        self.last_call_s: dict[tuple[str, str, str], float] = {}
         self.providers: dict[str, Provider] = {}
         self.released = asyncio.Event()
 
@@ -49,6 +51,7 @@ class World:
         self.rules.clear()
         self.fleet.clear()
         self.journal.clear()
+        self.last_call_s.clear()
         self.remake_markets()
 
     def configure(self, body: Any) -> None:

@@ -87,6 +87,7 @@ class FakeProvider:
     next_id: int = 5001
     keys: dict[str, set[str]] = field(default_factory=dict)
     key_errors: list[str | None] = field(default_factory=list)
+    keys_take_ms: int = 0
     left: int | None = 100_000_000
     requests: list[LaunchRequest] = field(default_factory=list)
     templates: list[Template] = field(default_factory=lambda: [a_template()])
@@ -111,6 +112,7 @@ class FakeProvider:
             instance_id=instance.id,
             price_microusd_per_hour=self.price,
             key_error=self.attach_ssh_keys(instance.id, request.ssh_public_keys),
+            age_ms=self.keys_take_ms,
         )
 
     def _rent(self, request: LaunchRequest) -> Instance:

@@ -20,6 +20,7 @@ from gpu_shopper.errors import (
     ProviderUnavailable,
     RateLimited,
     RentedDespiteError,
+    TooSoon,
 )
 from tests.builders import NOON, SETTINGS, an_attempt, an_instance, later
 
@@ -83,6 +84,7 @@ def test_evidence_counts_from_the_minute_after_the_launch() -> None:
         (LaunchRejected(), True),
         (ProviderAuth(), True),
         (RateLimited(), True),
+        (TooSoon("the line is long", retry_after_s=7), True),
         (LaunchUncertain(), False),
         (ProviderUnavailable(), False),
         (BadProviderReply(), False),

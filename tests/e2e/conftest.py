@@ -31,6 +31,16 @@ SHORT = {
     "TemplatesRefreshS": "1",
     "AllowedOrigins": "https://app.example.com",
 }
+# Calls to providers are spaced as in production, only that nobody notices it.
+SPACED = {
+    "VastaiCreateIntervalMs": "20",
+    "VastaiDestroyIntervalMs": "20",
+    "VastaiFindIntervalMs": "20",
+    "VastaiListIntervalMs": "20",
+    "VastaiAttachIntervalMs": "20",
+    "TensordockIntervalMs": "20",
+    "PaceMarginMs": "0",
+}
 # A world where callers are slowed down early, and dead executions, ghosts and silence are noticed
 # after seconds.
 ROUGH = {
@@ -89,7 +99,7 @@ def workdir() -> Path:
 @pytest.fixture(scope="session")
 def live(workdir: Path) -> Iterator[Deployed]:
     """The world that the tests share."""
-    yield from _world(workdir / "shared", **SHORT)
+    yield from _world(workdir / "shared", **SHORT, **SPACED)
 
 
 @pytest.fixture(scope="session")

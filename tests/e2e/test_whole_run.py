@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from local import aws
+from local.stack import outputs
 from tests.e2e.aws_view import executions, log_lines
 from tests.e2e.deployed import Deployed, wait_for
 from tests.e2e.renting import TERMINAL, Renting, Row
@@ -147,6 +148,23 @@ def test_all_that_was_rented_is_gone_and_paid_for(live: Deployed, renting: Renti
         assert not any(one["alive"] for one in machines)
         if len(machines) == 1:
             assert rental.now()["cost_usd"] >= machines[0]["billed_usd"] - 1e-6
+
+
+def test_the_calls_of_all_functions_stood_in_the_lines_of_their_endpoints(
+    live: Deployed, renting: Renting
+) -> None:
+    """Providers 5.0: by their own roles; a terminate without that right would go unspaced."""
+    table = outputs(live.endpoints.emulator_url)["OperationsTableName"]
+    dynamodb = aws.client("dynamodb", live.endpoints.emulator_url)
+    rows = dynamodb.query(
+        TableName=table,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": "PACE#vastai"}},
+    )["Items"]
+    lines = {row["sk"]["S"]: row for row in rows}
+    assert set(lines) >= {"create", "attach", "find", "list", "destroy"}
+    assert "search" not in lines
+    assert "ends_at_ms" in lines["destroy"]
 
 
 def test_measure(live: Deployed, renting: Renting, measured: list[str]) -> None:

@@ -16,7 +16,13 @@ from gpu_shopper.edge.problems import (
     reflected,
     status_of,
 )
-from gpu_shopper.errors import RateLimited, RentedDespiteError, ShopperError, ValidationFailed
+from gpu_shopper.errors import (
+    RateLimited,
+    RentedDespiteError,
+    ShopperError,
+    TooSoon,
+    ValidationFailed,
+)
 
 
 def tree(kind: type[ShopperError] = ShopperError) -> Iterator[type[ShopperError]]:
@@ -30,6 +36,8 @@ def made(kind: type[ShopperError]) -> ShopperError:
         return ValidationFailed([("a", "a is required")])
     if kind is RentedDespiteError:
         return RentedDespiteError("no", instance_id="1")
+    if kind is TooSoon:
+        return TooSoon("no", retry_after_s=1)
     return RateLimited("no", retry_after_s=1) if kind is RateLimited else kind("no")
 
 

@@ -15,14 +15,19 @@ from gpu_shopper.core.gpu_names import canonical
 from gpu_shopper.core.instances import Health, Launched, LaunchRequest
 from gpu_shopper.core.labels import Label, owned
 from gpu_shopper.core.offers import Offer
+from gpu_shopper.core.pacing import Turn
+from gpu_shopper.core.provider_facts import FACTS
+from gpu_shopper.core.settings import Settings
 from gpu_shopper.errors import (
     LaunchUncertain,
     NoCapacity,
     OfferGone,
     ProviderAuth,
     ProviderError,
+    TooSoon,
 )
 from gpu_shopper.providers.port import Provider, ShowsLogs, TellsBalance, TellsCharges
+from tests.providers.stub import Turns
 
 DEPLOYMENT = "ab12cd34"
 LABEL = str(Label(DEPLOYMENT, "7b0c2f0e-5a1d-4c7e-9a55-0d6f5f1c2e3a", 1))
@@ -36,6 +41,11 @@ class Rig(Protocol):
     """An adapter, and the provider behind it."""
 
     provider: Provider
+    turns: Turns
+
+    def requests(self) -> int:
+        """How many requests have arrived in all."""
+        ...
 
     def launch_calls(self) -> int:
         """How many requests to rent have arrived."""
@@ -137,6 +147,40 @@ class ProviderContract:
         with pytest.raises((OfferGone, NoCapacity)):
             rig.provider.launch(request_for(offer))
         assert rig.launch_calls() == 1
+
+    def test_every_request_waits_for_its_turn_in_a_line_that_has_an_interval(
+        self, rig: Rig
+    ) -> None:
+        """N-64: whoever adds a provider says how fast it may be called."""
+        rig.provider.find(_launched(rig).instance_id)
+        rig.provider.list_instances()
+        endpoints = {endpoint for endpoint, _ in rig.turns.asked}
+        assert len(rig.turns.asked) == rig.requests()
+        assert endpoints <= set(FACTS[rig.provider.name].intervals_ms(Settings()))
+
+    def test_ends_go_first_and_the_menu_gives_way(self, rig: Rig) -> None:
+        """2.11, providers 5.0."""
+        launched = _launched(rig)
+        asked = rig.turns.asked
+        assert asked[0][1] is Turn.REFRESH
+        assert [turn for _, turn in asked].count(Turn.LAUNCH) == 1
+        asked.clear()
+        rig.provider.terminate(launched.instance_id)
+        assert [turn for _, turn in asked] == [Turn.TERMINATE]
+
+    def test_a_launch_without_a_turn_is_not_sent(self, rig: Rig) -> None:
+        """So it needs no label to be looked for."""
+        offer = rig.provider.list_offers()[0]
+        rig.turns.refusal = TooSoon("the line is long", retry_after_s=7)
+        for call in (
+            lambda: rig.provider.launch(request_for(offer)),
+            lambda: rig.provider.find("5001"),
+            lambda: rig.provider.list_instances(),
+            lambda: rig.provider.list_offers(),
+        ):
+            with pytest.raises(TooSoon):
+                call()
+        assert rig.launch_calls() == 0
 
     def test_a_list_that_fails_raises_and_is_never_empty(self, rig: Rig) -> None:
         rig.fail_listings()

@@ -6,7 +6,7 @@ from typing import Any
 
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.providers.port import Provider
-from tests.providers.stub import Answer, Network, Sent
+from tests.providers.stub import Answer, Network, Sent, Turns
 from tests.providers.tensordock_shapes import (
     BAD_TOKEN,
     DONE,
@@ -28,12 +28,16 @@ class FakeDockRig:
 
     def __init__(self, shape: int = 0) -> None:
         self.network = Network(self._answer)
-        self.provider: Provider = dock(self.network)
+        self.turns = Turns()
+        self.provider: Provider = dock(self.network, turns=self.turns)
         self._shape = shape
         self._sold: set[str] = set()
         self._instances: dict[str, dict[str, Any]] = {}
         self._lost = self._failing = self._locked = False
         self._balance: float = 0.0
+
+    def requests(self) -> int:
+        return len(self.network.sent)
 
     def launch_calls(self) -> int:
         return sum(

@@ -6,7 +6,7 @@ from typing import Any
 
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.providers.port import Provider
-from tests.providers.stub import Answer, Network, Sent
+from tests.providers.stub import Answer, Network, Sent, Turns
 from tests.providers.vastai_shapes import (
     BAD_KEY,
     DONE,
@@ -30,12 +30,16 @@ class FakeVastRig:
 
     def __init__(self) -> None:
         self.network = Network(self._answer)
-        self.provider: Provider = vast(self.network)
+        self.turns = Turns()
+        self.provider: Provider = vast(self.network, turns=self.turns)
         self._offers = {row["id"]: row for row in map(_market_row, range(3))}
         self._instances: dict[str, dict[str, Any]] = {}
         self._bill: list[dict[str, Any]] = []
         self._lost = self._failing = self._locked = False
         self._credit: float = 0.0
+
+    def requests(self) -> int:
+        return len(self.network.sent)
 
     def launch_calls(self) -> int:
         return sum(one.method == "PUT" for one in self.network.sent)

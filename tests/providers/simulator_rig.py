@@ -13,6 +13,7 @@ from typing import Any
 import requests
 
 from gpu_shopper.core.offers import Offer
+from gpu_shopper.core.pacing import Pace
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.errors import ProviderError
 from gpu_shopper.providers.access import Access
@@ -23,6 +24,7 @@ from gpu_shopper.providers.tensordock import replies as tensordock_replies
 from gpu_shopper.providers.tensordock.billing import Billing
 from gpu_shopper.providers.vastai import VastAi
 from gpu_shopper.providers.vastai import replies as vastai_replies
+from tests.providers.stub import Turns
 
 
 @contextmanager
@@ -43,7 +45,7 @@ class Played:
 
     name: str
     path: str
-    adapter: Callable[[HttpClient, str], Provider]
+    adapter: Callable[[HttpClient, str, Pace], Provider]
     refusal: Callable[[Reply], ProviderError | None]
     listings: tuple[str, ...]
 
@@ -51,14 +53,14 @@ class Played:
 VASTAI = Played(
     "vastai",
     "",
-    lambda http, _base: VastAi(http, listing_limit_s=60),
+    lambda http, _base, _pace: VastAi(http, listing_limit_s=60),
     vastai_replies.refusal,
     ("search", "list"),
 )
 TENSORDOCK = Played(
     "tensordock",
     "/tensordock",
-    lambda http, base: TensorDock(http, create_timeout_s=5, billing=_billing(base)),
+    lambda http, base, pace: TensorDock(http, create_timeout_s=5, billing=_billing(base, pace)),
     tensordock_replies.refusal,
     ("locations", "list"),
 )
@@ -72,7 +74,8 @@ class SimulatorRig:
         self.played = played
         self.control("POST", "/reset", {})
         self.control("POST", "/config", {"destroy_s": 0, "logs_delay_s": 0})
-        self.provider: Provider = adapter(url, played)
+        self.turns = Turns()
+        self.provider: Provider = adapter(url, played, self.turns)
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """One call of a control endpoint."""
@@ -90,6 +93,9 @@ class SimulatorRig:
         """The requests of one operation that arrived."""
         entries = self.control("GET", "/requests")["requests"]
         return [entry for entry in entries if entry["operation"] == operation]
+
+    def requests(self) -> int:
+        return len(self.control("GET", "/requests")["requests"])
 
     def launch_calls(self) -> int:
         return len(self.calls("create"))
@@ -117,23 +123,25 @@ class SimulatorRig:
         self.control("POST", "/config", {"require_key": {self.played.name: ["another-key"]}})
 
 
-def adapter(url: str, played: Played) -> Provider:
+def adapter(url: str, played: Played, pace: Pace) -> Provider:
     """The adapter as built in production, but it does not pause between tries."""
     http = HttpClient(
         base_url=url + played.path,
         credentials=lambda _fresh: "any-key-will-do",
+        pace=pace,
         refusal=played.refusal,
         connect_timeout_s=2,
         read_timeout_s=5,
         wait=lambda _s: None,
     )
-    return played.adapter(http, url + played.path)
+    return played.adapter(http, url + played.path, pace)
 
 
-def _billing(base: str) -> Billing:
+def _billing(base: str, pace: Pace) -> Billing:
     access = Access(
         base_url=base,
         credentials=lambda _fresh: "any-key-will-do",
+        pace=pace,
         billing_url=base,
         field=lambda _name: "any-pair-will-do",
     )

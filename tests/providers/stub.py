@@ -13,6 +13,9 @@ import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPResponse
 
+from gpu_shopper.core.pacing import Turn
+from gpu_shopper.errors import ProviderError
+
 
 @dataclass(frozen=True)
 class Sent:
@@ -119,3 +122,16 @@ class Keys:
         if fresh and len(self._keys) > 1:
             self._keys.pop(0)
         return self._keys[0]
+
+
+class Turns:
+    """Lets every call go at once, and remembers who asked; or raises `refusal`."""
+
+    def __init__(self, refusal: ProviderError | None = None) -> None:
+        self.asked: list[tuple[str, Turn]] = []
+        self.refusal = refusal
+
+    def __call__(self, endpoint: str, turn: Turn) -> None:
+        self.asked.append((endpoint, turn))
+        if self.refusal is not None:
+            raise self.refusal

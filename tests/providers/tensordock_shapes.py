@@ -16,7 +16,7 @@ from gpu_shopper.providers.tensordock import TensorDock, billing
 from gpu_shopper.providers.tensordock.offers import offers_of
 from gpu_shopper.providers.tensordock.replies import refusal
 from tests.providers.contract import LABEL, PUBLIC_KEY
-from tests.providers.stub import Answer, Keys, Network, StoppedClock
+from tests.providers.stub import Answer, Keys, Network, StoppedClock, Turns
 
 PLACE_ID = "1a2b3c4d-1a2b-4c3d-8e9f-1a2b3c4d5e6f"
 GPU = "geforcertx4090-pcie-24gb"
@@ -26,10 +26,13 @@ PAIR = "pair-of-the-older-api"
 
 
 def dock(
-    network: Network, keys: Keys | None = None, clock: StoppedClock | None = None
+    network: Network,
+    keys: Keys | None = None,
+    clock: StoppedClock | None = None,
+    turns: Turns | None = None,
 ) -> TensorDock:
     """The adapter over a scripted network and a stopped clock."""
-    known = partial(_http, network, keys or Keys(), clock or StoppedClock())
+    known = partial(_http, network, keys or Keys(), clock or StoppedClock(), pace=turns or Turns())
     http = known(base_url="https://dock.test/", refusal=refusal)
     older = known(
         base_url="https://older.test/", refusal=billing.refusal, sign=billing.signed(lambda: PAIR)

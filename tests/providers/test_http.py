@@ -14,19 +14,26 @@ from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NameResolutionError
 
-from gpu_shopper.errors import BadProviderReply, ProviderError, ProviderUnavailable
+from gpu_shopper.core.pacing import Turn
+from gpu_shopper.errors import BadProviderReply, ProviderError, ProviderUnavailable, TooSoon
 from gpu_shopper.providers.http import BODY_BYTES, Call, HttpClient, Reply, Unanswered
-from tests.providers.stub import Answer, Network
+from tests.providers.stub import Answer, Network, Turns
 from tests.providers.wire_server import Script, answer, serving
 
-GET = Call(method="GET", path="/thing/")
-PUT = Call(method="PUT", path="/thing/", body={})
+GET = Call(method="GET", path="/thing/", endpoint="read")
+PUT = Call(method="PUT", path="/thing/", endpoint="write", turn=Turn.LAUNCH, body={})
 
 
-def client(url: str, read_timeout_s: float = 2.0, network: Network | None = None) -> HttpClient:
+def client(
+    url: str,
+    read_timeout_s: float = 2.0,
+    network: Network | None = None,
+    turns: Turns | None = None,
+) -> HttpClient:
     return HttpClient(
         base_url=url,
         credentials=lambda _fresh: "key-one-1234",
+        pace=turns or Turns(),
         refusal=_server_errors,
         connect_timeout_s=1,
         read_timeout_s=read_timeout_s,
@@ -97,7 +104,7 @@ def test_no_more_than_the_limit_is_read_of_a_huge_body(packed: bool) -> None:
 def test_a_huge_error_is_cut_to_64_kb_and_its_text_to_1000_characters() -> None:
     """M-59"""
     body = b"line\n\x1b[31m" * 600_000
-    call = Call(method="GET", path="/", limit_bytes=10_000_000)
+    call = replace(GET, limit_bytes=10_000_000)
     with serving(sends(answer(body, "500 Oops"))) as server:
         with pytest.raises(ProviderUnavailable) as caught:
             client(server.url).read(call)
@@ -196,3 +203,21 @@ def test_the_key_never_stays_in_what_is_kept() -> None:
 def test_a_base_url_that_is_none_reaches_nobody(url: str) -> None:
     with pytest.raises(ProviderUnavailable):
         client(url).read(GET)
+
+
+def test_every_try_waits_for_its_turn_before_it_is_sent() -> None:
+    """5.0: a repeat counts at the provider like any other call."""
+    turns, network = Turns(), Network(Answer("", 503), Answer("", 503), Answer({}))
+    client("https://provider.test", network=network, turns=turns).read(GET)
+    assert turns.asked == [("read", Turn.USUAL)] * len(network.sent) == [("read", Turn.USUAL)] * 3
+
+
+def test_a_call_without_a_turn_is_neither_sent_nor_tried_again() -> None:
+    turns, network = Turns(TooSoon("the line is long", retry_after_s=7)), Network(Answer({}))
+    http = client("https://provider.test", network=network, turns=turns)
+    with pytest.raises(TooSoon):
+        http.read(GET)
+    with pytest.raises(TooSoon):
+        http.write(PUT)
+    assert turns.asked == [("read", Turn.USUAL), ("write", Turn.LAUNCH)]
+    assert network.sent == []

@@ -17,9 +17,13 @@ from gpu_shopper.providers import registry
 from gpu_shopper.providers.access import Access
 from gpu_shopper.providers.port import ListsTemplates
 from tests.providers.contract import ProviderContract
+from tests.providers.stub import Turns
 
-SHARED = {"access", "addresses", "host_keys", "http", "port", "redaction", "registry"}
-NOWHERE = Access(base_url="https://provider.test", credentials=lambda _fresh: "")
+SHARED = {
+    *("access", "addresses", "host_keys", "http", "port", "redaction", "registry"),
+    *("retry_after", "unsent"),
+}
+NOWHERE = Access(base_url="https://provider.test", credentials=lambda _fresh: "", pace=Turns())
 DOCUMENT = Path(__file__).parents[2] / "docs" / "providers.md"
 ADAPTERS = sorted({one.name for one in pkgutil.iter_modules(providers.__path__)} - SHARED)
 

@@ -17,10 +17,12 @@ from gpu_shopper.providers.access import Access
 from gpu_shopper.providers.http import HttpClient
 from gpu_shopper.providers.port import Provider, TellsBalance
 from tests.providers import tensordock_shapes, vastai_shapes
+from tests.providers.stub import Turns
 
 ACCESS = Access(
     base_url="https://base.test/prefix/",
     credentials=lambda fresh: "renewed-key" if fresh else "first-key",
+    pace=Turns(),
     billing_url="https://billing.test",
     field={"api_key": "pair-key"}.__getitem__,
 )

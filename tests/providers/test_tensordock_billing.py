@@ -12,7 +12,7 @@ from gpu_shopper.providers import tensordock
 from gpu_shopper.providers.access import Access
 from gpu_shopper.providers.port import TellsBalance
 from gpu_shopper.providers.tensordock.billing import Billing
-from tests.providers.stub import Answer, Keys, Network
+from tests.providers.stub import Answer, Keys, Network, Turns
 from tests.providers.tensordock_shapes import HTML_502, PAIR, RESET, dock
 
 
@@ -51,13 +51,14 @@ def test_without_the_older_apis_key_nobody_is_asked() -> None:
     access = Access(
         base_url="https://dock.test",
         credentials=lambda _fresh: pytest.fail("the token was read"),
+        pace=Turns(),
         billing_url="https://older.test",
     )
     assert Billing.over(access, Settings()).balance() is None
 
 
 def test_where_nobody_wants_to_know_the_adapter_tells_no_balance() -> None:
-    access = Access(base_url="https://dock.test", credentials=lambda _fresh: "token")
+    access = Access(base_url="https://dock.test", credentials=lambda _fresh: "token", pace=Turns())
     assert not isinstance(tensordock.build(access, Settings()), TellsBalance)
 
 

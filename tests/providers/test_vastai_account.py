@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from gpu_shopper.core.pacing import Turn
 from gpu_shopper.errors import BadProviderReply, ProviderAuth, ProviderError, ProviderUnavailable
-from tests.providers.stub import Answer, Network, Sent, StoppedClock
+from tests.providers.stub import Answer, Network, Sent, StoppedClock, Turns
 from tests.providers.vastai_shapes import (
     HTML_502,
     LABEL,
@@ -80,14 +81,14 @@ def test_the_first_day_is_asked_for_from_its_midnight_because_entries_are_stampe
 
 
 def test_every_page_is_asked_for_by_the_token_of_the_one_before() -> None:
-    """QA-H1: a second apart, as Vast.ai wants it."""
+    """QA-H1: each in the line of its endpoint."""
     rows = [charge_row(source=f"instance-{number}") for number in range(1, 6)]
-    clock = StoppedClock()
+    turns = Turns()
     network = Network(bill(rows[:2], 5, "t1"), bill(rows[2:4], 5, "t2"), bill(rows[4:], 5))
-    found = vast(network, clock=clock).charges(NOON - DAY, NOON)
+    found = vast(network, turns=turns).charges(NOON - DAY, NOON)
     assert [one.instance_id for one in found] == ["1", "2", "3", "4", "5"]
     assert [one.query.get("after_token") for one in network.sent] == [None, "t1", "t2"]
-    assert clock.waits == [1.0, 1.0]
+    assert turns.asked == [("charges", Turn.USUAL)] * 3
 
 
 def test_a_bill_that_changed_between_two_pages_is_fetched_once_more() -> None:

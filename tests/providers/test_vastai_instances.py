@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gpu_shopper.core.instances import Health, HostPort
+from gpu_shopper.core.pacing import Turn
 from gpu_shopper.errors import (
     BadProviderReply,
     ProviderAuth,
@@ -12,7 +13,7 @@ from gpu_shopper.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from tests.providers.stub import Answer, Keys, Network, StoppedClock
+from tests.providers.stub import Answer, Keys, Network, StoppedClock, Turns
 from tests.providers.vastai_shapes import (
     BAD_KEY,
     DONE,
@@ -112,13 +113,13 @@ def test_the_list_is_read_to_its_last_page() -> None:
     network = Network(
         page(rows[:25], 60, "a"), page(rows[25:50], 60, "b"), page(rows[50:], 60, None)
     )
-    clock = StoppedClock()
-    found = vast(network, clock=clock).list_instances()
+    turns = Turns()
+    found = vast(network, turns=turns).list_instances()
     assert [int(one.id) for one in found] == list(range(1, 61))
     assert [one.query.get("after_token") for one in network.sent] == [None, "a", "b"]
     assert {one.query["limit"] for one in network.sent} == {"25"}
     assert {one.path for one in network.sent} == {"/api/v1/instances/"}
-    assert clock.waits == [1.0, 1.0]
+    assert turns.asked == [("list", Turn.USUAL)] * 3
 
 
 def test_an_empty_account_is_an_empty_list() -> None:

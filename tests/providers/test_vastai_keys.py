@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.providers.stub import Answer, Network, StoppedClock
+from tests.providers.stub import Answer, Network, Sent, StoppedClock
 from tests.providers.vastai_shapes import (
     BAD_KEY,
     DONE,
@@ -40,6 +40,18 @@ def test_attaching_a_key_is_tried_again(failure: Answer | Exception) -> None:
     assert vast(network, clock=clock).launch(launch_request()).key_error is None
     assert network.methods() == [ASKS, ATTACH, ATTACH, ATTACH]
     assert clock.waits == [0.0, 1.0, 2.0]
+
+
+def test_the_time_that_keys_take_is_told_for_the_machine_costs_meanwhile() -> None:
+    """CRIT-1: it was accepted before the first key."""
+    clock = StoppedClock()
+
+    def slow(sent: Sent) -> Answer:
+        clock.now_s += 2.0001
+        return RENTED if sent.method == "PUT" else DONE
+
+    launched = vast(Network(slow), clock=clock).launch(launch_request())
+    assert launched.age_ms == 2_001
 
 
 def test_a_key_that_is_there_already_is_attached() -> None:

@@ -15,18 +15,24 @@ from gpu_shopper.providers.vastai import VastAi
 from gpu_shopper.providers.vastai.offers import offer_of
 from gpu_shopper.providers.vastai.replies import refusal
 from gpu_shopper.providers.vastai.search import row_of
-from tests.providers.stub import Answer, Keys, Network, StoppedClock
+from tests.providers.stub import Answer, Keys, Network, StoppedClock, Turns
 
 LABEL = "shopper-ab12cd34-7b0c2f0e-5a1d-4c7e-9a55-0d6f5f1c2e3a-1"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBase64OfAKeyForTests0123456789 someone"
 
 
-def vast(network: Network, keys: Keys | None = None, clock: StoppedClock | None = None) -> VastAi:
+def vast(
+    network: Network,
+    keys: Keys | None = None,
+    clock: StoppedClock | None = None,
+    turns: Turns | None = None,
+) -> VastAi:
     """The adapter over a scripted network and a stopped clock."""
     time = clock or StoppedClock()
     http = HttpClient(
         base_url="https://vast.test/",
         credentials=keys or Keys(),
+        pace=turns or Turns(),
         refusal=refusal,
         connect_timeout_s=5,
         read_timeout_s=30,

@@ -265,3 +265,14 @@ def test_latency_can_be_set_for_all_answers(sim: Sim) -> None:
     entries = sim.control("GET", "requests")["requests"]
     assert len(entries) == 6
     assert all(entry["duration_ms"] >= 80 for entry in entries)
+
+
+def test_a_reset_forgets_the_calls_before_it(sim: Sim) -> None:
+    """Also those of a clock that was ahead."""
+    limit = {"rate_limit": "vast_intervals"}
+    sim.control("POST", "config", limit)
+    sim.advance(3_600)
+    sim.ask("GET", "/api/v1/instances/")
+    sim.control("POST", "reset", {})
+    sim.control("POST", "config", limit)
+    assert sim.ask("GET", "/api/v1/instances/").status_code == 200

@@ -120,6 +120,31 @@ def test_a_launch_at_tensordock_may_take_its_time_within_that_of_any_launch() ->
     assert sum(parameters()[name]["Default"] for name in waits) < seconds({"Ref": "LaunchCallMaxS"})
 
 
+def _defaults_s(*names: str) -> int:
+    return sum(parameters()[name]["Default"] for name in names)
+
+
+ANSWER = ("ProviderConnectTimeoutS", "ProviderReadTimeoutS")
+
+
+def test_a_launch_may_wait_for_its_turn_twice_and_still_be_answered() -> None:
+    """5.0: twice when a key is refused and read again."""
+    answer_s = _defaults_s("ProviderConnectTimeoutS", "TensordockCreateTimeoutS")
+    needed_s = 2 * _defaults_s("PaceLaunchWaitS") + answer_s
+    assert needed_s < seconds({"Ref": "LaunchCallMaxS"})
+
+
+def test_a_terminate_may_wait_for_its_turn_twice_and_still_be_answered() -> None:
+    """5.0, 2.11."""
+    needed_s = 2 * _defaults_s("PaceTerminateWaitS", *ANSWER)
+    assert needed_s < function_timeout_s("TeardownStepFunction")
+
+
+def test_a_refresh_may_wait_for_its_turn_and_still_be_in_time() -> None:
+    """5.0, 2.1."""
+    assert _defaults_s("PaceRefreshWaitS", *ANSWER) < _defaults_s("RefreshGiveUpS")
+
+
 def test_a_refresh_gives_up_before_it_is_cut_off_and_before_its_lease_ends() -> None:
     cut_off_s = function_timeout_s("RefreshInventoryFunction")
     gives_up_s, lease_s = (

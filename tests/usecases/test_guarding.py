@@ -20,6 +20,7 @@ from gpu_shopper.errors import (
     ProviderError,
     ProviderUnavailable,
     RateLimited,
+    TooSoon,
 )
 from gpu_shopper.providers.port import Provider, ShowsLogs, TellsBalance, TellsCharges
 from gpu_shopper.store import breakers
@@ -131,6 +132,20 @@ def test_an_end_is_asked_for_whatever_the_circuit_says(world: World) -> None:
 def test_what_counts_against_a_provider(error: ProviderError, counted: bool) -> None:
     """M-48: 5xx, 429, time-outs; other answers are answers."""
     assert counts(error) is counted
+
+
+def test_a_call_that_was_held_back_says_nothing_of_the_provider(world: World) -> None:
+    """5.0: it was not sent, so it neither ends a row of failures nor is one more of it."""
+    held_back, failure = TooSoon("the line is long", retry_after_s=7), ProviderUnavailable("503")
+    world.vast.errors["find"] = [*[held_back] * 9, *[failure] * 4, held_back, failure]
+    for _ in range(9):
+        with pytest.raises(TooSoon):
+            guarded(world).find("5001")
+    for _ in range(6):
+        with pytest.raises((ProviderUnavailable, TooSoon)):
+            guarded(world).find("5001")
+    with pytest.raises(CircuitOpen):
+        guarded(world).find("5001")
 
 
 def test_a_launch_at_an_open_circuit_rents_nothing_for_certain(world: World) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from gpu_shopper.core.instances import Instance
@@ -39,6 +41,16 @@ def test_the_attempt_and_its_label_are_written_before_the_provider_is_called(
     assert written.state is State.PROVISIONING
     assert written.attempt.launch is LaunchState.CALLED
     assert world.vast.calls[0] == ("launch", written.attempt.label)
+
+
+def test_a_machine_costs_from_the_answer_on_and_not_from_its_last_key_on(world: World) -> None:
+    """CRIT-1: costs are never below the bill."""
+    session_id = world.create().session.id
+    world.vast.keys_take_ms = 2_500
+    world.clock.tick(10)
+    launch(world.deps, session_id, 1)
+    launched_at = world.session(session_id).attempt.launched_at
+    assert launched_at == world.clock.at - timedelta(milliseconds=2_500)
 
 
 def test_a_launch_delivered_twice_rents_once(world: World) -> None:

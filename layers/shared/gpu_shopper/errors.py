@@ -15,7 +15,7 @@
     ├── MissingSetting
     └── ProviderError               what an adapter may raise, and nothing else
         ├── OfferGone · NoCapacity · LaunchRejected     surely nothing rented
-        ├── ProviderAuth · RateLimited · CircuitOpen    surely nothing happened
+        ├── ProviderAuth · RateLimited · TooSoon · CircuitOpen    surely nothing happened
         ├── LaunchUncertain                             look the label up first
         ├── RentedDespiteError                          an instance exists: end it
         └── ProviderUnavailable
@@ -244,6 +244,20 @@ class RateLimited(ProviderError):
     retryable = True
 
     def __init__(self, message: str = "", *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class TooSoon(ProviderError):
+    """Our own spacing of calls has no turn for this one now; nothing was sent.
+
+    `retry_after_s` is when it may have one.
+    """
+
+    code = "provider_paced"
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
 

@@ -22,6 +22,7 @@ from gpu_shopper.errors import (
     ProviderAuth,
     ProviderError,
     RateLimited,
+    TooSoon,
 )
 
 
@@ -67,7 +68,15 @@ class Lookup:
     instance: Instance | None
 
 
-_REFUSALS = (OfferGone, NoCapacity, LaunchRejected, ProviderAuth, RateLimited, CircuitOpen)
+_REFUSALS = (
+    OfferGone,
+    NoCapacity,
+    LaunchRejected,
+    ProviderAuth,
+    RateLimited,
+    CircuitOpen,
+    TooSoon,
+)
 
 
 def never_called(now: datetime) -> Absence:

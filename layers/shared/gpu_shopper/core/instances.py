@@ -88,9 +88,11 @@ class LaunchRequest:
 class Launched:
     """The provider accepted: an instance with this id exists and may cost money.
 
-    `key_error` says, in a few words, that an SSH key could not be attached.
+    `key_error` says, in a few words, that an SSH key could not be attached. `age_ms` is how long
+    ago it was accepted: putting keys on a machine takes time in which it already costs.
     """
 
     instance_id: str
     price_microusd_per_hour: int | None = None
     key_error: str | None = None
+    age_ms: int = 0

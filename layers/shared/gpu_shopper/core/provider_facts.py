@@ -21,6 +21,7 @@ class ProviderFacts:
     `credential`: the field of the provider's secret that holds the API key.
     `location_of`: the location in the provider's part of an offer id, where launches are counted
     per location because the list of offers is stale. Raises ValueError.
+    `intervals_ms`: each endpoint that its adapter names, and the least time between two calls.
     """
 
     disk_min_gb: int
@@ -30,6 +31,7 @@ class ProviderFacts:
     ssh_delay_s: Callable[[Settings], int]
     start_up_chars: int
     credential: str
+    intervals_ms: Callable[[Settings], Mapping[str, int]]
     location_of: Callable[[str], str] | None = None
 
 
@@ -42,6 +44,19 @@ FACTS: Mapping[str, ProviderFacts] = {
         ssh_delay_s=lambda _settings: 0,
         start_up_chars=4_000,
         credential="api_key",
+        intervals_ms=lambda settings: {
+            "create": settings.vastai_create_interval_ms,
+            "destroy": settings.vastai_destroy_interval_ms,
+            "find": settings.vastai_find_interval_ms,
+            "list": settings.vastai_list_interval_ms,
+            "attach": settings.vastai_attach_interval_ms,
+            "charges": settings.vastai_charges_interval_ms,
+            "templates": settings.vastai_templates_interval_ms,
+            "search": settings.vastai_search_interval_ms,
+            # No interval is documented of what is asked for once an hour, or once a machine.
+            "account": 0,
+            "logs": 0,
+        },
     ),
     "tensordock": ProviderFacts(
         disk_min_gb=100,
@@ -51,6 +66,8 @@ FACTS: Mapping[str, ProviderFacts] = {
         ssh_delay_s=lambda settings: settings.tensordock_ssh_delay_s,
         start_up_chars=16_000,
         credential="api_token",
+        # Its limit is the organisation's, whatever is called.
+        intervals_ms=lambda settings: {"any": settings.tensordock_interval_ms},
         location_of=tensordock_location,
     ),
 }

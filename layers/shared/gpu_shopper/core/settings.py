@@ -2,7 +2,8 @@
 
 A field `absence_min_age_s` is the template parameter `AbsenceMinAgeS` and reaches the functions
 at its place in the variable `SETTINGS`; a test compares the three. The names end in their unit:
-`_s` seconds, `_min` minutes, `_hours` hours, `_days` days; anything else is a count or a share.
+`_s` seconds, `_ms` milliseconds, `_min` minutes, `_hours` hours, `_days` days; anything else is a
+count or a share.
 `docs/settings.md` is written from the comments here.
 """
 
@@ -122,3 +123,19 @@ class Settings:
     tensordock_create_timeout_s: int = 60  # for the answer to a TensorDock launch, which is slow
     balance_every_s: int = 3_600  # shortest time between two looks at a provider's balance
     balance_low_usd: int = 5  # a smaller balance is a warning, and stops nothing
+
+    # Spacing of calls to providers, by all functions together; an interval of 0 spaces nothing.
+    vastai_create_interval_ms: int = 4_500  # between two launches at Vast.ai
+    vastai_destroy_interval_ms: int = 3_000  # between two terminates at Vast.ai
+    vastai_find_interval_ms: int = 2_000  # between two lookups of an instance at Vast.ai
+    vastai_list_interval_ms: int = 1_000  # between two pages of instances at Vast.ai
+    vastai_attach_interval_ms: int = 1_000  # between two SSH keys put on machines at Vast.ai
+    vastai_charges_interval_ms: int = 1_000  # between two pages of charges at Vast.ai
+    vastai_templates_interval_ms: int = 3_000  # between two lists of templates at Vast.ai
+    vastai_search_interval_ms: int = 0  # between two of the hundreds of pages of its offers
+    tensordock_interval_ms: int = 1_000  # between two calls of any kind at TensorDock
+    pace_margin_ms: int = 250  # added to each interval above 0: calls do not arrive evenly
+    pace_wait_s: int = 5  # longest that a call waits for its turn; else it is not sent
+    pace_launch_wait_s: int = 10  # likewise a launch; it is tried again when its turn may come
+    pace_refresh_wait_s: int = 120  # likewise each call of an inventory refresh, which gives way
+    pace_terminate_wait_s: int = 45  # longest that a terminate waits; then it is sent anyway

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import time
 import uuid
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -25,6 +26,7 @@ from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
 from gpu_shopper.usecases.deps import Deps, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
+from gpu_shopper.usecases.pacing import Pacer
 from gpu_shopper.web.health import ask
 
 if TYPE_CHECKING:
@@ -117,6 +119,7 @@ def _access(name: str) -> Access:
     return Access(
         base_url=required(os.environ, f"{name.upper()}_BASE_URL"),
         credentials=lambda fresh: secret_values().field(secret_id, credential, fresh=fresh),
+        pace=Pacer(name, _table("OPERATIONS_TABLE"), now, time.sleep, settings()),
         billing_url=os.environ.get(f"{name.upper()}_BILLING_URL", ""),
         field=lambda other: secret_values().field_or_none(secret_id, other) or "",
     )

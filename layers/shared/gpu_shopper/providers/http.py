@@ -2,7 +2,8 @@
 
 Bodies are read up to a limit and within a total time; redirects are never followed; a bad key is
 read again once and the call repeated once (a call refused for its key was surely not carried
-out). Reads are tried a few times, writes never. Elsewhere our key is never sent.
+out). Reads are tried a few times, writes never. Elsewhere our key is never sent. Each call waits
+for its turn before it is sent.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
-from urllib3.exceptions import DecodeError, HTTPError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import DecodeError, HTTPError
 
 from gpu_shopper.core.normalise import provider_text
+from gpu_shopper.core.pacing import Pace, Turn
 from gpu_shopper.errors import (
     BadProviderReply,
     ProviderAuth,
@@ -29,6 +30,8 @@ from gpu_shopper.errors import (
     RateLimited,
 )
 from gpu_shopper.providers.addresses import may_be_fetched
+from gpu_shopper.providers.retry_after import retry_after_s
+from gpu_shopper.providers.unsent import never_sent
 
 LISTING_BYTES = 10 * 1024 * 1024
 BODY_BYTES = 64 * 1024
@@ -37,13 +40,6 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0
 _CHUNK_BYTES = 64 * 1024
 _KEY = re.compile(r"[\x21-\x7e]{1,512}")
-_NEVER_SENT = (
-    requests.exceptions.ConnectTimeout,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.MissingSchema,
-    requests.exceptions.InvalidHeader,
-)
 
 
 class Unanswered(Exception):
@@ -93,10 +89,15 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request. `limit_bytes` is how much of a good answer is read."""
+    """One request. `limit_bytes` is how much of a good answer is read.
+
+    `endpoint` is the provider's name for what it counts calls of; `turn` is what the call is for.
+    """
 
     method: str
     path: str
+    endpoint: str
+    turn: Turn = Turn.USUAL
     params: Mapping[str, str] | None = None
     body: Any = None
     limit_bytes: int = BODY_BYTES
@@ -119,6 +120,7 @@ class HttpClient:
         *,
         base_url: str,
         credentials: Callable[[bool], str],
+        pace: Pace,
         refusal: Callable[[Reply], ProviderError | None],
         connect_timeout_s: float,
         read_timeout_s: float,
@@ -130,6 +132,7 @@ class HttpClient:
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._credentials = credentials
+        self._pace = pace
         self._refusal = refusal
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
@@ -143,7 +146,7 @@ class HttpClient:
     def read(self, call: Call) -> Reply:
         """An answer that is no refusal; up to 3 tries while one read time-out is not used up.
 
-        Raises: ProviderAuth, RateLimited, ProviderUnavailable.
+        Raises: ProviderAuth, RateLimited, TooSoon, ProviderUnavailable.
         """
         began_s, tried = self.clock_s(), 0
         while True:
@@ -160,7 +163,10 @@ class HttpClient:
             self.wait(pause_s)
 
     def write(self, call: Call) -> Reply:
-        """Whatever is answered to one request, refusals too. Raises Unanswered, ProviderAuth."""
+        """Whatever is answered to one request, refusals too.
+
+        Raises: Unanswered, ProviderAuth, TooSoon (nothing was sent, or only a refused key).
+        """
         # A connection kept from an earlier call may be dead, and nobody could tell whether the
         # request got through: writes always open their own.
         self._transport.close()
@@ -197,6 +203,7 @@ class HttpClient:
         return reply
 
     def _exchange(self, call: Call, key: str) -> Reply:
+        self._pace(call.endpoint, call.turn)
         timeout_s = call.read_timeout_s or self._read_timeout_s
         return self._sent(self._request(call, key), call.limit_bytes, timeout_s, key)
 
@@ -211,13 +218,13 @@ class HttpClient:
                 timeout=(self._connect_timeout_s, timeout_s),
             )
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as exc:
-            raise Unanswered(_reason(exc), sent=not _never_sent(exc)) from exc
+            raise Unanswered(_reason(exc), sent=not never_sent(exc)) from exc
         try:
             limit = limit_bytes if response.status_code == 200 else BODY_BYTES
             content, broken = self._content(response, limit, deadline_s)
         finally:
             response.close()
-        pause_s = _retry_after_s(response.headers)
+        pause_s = retry_after_s(response.headers)
         return Reply(response.status_code, content, pause_s, broken, key)
 
     def _request(self, call: Call, key: str) -> requests.Request:
@@ -263,29 +270,9 @@ class HttpClient:
         return FIRST_PAUSE_S * 2.0**tried * (0.5 + self._chance() / 2)
 
 
-def _never_sent(exc: Exception) -> bool:
-    """True when no connection was made, or no request could be formed."""
-    cause = exc.args[0] if exc.args else None
-    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
-    return isinstance(exc, _NEVER_SENT) or isinstance(reason, NewConnectionError)
-
-
 def _reason(exc: Exception) -> str:
     """The kind of failure only: texts of libraries hold addresses."""
     return f"no answer: {type(exc).__name__}"
-
-
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds from Retry-After (number or date) or X-RateLimit-Reset (epoch)."""
-    wish, reset = headers.get("Retry-After", ""), headers.get("X-RateLimit-Reset", "")
-    try:
-        if re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,6})?", wish, re.ASCII):
-            return float(wish)
-        sent_at = parsedate_to_datetime(headers["Date"]).timestamp()
-        at = parsedate_to_datetime(wish).timestamp() if wish else float(reset)
-    except (KeyError, ValueError, OverflowError):
-        return None
-    return max(0.0, min(at - sent_at, 86_400.0))
 
 
 def _agreeing(decisive: frozenset[str]) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:

@@ -13,7 +13,10 @@ from gpu_shopper.core.templates import Template
 
 
 class Provider(Protocol):
-    """A company whose API rents GPUs. Methods raise `ProviderError` and its children only."""
+    """A company whose API rents GPUs. Methods raise `ProviderError` and its children only.
+
+    Each request waits for its turn first; a method whose request has none soon raises TooSoon.
+    """
 
     name: str
 
@@ -24,9 +27,9 @@ class Provider(Protocol):
     def launch(self, request: LaunchRequest) -> Launched:
         """Rent once and label the machine; never repeated inside.
 
-        Raises: OfferGone, NoCapacity, LaunchRejected, ProviderAuth, RateLimited (surely nothing
-        rented), ProviderUnavailable (not even a connection was made), RentedDespiteError (an
-        instance exists), LaunchUncertain (look first).
+        Raises: OfferGone, NoCapacity, LaunchRejected, ProviderAuth, RateLimited, TooSoon (surely
+        nothing rented), ProviderUnavailable (not even a connection was made), RentedDespiteError
+        (an instance exists), LaunchUncertain (look first).
         """
         ...
 

@@ -11,7 +11,7 @@ from gpu_shopper.core.breaker import Gate
 from gpu_shopper.core.instances import Instance, Launched, LaunchRequest
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.settings import Settings
-from gpu_shopper.errors import CircuitOpen, ProviderError
+from gpu_shopper.errors import CircuitOpen, ProviderError, TooSoon
 from gpu_shopper.providers.port import (
     AttachesKeys,
     ListsTemplates,
@@ -99,6 +99,9 @@ class GuardedProvider:
     def _watched[T](self, call: Callable[[], T]) -> T:
         try:
             answer = call()
+        except TooSoon:
+            # The provider was not asked: that says nothing of it, neither good nor bad.
+            raise
         except ProviderError as exc:
             self._failed() if rules.counts(exc) else self._answered()
             raise

@@ -13,7 +13,6 @@ from gpu_shopper.core import evidence
 from gpu_shopper.core.instances import HostKey, Launched
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.life import apply, evolve_attempt
-from gpu_shopper.core.polling import throttled_wait_s
 from gpu_shopper.core.requesting import launch_request
 from gpu_shopper.core.retrying import disk_gb_at, is_dearer_than_accepted, price_cap
 from gpu_shopper.core.session import LaunchState, Notice, Session
@@ -34,6 +33,7 @@ from gpu_shopper.errors import (
     SessionNotFound,
     ShopperError,
     StaleInventory,
+    TooSoon,
 )
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.attempts import fail_attempt, is_current, refuse, same_call
@@ -43,6 +43,7 @@ from gpu_shopper.usecases.host_keys import new_host_key, pinned
 from gpu_shopper.usecases.inventory import hide_if_single, rentable_offer, withdraw
 from gpu_shopper.usecases.judging import count_judged
 from gpu_shopper.usecases.sessions import check_price
+from gpu_shopper.usecases.throttling import throttled
 from gpu_shopper.usecases.writing import Decision, change
 
 DONE = StepResult("done")
@@ -174,8 +175,8 @@ def _call(deps: Deps, session: Session, shown: Shown, host_key: HostKey | None) 
     except RentedDespiteError as exc:
         _rented(deps, session, Launched(instance_id=exc.instance_id))
         return fail_attempt(deps, session, EndReason.INSTANCE_STOPPED, exc.message)
-    except RateLimited as exc:
-        return _throttled(deps, session, exc)
+    except (RateLimited, TooSoon) as exc:
+        return throttled(deps, session, exc)
     except ProviderError as exc:
         absence = evidence.refused(exc, deps.now())
         if absence is None:
@@ -208,13 +209,14 @@ def accepted(
         if current.number != number or current.instance_id is not None:
             return None
         now = deps.now()
+        since = now - timedelta(milliseconds=launched.age_ms)
         after = evolve_attempt(
             now_session,
             now,
             launch=LaunchState.ACCEPTED,
             instance_id=launched.instance_id,
             keys_attached=not adopted and launched.key_error is None,
-            launched_at=(current.called_at or current.started_at) if adopted else now,
+            launched_at=(current.called_at or current.started_at) if adopted else since,
             call_ended_at=current.call_ended_at or now,
             price_microusd_per_hour=(
                 launched.price_microusd_per_hour or current.price_microusd_per_hour
@@ -265,23 +267,3 @@ def _unclear(deps: Deps, session: Session) -> StepResult:
     change(deps, lambda: store.get(deps.sessions, session.id), decide)
     hide_if_single(deps, session.attempt)
     return LOOK_NOW
-
-
-def _throttled(deps: Deps, session: Session, error: RateLimited) -> StepResult:
-    """A rate limit refuses before anything happens: the same offer again, a few times."""
-    tries = session.attempt.launch_tries
-    if tries > deps.settings.launch_throttled_tries:
-        absence = evidence.refused(error, deps.now())
-        reason = EndReason.PROVIDER_UNAVAILABLE
-        return refuse(deps, session, reason, error.message, absence)
-    wait_s = throttled_wait_s(tries, error.retry_after_s, deps.settings)
-
-    def decide(now_session: Session) -> Decision:
-        if not same_call(now_session, session):
-            return None
-        now = deps.now()
-        after = evolve_attempt(now_session, now, launch=LaunchState.THROTTLED, call_ended_at=now)
-        return replace(after, next_step_at=now + timedelta(seconds=wait_s)), []
-
-    change(deps, lambda: store.get(deps.sessions, session.id), decide)
-    return StepResult("launch", wait_s)

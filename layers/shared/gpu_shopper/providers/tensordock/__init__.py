@@ -55,6 +55,7 @@ def build(access: Access, settings: Settings) -> TensorDock:
     http = HttpClient(
         base_url=access.base_url,
         credentials=access.credentials,
+        pace=access.pace,
         refusal=refusal,
         connect_timeout_s=settings.provider_connect_timeout_s,
         read_timeout_s=settings.provider_read_timeout_s,

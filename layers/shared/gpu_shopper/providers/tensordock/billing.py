@@ -22,7 +22,7 @@ from gpu_shopper.providers.http import Call, HttpClient, Reply
 
 KEY_FIELD = "api_key"
 """The field of the secret that holds the older API's key; without it no balance is told."""
-_BALANCE = Call(method="POST", path="/api/v0/billing/balance")
+_BALANCE = Call(method="POST", path="/api/v0/billing/balance", endpoint="any")
 
 
 class Billing:
@@ -42,6 +42,7 @@ class Billing:
         http = HttpClient(
             base_url=access.billing_url,
             credentials=access.credentials,
+            pace=access.pace,
             refusal=refusal,
             connect_timeout_s=settings.provider_connect_timeout_s,
             read_timeout_s=settings.provider_read_timeout_s,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_shopper.core.instances import Instance
+from gpu_shopper.core.pacing import Turn
 from gpu_shopper.errors import ProviderUnavailable
 from gpu_shopper.providers.addresses import path_id
 from gpu_shopper.providers.http import LISTING_BYTES, Call, HttpClient, Reply, Unanswered
@@ -14,7 +15,9 @@ _INSTANCES = "/api/v2/instances"
 
 def find(http: HttpClient, instance_id: str) -> Instance | None:
     """None only for a 404 that says the instance does not exist, or for its word "deleted"."""
-    reply = http.read(Call(method="GET", path=f"{_INSTANCES}/{path_id(instance_id)}"))
+    reply = http.read(
+        Call(method="GET", path=f"{_INSTANCES}/{path_id(instance_id)}", endpoint="any")
+    )
     if says_not_found(reply):
         return None
     return found_in(accepted(reply), instance_id)
@@ -22,15 +25,17 @@ def find(http: HttpClient, instance_id: str) -> Instance | None:
 
 def list_all(http: HttpClient) -> list[Instance]:
     """All instances of the account. Raises rather than return a part, or nothing by mistake."""
-    reply = http.read(Call(method="GET", path=_INSTANCES, limit_bytes=LISTING_BYTES))
+    call = Call(method="GET", path=_INSTANCES, endpoint="any", limit_bytes=LISTING_BYTES)
+    reply = http.read(call)
     return listed_in(accepted(reply))
 
 
 def terminate(http: HttpClient, instance_id: str) -> None:
     """Ask for the end; silent when the provider says that there is no such instance."""
     path = f"{_INSTANCES}/{path_id(instance_id)}"
+    call = Call(method="DELETE", path=path, endpoint="any", turn=Turn.TERMINATE)
     try:
-        reply = http.write(Call(method="DELETE", path=path))
+        reply = http.write(call)
     except Unanswered as exc:
         raise ProviderUnavailable(str(exc)) from exc
     if says_not_found(reply) or _is_bare(reply, 404):

@@ -6,6 +6,7 @@ from typing import Any
 
 from gpu_shopper.core.instances import Launched, LaunchRequest
 from gpu_shopper.core.offer_ids import tensordock_id, tensordock_location
+from gpu_shopper.core.pacing import Turn
 from gpu_shopper.core.ssh_keys import checked_public_key
 from gpu_shopper.errors import LaunchRejected, LaunchUncertain, ProviderUnavailable
 from gpu_shopper.providers.http import Call, HttpClient, Reply, Unanswered
@@ -22,11 +23,17 @@ _KIND = "virtualmachine"
 def launch(http: HttpClient, request: LaunchRequest, *, read_timeout_s: float) -> Launched:
     """One POST, never repeated after it may have been carried out.
 
-    Raises: NoCapacity, OfferGone, LaunchRejected, ProviderAuth, RateLimited, ProviderUnavailable
-    (no connection was made, so nothing was sent), RentedDespiteError, LaunchUncertain.
+    Raises: NoCapacity, OfferGone, LaunchRejected, ProviderAuth, RateLimited, TooSoon,
+    ProviderUnavailable (no connection was made, so nothing was sent), RentedDespiteError,
+    LaunchUncertain.
     """
     call = Call(
-        method="POST", path="/api/v2/instances", body=_body(request), read_timeout_s=read_timeout_s
+        method="POST",
+        path="/api/v2/instances",
+        endpoint="any",
+        turn=Turn.LAUNCH,
+        body=_body(request),
+        read_timeout_s=read_timeout_s,
     )
     reply = _send(http, call)
     failure = launch_failure(reply)

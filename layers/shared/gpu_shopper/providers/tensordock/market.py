@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from gpu_shopper.core.offers import Offer
+from gpu_shopper.core.pacing import Turn
 from gpu_shopper.errors import BadProviderReply
 from gpu_shopper.providers.http import LISTING_BYTES, Call, HttpClient
 from gpu_shopper.providers.tensordock.offers import PROVIDER, Unreadable, offers_of
@@ -18,7 +19,13 @@ _logger = logging.getLogger(__name__)
 
 def whole_market(http: HttpClient) -> list[Offer]:
     """Every offer, each once. Raises BadProviderReply when the list, or too many rows, are bad."""
-    call = Call(method="GET", path="/api/v2/locations", limit_bytes=LISTING_BYTES)
+    call = Call(
+        method="GET",
+        path="/api/v2/locations",
+        endpoint="any",
+        turn=Turn.REFRESH,
+        limit_bytes=LISTING_BYTES,
+    )
     return read(accepted(http.read(call)))
 
 

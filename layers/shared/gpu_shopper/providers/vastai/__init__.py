@@ -9,6 +9,7 @@ from typing import Any
 from gpu_shopper.core.charges import Charge
 from gpu_shopper.core.instances import Instance, Launched, LaunchRequest
 from gpu_shopper.core.offers import Offer
+from gpu_shopper.core.pacing import Turn
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.templates import Template
 from gpu_shopper.errors import BadProviderReply, ProviderUnavailable
@@ -73,7 +74,14 @@ class VastAi:
     def _search(self, query: dict[str, Any], deadline_s: float) -> Iterable[Row]:
         if self._http.clock_s() > deadline_s:
             raise ProviderUnavailable("the market could not be read in time")
-        call = Call(method="POST", path="/api/v0/bundles/", body=query, limit_bytes=LISTING_BYTES)
+        call = Call(
+            method="POST",
+            path="/api/v0/bundles/",
+            endpoint="search",
+            turn=Turn.REFRESH,
+            body=query,
+            limit_bytes=LISTING_BYTES,
+        )
         reply = self._http.read(call)
         if reply.status != 200:
             raise BadProviderReply(error_text(reply))
@@ -85,6 +93,7 @@ def build(access: Access, settings: Settings) -> VastAi:
     http = HttpClient(
         base_url=access.base_url,
         credentials=access.credentials,
+        pace=access.pace,
         refusal=refusal,
         connect_timeout_s=settings.provider_connect_timeout_s,
         read_timeout_s=settings.provider_read_timeout_s,

@@ -21,7 +21,9 @@ _SOURCE = re.compile(r"instance-([1-9][0-9]{0,17})", re.ASCII)
 
 def balance(http: HttpClient) -> int:
     """`credit`, in micro-dollars: `balance` is another number. Raises `ProviderError`."""
-    body = accepted(http.read(Call(method="GET", path="/api/v0/users/current/")))
+    body = accepted(
+        http.read(Call(method="GET", path="/api/v0/users/current/", endpoint="account"))
+    )
     left = signed_microusd(body.get("credit"))
     if left is None:
         raise BadProviderReply("an account without its credit")
@@ -44,7 +46,13 @@ def _asks(filters: str) -> Callable[[str], Call]:
         params = {"select_filters": filters, "format": "table", "limit": str(CHARGES_PER_PAGE)}
         if token:
             params["after_token"] = token
-        return Call(method="GET", path="/api/v0/charges/", params=params, limit_bytes=LISTING_BYTES)
+        return Call(
+            method="GET",
+            path="/api/v0/charges/",
+            endpoint="charges",
+            params=params,
+            limit_bytes=LISTING_BYTES,
+        )
 
     return ask
 

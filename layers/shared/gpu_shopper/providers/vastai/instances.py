@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from gpu_shopper.core.instances import Instance
+from gpu_shopper.core.pacing import Turn
 from gpu_shopper.errors import BadProviderReply, ProviderUnavailable
 from gpu_shopper.providers.addresses import path_id
 from gpu_shopper.providers.http import LISTING_BYTES, Call, HttpClient, Unanswered
@@ -19,7 +20,7 @@ _ORDER = json.dumps([{"col": "id", "dir": "asc"}])
 def find(http: HttpClient, instance_id: str) -> Instance | None:
     """None only for `{"instances": null}`, or a 404 whose body says that it does not exist."""
     path = f"/api/v0/instances/{path_id(instance_id)}/"
-    reply = http.read(Call(method="GET", path=path, params={"owner": "me"}))
+    reply = http.read(Call(method="GET", path=path, endpoint="find", params={"owner": "me"}))
     if reply.status == 404 and says_not_found(reply):
         return None
     body = accepted(reply)
@@ -40,7 +41,13 @@ def _page_call(token: str) -> Call:
     params = {"limit": str(PAGE_ROWS), "order_by": _ORDER}
     if token:
         params["after_token"] = token
-    return Call(method="GET", path="/api/v1/instances/", params=params, limit_bytes=LISTING_BYTES)
+    return Call(
+        method="GET",
+        path="/api/v1/instances/",
+        endpoint="list",
+        params=params,
+        limit_bytes=LISTING_BYTES,
+    )
 
 
 _LIST = Paged(
@@ -55,8 +62,9 @@ _LIST = Paged(
 def terminate(http: HttpClient, instance_id: str) -> None:
     """Ask for the end; silent when the provider says that there is no such instance."""
     path = f"/api/v0/instances/{path_id(instance_id)}/"
+    call = Call(method="DELETE", path=path, endpoint="destroy", turn=Turn.TERMINATE, body={})
     try:
-        reply = http.write(Call(method="DELETE", path=path, body={}))
+        reply = http.write(call)
     except Unanswered as exc:
         raise ProviderUnavailable(str(exc)) from exc
     if reply.status in (200, 404) and says_not_found(reply):

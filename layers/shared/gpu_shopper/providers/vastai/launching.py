@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from gpu_shopper.core.instances import Launched, LaunchRequest
 from gpu_shopper.core.normalise import provider_text
+from gpu_shopper.core.pacing import Turn
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.errors import (
     LaunchRejected,
@@ -40,8 +42,9 @@ _ALREADY_THERE = re.compile(r"already (?:exists|attached|associated|added)", re.
 def launch(http: HttpClient, request: LaunchRequest) -> Launched:
     """One PUT, never repeated after it may have been carried out, then the keys.
 
-    Raises: OfferGone, NoCapacity, LaunchRejected, ProviderAuth, RateLimited, ProviderUnavailable
-    (no connection was made, so nothing was sent), RentedDespiteError, LaunchUncertain.
+    Raises: OfferGone, NoCapacity, LaunchRejected, ProviderAuth, RateLimited, TooSoon,
+    ProviderUnavailable (no connection was made, so nothing was sent), RentedDespiteError,
+    LaunchUncertain.
     """
     ask_id = request.offer.provider_id
     if _ASK_ID.fullmatch(ask_id) is None:
@@ -49,14 +52,14 @@ def launch(http: HttpClient, request: LaunchRequest) -> Launched:
     limit = FACTS[PROVIDER].start_up_chars
     if len(_onstart(request)) > limit:
         raise LaunchRejected(f"the start-up command is longer than {limit} characters")
-    reply = _send(http, Call(method="PUT", path=f"/api/v0/asks/{ask_id}/", body=_body(request)))
+    reply = _send(http, _call(ask_id, request))
     failure = launch_failure(reply)
     if failure is not None:
         raise without_secrets(failure, request)
-    instance_id = rented_id(reply) or ""
-    return Launched(
-        instance_id=instance_id, key_error=attach_keys(http, instance_id, request.ssh_public_keys)
-    )
+    instance_id, accepted_s = rented_id(reply) or "", http.clock_s()
+    key_error = attach_keys(http, instance_id, request.ssh_public_keys)
+    age_ms = math.ceil((http.clock_s() - accepted_s) * 1_000)
+    return Launched(instance_id=instance_id, key_error=key_error, age_ms=age_ms)
 
 
 def attach_keys(http: HttpClient, instance_id: str, keys: Iterable[str]) -> str | None:
@@ -67,6 +70,16 @@ def attach_keys(http: HttpClient, instance_id: str, keys: Iterable[str]) -> str 
     deadline_s = http.clock_s() + ATTACH_LIMIT_S
     errors = [_attach(http, instance_id, key, deadline_s) for key in keys]
     return "; ".join(dict.fromkeys(filter(None, errors))) or None
+
+
+def _call(ask_id: str, request: LaunchRequest) -> Call:
+    return Call(
+        method="PUT",
+        path=f"/api/v0/asks/{ask_id}/",
+        endpoint="create",
+        turn=Turn.LAUNCH,
+        body=_body(request),
+    )
 
 
 def _body(request: LaunchRequest) -> dict[str, Any]:
@@ -119,9 +132,14 @@ def _attach(http: HttpClient, instance_id: str, key: str, deadline_s: float) -> 
 
 def _attach_once(http: HttpClient, instance_id: str, key: str) -> str | None:
     try:
-        path = f"/api/v0/instances/{path_id(instance_id)}/ssh/"
-        body, timeout_s = {"ssh_key": key}, ATTACH_READ_TIMEOUT_S
-        reply = http.write(Call(method="POST", path=path, body=body, read_timeout_s=timeout_s))
+        call = Call(
+            method="POST",
+            path=f"/api/v0/instances/{path_id(instance_id)}/ssh/",
+            endpoint="attach",
+            body={"ssh_key": key},
+            read_timeout_s=ATTACH_READ_TIMEOUT_S,
+        )
+        reply = http.write(call)
     except (Unanswered, ShopperError) as exc:
         return provider_text(str(exc), 200)
     if says_yes(reply) or _ALREADY_THERE.search(reply.text()):

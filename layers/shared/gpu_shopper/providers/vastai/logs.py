@@ -33,8 +33,9 @@ def logs(http: HttpClient, instance_id: str) -> str:
 
 def _asked_for(http: HttpClient, instance_id: str) -> str:
     path = f"/api/v0/instances/request_logs/{path_id(instance_id)}/"
+    call = Call(method="PUT", path=path, endpoint="logs", body={"tail": str(LINES)})
     try:
-        reply = http.write(Call(method="PUT", path=path, body={"tail": str(LINES)}))
+        reply = http.write(call)
     except Unanswered as exc:
         raise ProviderUnavailable(str(exc)) from exc
     refused = refusal(reply)

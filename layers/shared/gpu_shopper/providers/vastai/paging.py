@@ -10,9 +10,6 @@ from gpu_shopper.errors import BadProviderReply
 from gpu_shopper.providers.http import Call, HttpClient, Reply
 from gpu_shopper.providers.vastai.replies import body_of, error_text
 
-PAGE_INTERVAL_S = 1.0
-"""Vast.ai's own minimum between two calls of one list; a faster second page is refused."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paged[T]:
@@ -45,7 +42,6 @@ def every_row[T](http: HttpClient, paged: Paged[T]) -> list[T]:
     """
     found = _fetched(http, paged)
     if found is None:
-        http.wait(PAGE_INTERVAL_S)
         found = _fetched(http, paged)
     if found is None:
         raise BadProviderReply(f"the list of {paged.rows} does not add up to its total")
@@ -65,7 +61,6 @@ def _fetched[T](http: HttpClient, paged: Paged[T]) -> list[T] | None:
         if not token:
             return found if len(found) == total and _distinct(found, paged) else None
         tokens.add(token)
-        http.wait(PAGE_INTERVAL_S)
 
 
 def _page[T](body: dict[str, Any], paged: Paged[T]) -> tuple[list[T], int, str]:

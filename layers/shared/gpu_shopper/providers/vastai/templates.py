@@ -12,6 +12,7 @@ from typing import Any
 from gpu_shopper.core.compatibility import conditions_of
 from gpu_shopper.core.disk import MAX_DISK_GB
 from gpu_shopper.core.normalise import count, number, provider_text
+from gpu_shopper.core.pacing import Turn
 from gpu_shopper.core.templates import HASH_ID, Template
 from gpu_shopper.errors import BadProviderReply
 from gpu_shopper.providers.http import LISTING_BYTES, Call, HttpClient
@@ -41,8 +42,15 @@ def list_recommended(http: HttpClient) -> list[Template]:
 
     Raises also: ProviderAuth, RateLimited, ProviderUnavailable.
     """
-    path = "/api/v0/template/"
-    reply = http.read(Call(method="GET", path=path, params=QUERY, limit_bytes=LISTING_BYTES))
+    call = Call(
+        method="GET",
+        path="/api/v0/template/",
+        endpoint="templates",
+        turn=Turn.REFRESH,
+        params=QUERY,
+        limit_bytes=LISTING_BYTES,
+    )
+    reply = http.read(call)
     if reply.status != 200:
         raise BadProviderReply(error_text(reply))
     return _read(_recommended(reply.json()))
