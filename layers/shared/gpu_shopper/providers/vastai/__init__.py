@@ -71,7 +71,7 @@ class VastAi:
         """See `templates.list_recommended`."""
         return templates.list_recommended(self._http)
 
-    def _search(self, query: dict[str, Any], deadline_s: float) -> Iterable[Row]:
+    def _search(self, query: dict[str, Any], deadline_s: float) -> list[Row]:
         if self._http.clock_s() > deadline_s:
             raise ProviderUnavailable("the market could not be read in time")
         call = Call(

@@ -9,7 +9,7 @@ itself is asked for by count, and then by machine.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gpu_shopper.core.normalise import number
@@ -24,8 +24,8 @@ MAX_UNREADABLE_PERCENT = 20
 _SPLITS = ("gpu_name", "num_gpus", "machine_id")
 
 type Filters = Mapping[str, Mapping[str, Any]]
-type Ask = Callable[[dict[str, Any]], Iterable[Row]]
-"""Sends one query and gives the rows of the answer."""
+type Ask = Callable[[dict[str, Any]], list[Row]]
+"""Sends one query and returns the rows of the answer."""
 
 _logger = logging.getLogger(__name__)
 
@@ -67,9 +67,9 @@ class _Sweep:
 
     def run(self) -> None:
         """Read the whole market."""
-        page, operator, price = self._page({}), "gte", -1.0
-        while len(page) >= PAGE_ROWS:
-            top = _top_price(page)
+        prices, operator, price = self._page({}, "dph_base"), "gte", -1.0
+        while len(prices) >= PAGE_ROWS:
+            top = _top(prices)
             if top > price:
                 operator, price = "gte", top
             elif operator == "gte" and top == price:
@@ -77,21 +77,22 @@ class _Sweep:
                 operator = "gt"
             else:
                 raise BadProviderReply("the search does not move on from one price to the next")
-            page = self._page({"dph_base": {operator: price}})
+            prices = self._page({"dph_base": {operator: price}}, "dph_base")
 
     def _split(self, filters: Filters, columns: tuple[str, ...]) -> None:
         """Everything that matches `filters`, by the values of the first of `columns`."""
-        page = self._page(filters)
+        column = columns[0] if columns else "id"
+        page = self._page(filters, column)
         if len(page) >= PAGE_ROWS and not columns:
             raise BadProviderReply(f"more than {PAGE_ROWS} offers of one price and machine")
         done = list[Any]()
         while len(page) >= PAGE_ROWS:
-            values = _values(page, columns[0], done)
+            values = _fresh(page, done)
             if not values:
-                raise BadProviderReply(f"the search cannot be split by {columns[0]}")
+                raise BadProviderReply(f"the search cannot be split by {column}")
             self._halve(filters, columns, values)
             done += values
-            page = self._page({**filters, columns[0]: {"notin": done}})
+            page = self._page({**filters, column: {"notin": done}}, column)
 
     def _halve(self, filters: Filters, columns: tuple[str, ...], values: list[Any]) -> None:
         """Everything with one of `values` in the first column; a single value is split further."""
@@ -101,15 +102,16 @@ class _Sweep:
             return
         middle = len(values) // 2
         for half in (values[:middle], values[middle:]):
-            if len(self._page({**filters, column: {"in": half}})) >= PAGE_ROWS:
+            if len(self._page({**filters, column: {"in": half}}, column)) >= PAGE_ROWS:
                 self._halve(filters, columns, half)
 
-    def _page(self, filters: Filters) -> list[Row]:
-        page = []
+    def _page(self, filters: Filters, column: str) -> list[Any]:
+        """Take in one page; gives its rows' values of `column`, and keeps no row."""
+        values = []
         for row in self._ask(query(filters)):
-            page.append(row)
+            values.append(getattr(row, column))
             self._take(row)
-        return page
+        return values
 
     def _take(self, row: Row) -> None:
         if type(row.id) is int:
@@ -126,15 +128,13 @@ class _Sweep:
             self.offers.append(offer)
 
 
-def _top_price(page: list[Row]) -> float:
-    prices = (number(row.dph_base) for row in page)
-    known = [price for price in prices if price is not None]
+def _top(prices: list[Any]) -> float:
+    known = [price for price in map(number, prices) if price is not None]
     if not known:
         raise BadProviderReply("a page without any price")
     return max(known)
 
 
-def _values(page: list[Row], column: str, done: list[Any]) -> list[Any]:
-    """Values of `column` in `page` that are not done yet."""
-    found = (getattr(row, column) for row in page)
-    return sorted({value for value in found if isinstance(value, str | int)} - set(done), key=str)
+def _fresh(values: list[Any], done: list[Any]) -> list[Any]:
+    """Those of `values` that can be searched for and are not done yet."""
+    return sorted({value for value in values if isinstance(value, str | int)} - set(done), key=str)
