@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -201,6 +203,36 @@ def test_one_session_that_cannot_be_handled_does_not_keep_orphans_alive(
     reconcile(world.deps, "vastai")
     assert set(world.vast.instances) == {"5001"}
     assert "sweep_item_failed" in world.operations()
+
+
+def test_one_orphan_that_cannot_be_handled_does_not_keep_others_alive(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2.13: the store may fail for one of them."""
+    an_orphan(world, "9001")
+    an_orphan(world, "9002")
+    noted = operations.note_orphan_asked
+
+    def broken_once(table: Any, provider: str, instance_id: str, at: datetime) -> None:
+        if instance_id == "9001":
+            raise RuntimeError("no answer")
+        noted(table, provider, instance_id, at)
+
+    monkeypatch.setattr(operations, "note_orphan_asked", broken_once)
+    assert reconcile(world.deps, "vastai").orphans == 2
+    assert set(world.vast.instances) == {"9001"}
+    assert "sweep_item_failed" in world.operations()
+
+
+def test_a_record_that_was_forgotten_meanwhile_is_not_written_in_part(world: World) -> None:
+    """2.13: half a record could not be read back, and would stop every later pass."""
+    an_orphan(world)
+    table = world.deps.operations
+    world.vast.before["find"] = lambda: operations.forget_orphan(table, "vastai", "9001")
+    reconcile(world.deps, "vastai")
+    assert list(operations.open_orphans(table, "vastai")) == []
+    reconcile(world.deps, "vastai")
+    assert world.vast.instances == {}
 
 
 def test_a_failed_listing_concludes_nothing(world: World) -> None:

@@ -147,6 +147,7 @@ def see_orphan(table: Table, provider: str, orphan: Orphan, now: datetime) -> bo
         table.update_item(
             Key=key,
             UpdateExpression="SET last_seen_at = :at REMOVE destroyed_at, #ttl",
+            ConditionExpression=Attr("pk").exists(),
             ExpressionAttributeNames={"#ttl": "ttl"},
             ExpressionAttributeValues={":at": to_text(now)},
         )
@@ -160,10 +161,12 @@ def forget_orphan(table: Table, provider: str, instance_id: str) -> None:
 
 
 def note_orphan_asked(table: Table, provider: str, instance_id: str, at: datetime) -> None:
-    """Count one more request to destroy this orphan."""
+    """Count one more request to destroy this orphan; fails when its record was forgotten."""
     table.update_item(
         Key={"pk": f"ORPHAN#{provider}", "sk": instance_id},
         UpdateExpression=("SET #s = :s, asked_at = :at, last_seen_at = :at ADD destroy_tries :one"),
+        # Half a record could not be read back, and would stop every later pass.
+        ConditionExpression=Attr("pk").exists(),
         ExpressionAttributeNames={"#s": "status"},
         ExpressionAttributeValues={":s": "destroying", ":at": to_text(at), ":one": 1},
     )

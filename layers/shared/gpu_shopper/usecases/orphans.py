@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from gpu_shopper.core.evidence import Listing
 from gpu_shopper.core.labels import Label, owned
 from gpu_shopper.core.reconciling import Findings, Orphan, orphan_limit
@@ -14,20 +17,40 @@ from gpu_shopper.usecases.deps import Deps, Fact
 
 
 def cure_orphans(deps: Deps, provider: str, findings: Findings, listing: Listing) -> None:
-    """Ask for the end of this pass's orphans, and close the records of those proven gone."""
+    """Ask for the end of this pass's orphans, and close the records of those proven gone.
+
+    Each is handled by itself: one that cannot be handled keeps no other alive.
+    """
     limit = orphan_limit(findings.ours, deps.settings)
     oldest_first = sorted(findings.orphans, key=lambda one: (len(one.instance.id), one.instance.id))
-    for orphan in oldest_first:
-        if operations.see_orphan(deps.operations, provider, orphan, deps.now()):
-            deps.note(_detected(provider, orphan))
-    for orphan in oldest_first[:limit]:
-        _destroy(deps, provider, orphan)
+    for number, orphan in enumerate(oldest_first):
+        with _apart(deps, provider, orphan.instance.id):
+            _see(deps, provider, orphan)
+            if number < limit:
+                _destroy(deps, provider, orphan)
     held_back = len(oldest_first) - limit
     if held_back > 0:
         metrics = {"OrphansHeldBack": float(held_back)}
         deps.note(Fact("orphans_held_back", provider=provider, metrics=metrics))
     for record in list(operations.open_orphans(deps.operations, provider)):
-        _close_if_gone(deps, provider, record, listing)
+        with _apart(deps, provider, record.instance_id):
+            _close_if_gone(deps, provider, record, listing)
+
+
+@contextmanager
+def _apart(deps: Deps, provider: str, instance_id: str) -> Iterator[None]:
+    """Whatever goes wrong with this machine is told, and the pass goes on to the next."""
+    try:
+        yield
+    except Exception as exc:  # noqa: BLE001  (one bad record must not keep other orphans alive)
+        reason = type(exc).__name__
+        fact = Fact("sweep_item_failed", provider=provider, instance_id=instance_id, reason=reason)
+        deps.note(fact)
+
+
+def _see(deps: Deps, provider: str, orphan: Orphan) -> None:
+    if operations.see_orphan(deps.operations, provider, orphan, deps.now()):
+        deps.note(_detected(provider, orphan))
 
 
 def _detected(provider: str, orphan: Orphan) -> Fact:
