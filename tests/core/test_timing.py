@@ -16,6 +16,7 @@ from gpu_shopper.core.deadlines import (
     ready_within_min,
 )
 from gpu_shopper.core.inventory import staleness_factor
+from gpu_shopper.core.life import apply
 from gpu_shopper.core.polling import (
     SshResult,
     SshTry,
@@ -27,7 +28,7 @@ from gpu_shopper.core.polling import (
     throttled_wait_s,
 )
 from gpu_shopper.core.session import LaunchState, Session, Verification
-from gpu_shopper.core.states import EndReason, Event, State
+from gpu_shopper.core.states import Actor, EndReason, Event, State
 from tests.builders import NOON, SETTINGS, a_session, an_attempt, later
 
 
@@ -143,6 +144,14 @@ def test_a_stopping_session_is_never_given_up() -> None:
     assert due(session, 300) == NoteDelay()
     noted = replace(session, stop_delay_noted=True)
     assert due(noted, 10**7) == Restart()
+
+
+def test_a_stop_in_the_middle_of_a_launch_is_looked_at_after_a_minute() -> None:
+    """2.14: its teardown may never have started; the launch call's own time does not matter."""
+    launching = a_session(state=State.PROVISIONING, next_step_at=later(90))
+    stopping = apply(launching, Event.REQUEST_STOP, Actor.API, later(5))
+    assert due(stopping, 64) is None
+    assert due(stopping, 65) == Restart()
 
 
 @pytest.mark.parametrize("state", list(State))

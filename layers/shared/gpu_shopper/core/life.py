@@ -223,6 +223,8 @@ def _begin_end(
         state=State.STOPPING,
         state_entered_at=now,
         stopping_at=now,
+        # What was waited for is not wanted any more: a teardown that never began is noticed soon.
+        next_step_at=now,
         end_reason=_reason(row, reason),
         fails_when_gone=event is Event.FAIL_PROVISIONING,
         error=error,
