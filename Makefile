@@ -22,6 +22,8 @@ export SAM_CLI_TELEMETRY := 0
 PORT ?= 8888
 OFFERS ?= 60
 SEED ?= 1
+SEEDS ?= 10000
+FIRST_SEED ?= 1
 VASTAI_KEY ?=
 TENSORDOCK_TOKEN ?=
 
@@ -88,7 +90,7 @@ documents: setup
 # ---- tests -------------------------------------------------------------------------------------
 
 .PHONY: test
-test: check validate unit e2e ## all that CI runs
+test: check validate unit simulate crashes mutants e2e ## all that CI runs
 
 .PHONY: validate
 validate: setup ## lint template.yaml as SAM and CloudFormation, and scan it for unsafe settings
@@ -102,6 +104,22 @@ unit: setup ## the tests that need no emulator
 .PHONY: e2e
 e2e: setup build ## deploy into a fresh emulator and drive it over HTTP and SSH
 	@$(DEV)/pytest tests/e2e
+
+.PHONY: simulate
+simulate: setup ## random runs on a virtual clock (SEEDS= FIRST_SEED=), or one as a story (SEED=)
+	@$(PY) -m tests.simulation $(if $(findstring command,$(origin SEED)),$(SEED),seeds $(FIRST_SEED) $(SEEDS))
+
+.PHONY: soak
+soak: setup ## the same with 200,000 seeds
+	@$(PY) -m tests.simulation seeds $(FIRST_SEED) $(if $(findstring command,$(origin SEEDS)),$(SEEDS),200000)
+
+.PHONY: crashes
+crashes: setup ## kill functions at every call, and at every two, of the main paths
+	@$(PY) -m tests.simulation crashes
+
+.PHONY: mutants
+mutants: setup ## take each safety rule out of the product: some seed must notice
+	@$(PY) -m tests.simulation mutants
 
 .PHONY: acceptance
 acceptance: setup ## list the acceptance ids that tests name

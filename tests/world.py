@@ -40,6 +40,9 @@ from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.sessions import Created
 from gpu_shopper.usecases.wishes import NewSession
 from tests.builders import ADDRESS, DEPLOYMENT, NOON, PUBLIC_KEY, a_session, a_template, an_offer
+from tests.simulation.rows import rows_of
+from tests.simulation.tables import MemoryTable
+from tests.simulation.twins import TwinTable
 from tests.template.cfn import table_definitions
 
 # Moto forgets the default session between tests; one of our own keeps the service models loaded.
@@ -324,7 +327,11 @@ def a_world(settings: Settings | None = None) -> Iterator[World]:
 
 def _build(settings: Settings) -> World:
     dynamodb = SESSION.resource("dynamodb")
-    tables = {name: dynamodb.create_table(**spec) for name, spec in table_definitions().items()}
+    # Beside each table stands the simulation's, and their answers must be equal.
+    tables: dict[str, Any] = {
+        name: TwinTable(dynamodb.create_table(**spec), MemoryTable(rows_of(spec)))
+        for name, spec in table_definitions().items()
+    }
     bucket = SESSION.resource("s3", region_name="us-east-1").create_bucket(Bucket="snapshots")
     clock, vast, machines = Clock(), FakeProvider(), FakeMachines()
     checks, api = FakeChecks(), FakeApi()

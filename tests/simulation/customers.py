@@ -1,0 +1,111 @@
+"""What customers do, over the API's use cases; a call that fails is tried again, as clients do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from gpu_shopper.core.api_keys import Caller, Role
+from gpu_shopper.core.entrypoint import LaunchMode
+from gpu_shopper.errors import DuplicateSession
+from gpu_shopper.usecases import sessions
+from gpu_shopper.usecases.deps import Deps
+from gpu_shopper.usecases.sessions import Created
+from gpu_shopper.usecases.wishes import NewSession
+from tests.builders import PUBLIC_KEY
+from tests.simulation.cloud import offer_of
+from tests.simulation.deployment import Deployment
+from tests.simulation.executions import Failure
+from tests.simulation.functions import API
+from tests.simulation.plan import Rental
+from tests.simulation.scheduler import MINUTE, SECOND, Scheduler
+
+MOST_TRIES = 5
+
+
+class Customer:
+    """One rental, from wish to end."""
+
+    def __init__(self, rental: Rental, deployment: Deployment, scheduler: Scheduler) -> None:
+        self._rental = rental
+        self._deployment = deployment
+        self._scheduler = scheduler
+        self._caller = Caller(f"key-{rental.consumer_id}", Role.CONSUMER, rental.consumer_id)
+        self.session_id = ""
+        self.is_done = False
+
+    def begin(self) -> None:
+        """Plan everything."""
+        self._scheduler.at(self._rental.create_ms, self._create)
+
+    def _wanted(self) -> NewSession:
+        rental = self._rental
+        return NewSession(
+            consumer_id=rental.consumer_id,
+            provider=rental.provider,
+            offer_id=offer_of(rental.provider, rental.offer).id,
+            workload_type="ssh",
+            reservation_hours=rental.hours,
+            ssh_public_key=PUBLIC_KEY,
+            ssh_timeout_min=rental.ssh_timeout_min,
+            auto_retry=rental.auto_retry,
+            max_retries=rental.max_retries if rental.auto_retry else None,
+            retry_scope=rental.retry_scope,
+            **(_SERVES_HTTP if rental.serves_http else {}),
+        )
+
+    def _create(self, tries: int = 1) -> None:
+        def told(answer: Any) -> None:
+            if isinstance(answer, Created):
+                self._plan_the_rest(answer.session.id)
+            elif isinstance(answer.cause, DuplicateSession) and tries > 1:
+                self._plan_the_rest(str(answer.cause.extra["session_id"]))
+            elif answer.error in _PASSING and tries < 3:
+                self._scheduler.after(SECOND, lambda: self._create(tries + 1))
+            else:
+                self.is_done = True
+
+        self._call("create", lambda deps: sessions.create(deps, self._caller, self._wanted()), told)
+
+    def _plan_the_rest(self, id_: str) -> None:
+        rental, self.session_id = self._rental, id_
+        for number, hours in enumerate(rental.extend):
+            wait_ms = (3 + 50 * number) * MINUTE
+            self._scheduler.after(wait_ms, partial(self._extend, id_, hours))
+        if rental.stop_after_ms is None:
+            self.is_done = True
+            return
+        for _ in range(2 if rental.stops_twice else 1):
+            self._scheduler.after(rental.stop_after_ms, lambda: self._stop(id_))
+
+    def _extend(self, session_id: str, hours: int) -> None:
+        self._call(
+            f"extend by {hours} h",
+            lambda deps: sessions.extend(deps, self._caller, session_id, hours),
+            lambda _answer: None,
+        )
+
+    def _stop(self, session_id: str, tries: int = 1) -> None:
+        """Until it is accepted; another stop counts as well."""
+
+        def told(answer: Any) -> None:
+            if isinstance(answer, Failure) and answer.error in _PASSING and tries < MOST_TRIES:
+                self._scheduler.after(2 * SECOND, lambda: self._stop(session_id, tries + 1))
+            else:
+                self.is_done = True
+
+        self._call("stop", lambda deps: sessions.destroy(deps, self._caller, session_id), told)
+
+    def _call(self, what: str, body: Callable[[Deps], Any], told: Callable[[Any], None]) -> None:
+        deployment = self._deployment
+        name = f"{self._rental.consumer_id}'s {what} {self.session_id}".strip()
+        deployment.run(name, API, lambda: body(deployment.deps), told)
+
+
+_SERVES_HTTP: dict[str, Any] = {
+    "launch_mode": LaunchMode.ENTRYPOINT,
+    "docker_image": "me/api",
+    "exposed_ports": (8000,),
+}
+_PASSING = ("Lambda.Unknown", "ClientError", "Conflict", "ProviderNotUsable")
