@@ -64,8 +64,8 @@ AGEING = {
     "RefreshBackoffCapS": "1",
     "BreakerOpenS": "1",
     "FailureSuppressS": "20",
-    "OperatorRatePerS": "1000",
-    "OperatorBurst": "1000",
+    "OperatorRatePerS": "100",
+    "OperatorBurst": "2000",
 }
 
 
