@@ -24,6 +24,7 @@ OFFERS ?= 60
 SEED ?= 1
 SEEDS ?= 10000
 FIRST_SEED ?= 1
+SLOW := tests/e2e/test_ageing.py tests/e2e/test_crowds.py
 VASTAI_KEY ?=
 TENSORDOCK_TOKEN ?=
 
@@ -90,8 +91,8 @@ documents: setup
 # ---- tests -------------------------------------------------------------------------------------
 
 .PHONY: test
-test: check validate unit simulate e2e ## all that CI runs; of the simulation 2,000 seeds
-test: SEEDS = 2000
+test: check validate unit simulate e2e ## all that CI runs; of the simulation 1,000 seeds
+test: SEEDS = 1000
 
 .PHONY: validate
 validate: setup ## lint template.yaml as SAM and CloudFormation, and scan it for unsafe settings
@@ -104,7 +105,11 @@ unit: setup ## the tests that need no emulator
 
 .PHONY: e2e
 e2e: setup build ## deploy into a fresh emulator and drive it over HTTP and SSH
-	@$(DEV)/pytest tests/e2e
+	@$(DEV)/pytest tests/e2e $(addprefix --ignore ,$(SLOW))
+
+.PHONY: e2e-slow
+e2e-slow: setup build ## the part of it that waits for real time to pass, or sends crowds
+	@$(DEV)/pytest $(SLOW)
 
 .PHONY: simulate
 simulate: setup ## random runs on a virtual clock (SEEDS= FIRST_SEED=), or one as a story (SEED=)

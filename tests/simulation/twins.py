@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -11,6 +12,9 @@ from botocore.exceptions import ClientError
 from tests.simulation.tables import MemoryTable
 
 type Told = tuple[str, Any]
+
+_IN_STEP = RLock()
+"""Threads take turns, operation by operation, so that both tables see the same order."""
 
 _IGNORED = ("ResponseMetadata", "ConsumedCapacity", "ItemCollectionMetrics")
 
@@ -58,8 +62,9 @@ class _Both:
             return on_moto
 
         def carried_out(**given: Any) -> Any:
-            in_memory = self._in_memory(call, given)
-            seen, answer, error = _told(lambda: on_moto(**given))
+            with _IN_STEP:
+                in_memory = self._in_memory(call, given)
+                seen, answer, error = _told(lambda: on_moto(**given))
             if in_memory is not None:
                 _compare(operation, given, in_memory, seen)
             if error is not None:
