@@ -17,6 +17,7 @@ from tests.e2e.deployed import Deployed, wait_for
 RUNNING_WITHIN_S = 90.0
 ENDED_WITHIN_S = 90.0
 STRAY_GPU = "RTX 5090"  # left to machines that tests plant
+LOCATION = slice(len("tensordock-"), len("tensordock-") + 36)
 TERMINAL = ("stopped", "failed")
 
 type Row = dict[str, Any]
@@ -83,11 +84,17 @@ class Renting:
         self._asking = threading.Lock()
         self._numbers = itertools.count(1)
         self._free = _offers_of_different_machines(live)
+        self._locations = _offers_of_different_locations(live)
 
     def offer(self) -> Row:
         """An offer for one test alone."""
         with self._lock:
             return self._free.pop()
+
+    def tensordock_offer(self) -> Row:
+        """An offer of TensorDock, several GPUs, at a location for one test alone."""
+        with self._lock:
+            return self._locations.pop()
 
     def consumer(self) -> Api:
         """A consumer for one test alone."""
@@ -118,6 +125,12 @@ def _offers_of_different_machines(live: Deployed) -> list[Row]:
     offers = live.operator.get("/api/v1/inventory", provider="vastai", limit=1000)["offers"]
     by_machine = {offer["machine_id"]: offer for offer in reversed(offers)}
     return [offer for offer in by_machine.values() if offer["gpu_type"] != STRAY_GPU]
+
+
+def _offers_of_different_locations(live: Deployed) -> list[Row]:
+    query = {"provider": "tensordock", "min_gpu_count": 2, "limit": 1000}
+    offers = live.operator.get("/api/v1/inventory", **query)["offers"]
+    return list({offer["id"][LOCATION]: offer for offer in reversed(offers)}.values())
 
 
 def wish(offer: Row, **more: Any) -> Row:

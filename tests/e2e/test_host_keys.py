@@ -55,7 +55,7 @@ def test_ssh_with_the_line_of_the_session_connects_strictly(
     renting: Renting, tmp_path: Path, name: str
 ) -> None:
     """N-35: the machine serves the key that we made, and OpenSSH agrees."""
-    offer = renting.offer() if name == "vastai" else _at_tensordock(renting)
+    offer = renting.offer() if name == "vastai" else renting.tensordock_offer()
     rental = renting.rent(offer)
     running = rental.until("running")
     assert running["host_key_source"] == "injected"
@@ -66,12 +66,6 @@ def test_ssh_with_the_line_of_the_session_connects_strictly(
     stranger = running | {"known_hosts": f"{host} {bare_key(new_pair('x').public_line)}"}
     assert "Host key verification failed" in logged_in(rental, stranger, tmp_path / "other")
     rental.end()
-
-
-def _at_tensordock(renting: Renting) -> Row:
-    query = {"provider": "tensordock", "sort": "-price", "limit": 1}
-    offer: Row = renting.live.operator.get("/api/v1/inventory", **query)["offers"][0]
-    return offer
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 from tests.e2e import provider
 from tests.e2e.deployed import Deployed
-from tests.e2e.renting import Renting, Row
+from tests.e2e.renting import LOCATION, Renting, Row
 from tests.e2e.stories import told_by
 
 CREATES = "/tensordock/api/v2/instances"
-LOCATION = slice(len("tensordock-"), len("tensordock-") + 36)
 
 
 @dataclass(frozen=True)
@@ -25,9 +24,7 @@ class Rented:
 
 
 def rented_at_tensordock(renting: Renting) -> Rented:
-    live = renting.live
-    menu = live.operator.get("/api/v1/inventory", provider="tensordock", min_gpu_count=2, limit=1)
-    offer = menu["offers"][0]
+    live, offer = renting.live, renting.tensordock_offer()
     rental = renting.rent(offer, disk_gb=100)
     running = rental.until("running")
     stopped = rental.end()
@@ -64,9 +61,7 @@ def test_the_label_is_the_name_of_the_machine(told: Rented) -> None:
 
 def sold_out_location(renting: Renting) -> tuple[Row, list[Row], list[Row]]:
     """The refused session, and the offers of its location before and after."""
-    live = renting.live
-    menu = live.operator.get("/api/v1/inventory", provider="tensordock", sort="-price", limit=1000)
-    location = menu["offers"][0]["id"][LOCATION]
+    live, location = renting.live, renting.tensordock_offer()["id"][LOCATION]
     before = _offers_at(live, location)
     match = {"body_contains": location}
     with provider.broken(live, "no_capacity", provider="tensordock", match=match):
