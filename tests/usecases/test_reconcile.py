@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from gpu_shopper.core.costs import session_cost
 from gpu_shopper.core.instances import Health, Launched, SshAddress
 from gpu_shopper.core.labels import Label
 from gpu_shopper.core.states import EndReason, State
@@ -187,6 +188,20 @@ def test_a_running_machine_that_moved_is_found_at_its_new_address(world: World) 
     world.vast.instances["5001"] = moved
     reconcile(world.deps, "vastai")
     assert world.session(session_id).attempt.ssh == moved.ssh
+
+
+def test_a_price_that_changes_under_way_counts_from_when_it_is_seen(world: World) -> None:
+    """N-41: what was billed before stays as it was."""
+    world.vast.price = 410_000
+    session_id = running(world)
+    launched_at = world.session(session_id).attempt.launched_at
+    assert launched_at is not None
+    world.clock.at = launched_at + timedelta(seconds=1_800)
+    dearer = replace(world.vast.instances["5001"], price_microusd_per_hour=700_000)
+    world.vast.instances["5001"] = dearer
+    reconcile(world.deps, "vastai")
+    through = launched_at + timedelta(seconds=3_600)
+    assert session_cost(world.session(session_id), through) == 205_000 + 350_000
 
 
 def test_one_session_that_cannot_be_handled_does_not_keep_orphans_alive(

@@ -1,31 +1,140 @@
-"""What a session has cost so far: per attempt, from accepted launch to proven end."""
+"""What a session costs: per attempt, to the second, from accepted launch to proven end.
+
+Everything is computed from instants that the session holds, so that whoever computes it again, or
+late, or twice, gets the same rows.
+"""
 
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-from gpu_shopper.core.money import accrued
-from gpu_shopper.core.session import Attempt, Session
+from gpu_shopper.core.money import divided
+from gpu_shopper.core.session import Attempt, EarlierPrice, Session
+
+HOUR_S = 3_600
 
 
-def billed_seconds(attempt: Attempt, now: datetime) -> int:
-    """Seconds this attempt is billed for up to `now`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What one kind of GPU at one provider has cost: whole seconds and micro-dollars."""
 
-    The start is cut to the whole second and the end rounded up to it; 0 when nothing was rented.
+    provider: str
+    gpu_type: str
+    seconds: int
+    microusd: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourRow:
+    """What a session has cost in the UTC hour that begins at `hour`."""
+
+    hour: datetime
+    shares: tuple[Share, ...]
+
+    @property
+    def seconds(self) -> int:
+        """Billed seconds of all attempts in this hour."""
+        return sum(share.seconds for share in self.shares)
+
+    @property
+    def microusd(self) -> int:
+        """Micro-dollars of all attempts in this hour."""
+        return sum(share.microusd for share in self.shares)
+
+
+def with_price(attempt: Attempt, microusd_per_hour: int | None, now: datetime) -> Attempt:
+    """`attempt` at the price that its provider reports at `now`; None says nothing.
+
+    The first reported price holds from the attempt's start, a change of it from `now` on.
     """
+    if not microusd_per_hour:
+        return attempt
+    if attempt.price_source == "provider" and attempt.price_microusd_per_hour != microusd_per_hour:
+        before = EarlierPrice(microusd_per_hour=attempt.price_microusd_per_hour, until=now)
+        attempt = replace(attempt, earlier_prices=(*attempt.earlier_prices, before))
+    return replace(attempt, price_microusd_per_hour=microusd_per_hour, price_source="provider")
+
+
+def billed_seconds(attempt: Attempt, through: datetime) -> int:
+    """Seconds this attempt is billed for up to `through`; 0 when nothing was rented."""
+    start_s, end_s = _billed(attempt, through)
+    return end_s - start_s
+
+
+def attempt_cost(attempt: Attempt, through: datetime) -> int:
+    """Micro-dollars this attempt has cost up to `through`, or in all when it ended."""
+    return _cost_until(attempt, *_billed(attempt, through))
+
+
+def session_cost(session: Session, through: datetime) -> int:
+    """Micro-dollars of all attempts up to `through`; the sum of `hour_rows`."""
+    return sum(attempt_cost(attempt, through) for attempt in session.attempts)
+
+
+def hour_rows(session: Session, through: datetime) -> tuple[HourRow, ...]:
+    """What the session has cost up to `through`, by UTC hour, earliest first.
+
+    An hour's amount is the attempt's cost at its end less that at its beginning: rows never drift
+    from the total. Hours without a billed second have no row.
+    """
+    by_hour: defaultdict[int, list[Share]] = defaultdict(list)
+    for attempt in session.attempts:
+        for hour_s, share in _hours(attempt, through):
+            by_hour[hour_s].append(share)
+    return tuple(
+        HourRow(hour=datetime.fromtimestamp(hour_s, UTC), shares=added_up(by_hour[hour_s]))
+        for hour_s in sorted(by_hour)
+    )
+
+
+def added_up(shares: Iterable[Share]) -> tuple[Share, ...]:
+    """One share for each provider and GPU type, in their order."""
+    total: dict[tuple[str, str], tuple[int, int]] = {}
+    for share in shares:
+        kind = (share.provider, share.gpu_type)
+        seconds, microusd = total.get(kind, (0, 0))
+        total[kind] = (seconds + share.seconds, microusd + share.microusd)
+    return tuple(
+        Share(provider=provider, gpu_type=gpu_type, seconds=seconds, microusd=microusd)
+        for (provider, gpu_type), (seconds, microusd) in sorted(total.items())
+    )
+
+
+def _billed(attempt: Attempt, through: datetime) -> tuple[int, int]:
+    """First and one past the last billed second: the start is cut, the end rounded up."""
     if attempt.launched_at is None:
-        return 0
-    start = math.floor(attempt.launched_at.timestamp())
-    end = math.ceil((attempt.ended_at or now).timestamp())
-    return max(0, end - start)
+        return 0, 0
+    start_s = math.floor(attempt.launched_at.timestamp())
+    end_s = math.ceil((attempt.ended_at or through).timestamp())
+    return start_s, max(start_s, end_s)
 
 
-def attempt_cost(attempt: Attempt, now: datetime) -> int:
-    """Micro-dollars this attempt has cost up to `now`, or in all when it ended."""
-    return accrued(attempt.price_microusd_per_hour, billed_seconds(attempt, now))
+def _hours(attempt: Attempt, through: datetime) -> Iterator[tuple[int, Share]]:
+    start_s, end_s = _billed(attempt, through)
+    if start_s == end_s:
+        return
+    for hour_s in range(start_s // HOUR_S * HOUR_S, end_s, HOUR_S):
+        from_s, to_s = max(start_s, hour_s), min(end_s, hour_s + HOUR_S)
+        cost = _cost_until(attempt, start_s, to_s) - _cost_until(attempt, start_s, from_s)
+        share = Share(
+            provider=attempt.provider,
+            gpu_type=attempt.gpu_type,
+            seconds=to_s - from_s,
+            microusd=cost,
+        )
+        yield hour_s, share
 
 
-def session_cost(session: Session, now: datetime) -> int:
-    """Micro-dollars of all attempts up to `now`."""
-    return sum(attempt_cost(attempt, now) for attempt in session.attempts)
+def _cost_until(attempt: Attempt, start_s: int, end_s: int) -> int:
+    """Micro-dollars from `start_s` to `end_s`, rounded once, half to even."""
+    owed, from_s = 0, start_s
+    for earlier in attempt.earlier_prices:
+        to_s = min(end_s, max(from_s, math.floor(earlier.until.timestamp())))
+        owed += earlier.microusd_per_hour * (to_s - from_s)
+        from_s = to_s
+    owed += attempt.price_microusd_per_hour * (end_s - from_s)
+    return divided(owed, HOUR_S)

@@ -59,11 +59,20 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierPrice:
+    """What an attempt's machine cost per hour until its provider was seen to change it."""
+
+    microusd_per_hour: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One try at one offer: the machine it may have rented, and what became of it.
 
     `accepted_microusd_per_hour` is the offer's price, with the session's disk, when it was chosen;
-    None in items that an earlier version wrote. `price_microusd_per_hour` is what counts now.
+    None in items that an earlier version wrote. `price_microusd_per_hour` is what counts now;
+    what counted before is in `earlier_prices`, oldest first.
     `host_key` is the pinned one, `type base64`; its source `injected` (made by us) or `first_use`.
     `host_key_seen` is False until the machine has shown it. `cuda_version` is what the offer said,
     `diagnostics` what the last check found.
@@ -83,6 +92,7 @@ class Attempt:
     machine_id: str | None = None
     accepted_microusd_per_hour: int | None = None
     price_source: str = "offer"
+    earlier_prices: tuple[EarlierPrice, ...] = ()
     launch: LaunchState = LaunchState.PLANNED
     launch_tries: int = 0
     called_at: datetime | None = None

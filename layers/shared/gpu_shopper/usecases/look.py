@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gpu_shopper.core import evidence
+from gpu_shopper.core.costs import with_price
 from gpu_shopper.core.deadlines import attempt_deadline, launch_unknown_until, timeout_reason
 from gpu_shopper.core.evidence import Listing
 from gpu_shopper.core.instances import Health, Instance, Launched
@@ -184,7 +185,7 @@ def _saw(deps: Deps, session: Session, instance: Instance | None) -> StepResult:
         if not is_current(current, number):
             result = DONE
             return None
-        attempt = _seen(current, instance)
+        attempt = _seen(current, instance, deps.now())
         address = replace(current, attempts=(attempt,)).api if _serves(current) else attempt.ssh
         up = instance is not None and instance.health is Health.UP and address is not None
         result = _next_step(deps, attempt, up)
@@ -229,7 +230,7 @@ def _next_step(deps: Deps, attempt: Attempt, up: bool) -> StepResult:
     return StepResult("verify")
 
 
-def _seen(session: Session, instance: Instance | None) -> Attempt:
+def _seen(session: Session, instance: Instance | None, now: datetime) -> Attempt:
     """The attempt with the instance's address, price and failures; a new address starts anew.
 
     None, an answer that says nothing, breaks a row of failures.
@@ -243,14 +244,11 @@ def _seen(session: Session, instance: Instance | None) -> Attempt:
     verification = replace(verification, failed_polls=failed)
     if moved:
         verification = Verification(failed_polls=failed)
-    price = instance.price_microusd_per_hour
     return replace(
-        attempt,
+        with_price(attempt, instance.price_microusd_per_hour, now),
         ssh=instance.ssh or attempt.ssh,
         port_map=instance.port_map or attempt.port_map,
         verification=verification,
-        price_microusd_per_hour=price or attempt.price_microusd_per_hour,
-        price_source="provider" if price else attempt.price_source,
     )
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gpu_shopper.core import evidence
+from gpu_shopper.core.costs import with_price
 from gpu_shopper.core.evidence import Listing, Lookup
 from gpu_shopper.core.instances import Health, Instance, Launched
 from gpu_shopper.core.labels import owned
@@ -132,22 +133,19 @@ def _check_matched(deps: Deps, session: Session, instance: Instance) -> bool:
         return True
     fresh = replace(attempt, failed_since=since, missing_since=None)
     if running:
-        fresh = _moved(fresh, instance)
+        fresh = _moved(fresh, instance, now)
     if fresh == attempt:
         return False
     save(deps, session, evolve(session, now, attempts=(*session.attempts[:-1], fresh)))
     return True
 
 
-def _moved(attempt: Attempt, instance: Instance) -> Attempt:
-    """`attempt` with the machine's address as it is now; a price is learnt once, for all time."""
-    price = instance.price_microusd_per_hour if attempt.price_source == "offer" else None
+def _moved(attempt: Attempt, instance: Instance, now: datetime) -> Attempt:
+    """`attempt` with the machine's address and price as they are now."""
     return replace(
-        attempt,
+        with_price(attempt, instance.price_microusd_per_hour, now),
         ssh=instance.ssh or attempt.ssh,
         port_map=instance.port_map or attempt.port_map,
-        price_microusd_per_hour=price or attempt.price_microusd_per_hour,
-        price_source="provider" if price else attempt.price_source,
     )
 
 
