@@ -16,6 +16,7 @@ EACH_PROVIDER: list[dict[str, Any]] = [{"provider": name} for name in PROVIDERS]
 FIRST_SWEEPS: dict[str, list[dict[str, Any]]] = {
     "ExpireSessionsFunction": [{}],
     "ReconcileFunction": EACH_PROVIDER,
+    "AccrueCostsFunction": [{}],
     "RefreshInventoryFunction": [*EACH_PROVIDER, {"provider": "vastai", "what": "templates"}],
 }
 # Steps of a session that does not exist: they find nothing to do, and their worker is warm.

@@ -351,6 +351,7 @@ def _build(settings: Settings) -> World:
         operations=tables["OperationsTable"],
         inventory=Storage(tables["InventoryTable"], bucket),
         prices=tables["PricesTable"],
+        costs=tables["CostsTable"],
         snapshots=SnapshotCache(),
         templates=TemplatesCache(),
         provider=lambda _: vast,

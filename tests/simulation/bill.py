@@ -1,18 +1,20 @@
-"""I5: what a session cost, by our rules and by the provider's own ledger."""
+"""I5, N-70: what a session cost, by our ledger and by the provider's own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gpu_shopper.core.costs import attempt_cost
+from gpu_shopper.core.costs import HourRow, attempt_cost, day_shares, hour_rows
 from gpu_shopper.core.money import accrued
 from gpu_shopper.core.session import Attempt, Session
 from gpu_shopper.store.codec import from_item
+from gpu_shopper.store.costs import EVERYBODY, DayRow
 from tests.simulation.instants import ms_of
 from tests.simulation.machine import Machine
 from tests.simulation.scheduler import SECOND, Violation
 
 if TYPE_CHECKING:
+    from tests.simulation.deployment import Deployment
     from tests.simulation.watch import Seen
 
 TOLERANCE_MS = 90 * SECOND
@@ -31,6 +33,27 @@ def check_bill(seen: Seen, machines: list[Machine]) -> None:
             _check(session, attempt, by_id[attempt.instance_id])
         elif attempt_cost(attempt, session.updated_at) != 0:
             raise Violation(f"I5 {attempt.label} rented nothing and costs something")
+
+
+def check_ledger(deployment: Deployment, seen: Seen) -> None:
+    """N-70: the ledger's rows, and its days, are what the session's attempts have cost."""
+    session = from_item(Session, seen.item)
+    wanted = hour_rows(session, session.updated_at)
+    items = deployment.rows["CostsTable"].items
+    booked = items.get(f"SESSION#{session.id}", {})
+    rows = tuple(from_item(HourRow, booked[sk]) for sk in sorted(booked) if sk != "BOOKED")
+    if rows != wanted:
+        raise Violation(f"N-70 the rows of {session.id} are {rows}, not {wanted}")
+    for whose in (session.consumer_id, EVERYBODY):
+        days = {
+            day.day: day.shares
+            for pk, part in items.items()
+            if pk.startswith(f"DAYS#{whose}#")
+            for day in (from_item(DayRow, item) for item in part.values())
+            if day.session_id == session.id
+        }
+        if days != day_shares(wanted):
+            raise Violation(f"N-70 the days of {session.id} for {whose} are {days}")
 
 
 def _check(session: Session, attempt: Attempt, machine: Machine) -> None:

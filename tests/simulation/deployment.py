@@ -83,6 +83,7 @@ class Deployment:
             operations=tables["OperationsTable"],
             inventory=Storage(tables["InventoryTable"], bucket),
             prices=tables["PricesTable"],
+            costs=tables["CostsTable"],
             snapshots=SnapshotCache(),
             templates=TemplatesCache(),
             provider=guarded.__getitem__,

@@ -11,6 +11,7 @@ from functions.teardown_step.app import STEPS as TEARDOWN_STEPS
 from functions.verify_ssh.app import STEPS as VERIFY_STEPS
 from gpu_shopper.usecases.deps import Deps, Probe
 from gpu_shopper.usecases.expire import expire_sessions
+from gpu_shopper.usecases.ledger import accrue_costs
 from gpu_shopper.usecases.reconcile import reconcile
 from gpu_shopper.usecases.refresh import refresh_inventory
 from tests.simulation.scheduler import SECOND
@@ -36,6 +37,7 @@ FUNCTIONS: Mapping[str, Body] = {
     "RefreshInventoryFunction": lambda deps, _probe, event: refresh_inventory(
         deps, event["provider"]
     ),
+    "AccrueCostsFunction": lambda deps, _probe, _event: accrue_costs(deps),
 }
 """By logical id: the calls that functions/*/app.py make, without the wiring."""
 

@@ -16,6 +16,7 @@ from gpu_shopper.errors import LaunchUncertain
 from gpu_shopper.store import operations
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases import (
+    ledger,
     look,
     orphans,
     provision,
@@ -147,5 +148,10 @@ MUTANTS: tuple[Mutant, ...] = (
         (look, "accepted", without.accepted_unless_adopted),
         (teardown, "accepted", without.accepted_unless_adopted),
         (reconcile, "accepted", without.accepted_unless_adopted),
+    ),
+    _of("an end that was not booked is found by the job", (store, "unsettled", without.nobody)),
+    _of(
+        "what is booked is never booked again from an older session",
+        (ledger, "_is_newer", without.no),
     ),
 )

@@ -24,6 +24,7 @@ AFTER_FAULTS_MS = 30 * MINUTE
 """N-66: so long after the last fault everything has ended."""
 
 REFRESH_EVERY_MIN = 5
+ACCRUE_EVERY_MIN = 5
 
 
 class Simulation:
@@ -144,7 +145,10 @@ class Simulation:
             cloud.create(label, 300_000, set(), Nature())
 
     def _schedule(self, deployment: Deployment) -> None:
-        names: list[tuple[str, dict[str, str], int]] = [("ExpireSessionsFunction", {}, 1)]
+        names: list[tuple[str, dict[str, str], int]] = [
+            ("ExpireSessionsFunction", {}, 1),
+            ("AccrueCostsFunction", {}, ACCRUE_EVERY_MIN),
+        ]
         for provider in self.plan.providers:
             names.append(("ReconcileFunction", {"provider": provider}, 1))
             names.append(("RefreshInventoryFunction", {"provider": provider}, REFRESH_EVERY_MIN))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gpu_shopper.core.labels import Label
-from tests.simulation.bill import check_bill
+from gpu_shopper.store.sessions import UNSETTLED
+from tests.simulation.bill import check_bill, check_ledger
 from tests.simulation.excuses import excused_ms
 from tests.simulation.machine import NEVER, Machine
 from tests.simulation.patience import check_patience
@@ -99,6 +100,7 @@ class Verdict:
             return False
         return all(
             not deployment.running
+            and not deployment.rows["SessionsTable"].partition(UNSETTLED)
             and all(seen.ended_ms is not None for seen in deployment.watch.sessions.values())
             and not self._living(deployment)
             for deployment in simulation.deployments.values()
@@ -119,6 +121,7 @@ class Verdict:
             for seen in deployment.watch.sessions.values():
                 if seen.ended_ms is None:
                     raise Violation(f"I7 session {seen.id} is {seen.state} at the end")
+                check_ledger(deployment, seen)
                 check_bill(seen, deployment.watch.machines.get(seen.id, []))
             for machine in self._living(deployment):
                 raise Violation(f"I1 machine {machine.id} of {machine.label} lives at the end")

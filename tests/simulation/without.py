@@ -256,6 +256,11 @@ def nothing(*_given: Any) -> None:
     return None
 
 
+def nobody(*_given: Any) -> tuple[str, ...]:
+    """Nothing is found."""
+    return ()
+
+
 def no(*_given: Any) -> bool:
     return False
 

@@ -23,6 +23,7 @@ FUNCTIONS = {
     "RefreshInventoryFunction": "refresh_inventory",
     "ExpireSessionsFunction": "expire_sessions",
     "ReconcileFunction": "reconcile",
+    "AccrueCostsFunction": "accrue_costs",
 }
 EACH_PROVIDER = [json.dumps({"provider": name}, separators=(",", ":")) for name in PROVIDERS]
 TEMPLATES = [
@@ -37,6 +38,7 @@ SWEEPS: dict[str, list[tuple[str, str | None]]] = {
     ],
     "ExpireSessionsFunction": [("LifecycleSchedule", None)],
     "ReconcileFunction": [("ReconcileSchedule", each) for each in EACH_PROVIDER],
+    "AccrueCostsFunction": [("CostsSchedule", None)],
 }
 GATEWAY_GIVES_UP_AFTER_S = 29
 each_function = pytest.mark.parametrize("name", FUNCTIONS)

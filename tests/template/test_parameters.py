@@ -32,6 +32,7 @@ OF_THE_STACK = {
     "ReconcileSchedule",
     "InventorySchedule",
     "TemplatesSchedule",
+    "CostsSchedule",
     "SweepConcurrency",
 }
 SETTINGS = {field.name: field.default for field in fields(Settings)}
@@ -96,6 +97,11 @@ def test_sweeps_run_every_minute(name: str) -> None:
     assert parameters()[name]["Default"] == "rate(1 minute)"
 
 
+def test_costs_are_booked_every_five_minutes() -> None:
+    """2.16: and at every end."""
+    assert parameters()["CostsSchedule"]["Default"] == "rate(5 minutes)"
+
+
 def test_templates_are_looked_after_well_within_their_hour() -> None:
     """2.1: the schedule may come too often, and the lease decides."""
     assert parameters()["TemplatesSchedule"]["Default"] == "rate(5 minutes)"
@@ -107,10 +113,10 @@ def _longest(value: object) -> int:
         return len(value)
     if isinstance(value, dict) and "Fn::Join" in value:
         return sum(1 + _longest(part) for part in value["Fn::Join"][1])
-    is_number = (
-        isinstance(value, dict)
-        and parameters().get(value.get("Ref", ""), {}).get("Type") == "Number"
-    )
+    parameter = parameters().get(value.get("Ref", ""), {}) if isinstance(value, dict) else {}
+    if "AllowedValues" in parameter:
+        return max(len(str(allowed)) for allowed in parameter["AllowedValues"])
+    is_number = parameter.get("Type") == "Number"
     return LONGEST_PARAMETER_CHARS if is_number else LONGEST_REFERENCE_CHARS
 
 

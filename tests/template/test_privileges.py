@@ -15,6 +15,8 @@ START, GET_OBJECT, PUT_OBJECT = "states:StartExecution", "s3:GetObject", "s3:Put
 SEND = "sqs:SendMessage"
 GET_MANY, PUT_MANY = "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"
 LIST_BUCKET = "s3:ListBucket"
+DELETE = "dynamodb:DeleteItem"
+BOOK = {QUERY, PUT, DELETE}
 ITEM_ACTIONS = {
     GET,
     "dynamodb:BatchGetItem",
@@ -50,6 +52,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         DUE: {ALL},
         "InventoryTable": {GET, QUERY, PUT, UPDATE},
         "OperationsTable": {GET, PUT, UPDATE},
+        "CostsTable": BOOK,
         "SnapshotBucket/*": {GET_OBJECT},
         "VastaiSecret": {READ_SECRET},
         "TensordockSecret": {READ_SECRET},
@@ -69,6 +72,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "InventoryTable": {QUERY, UPDATE},
         "SnapshotBucket/*": {GET_OBJECT},
         "OperationsTable": {GET, PUT, UPDATE},
+        "CostsTable": BOOK,
         "VastaiSecret": {READ_SECRET},
         "TensordockSecret": {READ_SECRET},
         "ProvisionMachine": {START},
@@ -88,6 +92,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         DUE: {ALL},
         "InventoryTable": {QUERY, PUT},
         "OperationsTable": {ALL},
+        "CostsTable": BOOK,
         "ProvisionMachine": {START},
         "TeardownMachine": {START},
         "VerifySshFunction": {INVOKE},
@@ -99,10 +104,18 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "InventoryTable": {QUERY, PUT, UPDATE},
         "SnapshotBucket/*": {GET_OBJECT},
         "OperationsTable": {ALL},
+        "CostsTable": BOOK,
         "VastaiSecret": {READ_SECRET},
         "TensordockSecret": {READ_SECRET},
         "ProvisionMachine": {START},
         "TeardownMachine": {START},
+        "SweepDeadLetters": {SEND},
+    },
+    "AccrueCosts": {
+        "SessionsTable": {GET_MANY, QUERY, DELETE},
+        DUE: {GET_MANY, QUERY},
+        "CostsTable": BOOK,
+        "OperationsTable": {PUT},
         "SweepDeadLetters": {SEND},
     },
 }

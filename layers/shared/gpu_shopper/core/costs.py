@@ -10,7 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from gpu_shopper.core.money import divided
 from gpu_shopper.core.session import Attempt, EarlierPrice, Session
@@ -89,6 +89,14 @@ def hour_rows(session: Session, through: datetime) -> tuple[HourRow, ...]:
         HourRow(hour=datetime.fromtimestamp(hour_s, UTC), shares=added_up(by_hour[hour_s]))
         for hour_s in sorted(by_hour)
     )
+
+
+def day_shares(rows: Iterable[HourRow]) -> dict[date, tuple[Share, ...]]:
+    """The rows by UTC day, each day added up."""
+    by_day: defaultdict[date, list[Share]] = defaultdict(list)
+    for row in rows:
+        by_day[row.hour.date()] += row.shares
+    return {day: added_up(shares) for day, shares in by_day.items()}
 
 
 def added_up(shares: Iterable[Share]) -> tuple[Share, ...]:

@@ -16,7 +16,7 @@ from aws_lambda_powertools import Logger
 from gpu_shopper.usecases.deps import Fact
 
 _SECONDS = ("Duration", "Seconds", "Age")
-_WITHOUT_UNIT = ("ProviderBalance",)
+_WITHOUT_UNIT = ("ProviderBalance", "CostAccrued")
 
 
 class Telemetry:

@@ -90,6 +90,7 @@ def deps() -> Deps:
         operations=_table("OPERATIONS_TABLE"),
         inventory=Storage(_table("INVENTORY_TABLE"), _bucket()),
         prices=_table("PRICES_TABLE"),
+        costs=_table("COSTS_TABLE"),
         snapshots=SnapshotCache(),
         templates=TemplatesCache(),
         provider=provider,

@@ -3,6 +3,7 @@
 pk SESSION#<id>              sk SESSION                 the session; in index by_due while live
 pk GUARD#<consumer>#<offer>  sk GUARD                   who holds this offer for this consumer
 pk LIST#<consumer> | LIST#*  sk <created_at>#<id>       newest-first lists, strongly consistent
+pk UNSETTLED                 sk <id>                    ended, and its cost may not be booked yet
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 DUE_INDEX = "by_due"
 DUE_PARTITION = "live"
 EVERYBODY = "*"
+UNSETTLED = "UNSETTLED"
 BATCH = 100
 
 _HOLDING = frozenset({State.PENDING, State.PROVISIONING, State.RUNNING})
@@ -40,6 +42,10 @@ def _session_key(session_id: str) -> Item:
 
 def _guard_key(consumer_id: str, offer_id: str) -> Item:
     return {"pk": f"GUARD#{consumer_id}#{offer_id}", "sk": "GUARD"}
+
+
+def _unsettled_key(session_id: str) -> Item:
+    return {"pk": UNSETTLED, "sk": session_id}
 
 
 def _guard_of(session: Session) -> Item:
@@ -110,12 +116,15 @@ def _duplicate(consumer_id: str, offer_id: str, **more: str) -> DuplicateSession
 def save(table: Table, before: Session, after: Session, due_at: datetime | None) -> None:
     """Write `after` over `before`, and over no other version; the guard goes with it.
 
-    Leaving the guarded states frees the guard, and another attempt moves it to its offer.
+    Leaving the guarded states frees the guard, and another attempt moves it to its offer. What has
+    ended is `unsettled` until its cost is booked.
     Raises: Conflict when somebody else wrote first; DuplicateSession when the consumer already
     holds the other offer.
     """
     unchanged = Attr("version").eq(before.version)
     actions = [Put(_to_item(after, due_at), unchanged), *_guard_moves(before, after)]
+    if not after.is_live:
+        actions.append(Put(_unsettled_key(after.id) | {"version": after.version}))
     try:
         write_all(table, actions)
     except Cancelled as exc:
@@ -133,6 +142,22 @@ def _guard_moves(before: Session, after: Session) -> list[Put | Delete]:
     if _guard_of(before) == _guard_of(after):
         return []
     return [Put(_held_guard(after), _ABSENT), Delete(_guard_of(before))]
+
+
+def unsettled(table: Table) -> Iterator[str]:
+    """Ids of sessions that have ended, and whose cost may not be booked to the end."""
+    condition = Key("pk").eq(UNSETTLED)
+    for page in _pages(table, KeyConditionExpression=condition, ConsistentRead=True):
+        yield from (str(item["sk"]) for item in page)
+
+
+def settle(table: Table, session: Session) -> None:
+    """The cost of `session` is booked to the end; says nothing of a later version of it."""
+    key, booked = _unsettled_key(session.id), Attr("version").eq(session.version)
+    try:
+        table.delete_item(Key=key, ConditionExpression=booked)
+    except table.meta.client.exceptions.ConditionalCheckFailedException:
+        return
 
 
 def get(table: Table, session_id: str) -> Session:

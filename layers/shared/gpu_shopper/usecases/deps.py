@@ -109,6 +109,7 @@ class Deps:
     operations: Table
     inventory: Storage
     prices: Table
+    costs: Table
     snapshots: SnapshotCache
     templates: TemplatesCache
     provider: Callable[[str], Provider]

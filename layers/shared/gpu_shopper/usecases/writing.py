@@ -9,6 +9,7 @@ from gpu_shopper.core.session import Session
 from gpu_shopper.errors import Conflict
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.deps import Deps, Fact
+from gpu_shopper.usecases.ledger import accrue
 
 TRIES = 3
 
@@ -18,11 +19,15 @@ type Decision = tuple[Session, Iterable[Fact]] | None
 def save(deps: Deps, before: Session, after: Session, facts: Iterable[Fact] = ()) -> None:
     """Write `after` over `before`, then tell the facts that this write made true.
 
+    What has ended is booked to its end at once; the ledger's job books what fails here.
+
     Raises: Conflict; then nothing was written and nothing is told.
     """
     store.save(deps.sessions, before, after, due_at(after, deps.settings))
     for fact in facts:
         deps.note(fact)
+    if not after.is_live:
+        accrue(deps, after, deps.now())
 
 
 def change(

@@ -1,0 +1,176 @@
+"""The ledger: what each session has cost, by the hour, and by the day for those who ask.
+
+pk SESSION#<id>                        sk BOOKED            how far the session is booked
+pk SESSION#<id>                        sk HOUR#<instant>    what it cost in one UTC hour
+pk DAYS#<consumer>#<month> | DAYS#*#…  sk <day>#<id>        what it cost in one UTC day
+
+All that one booking changes is one write. Rows are kept for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.conditions import Attr, Key
+
+from gpu_shopper.core.costs import HourRow, Share, day_shares
+from gpu_shopper.core.instants import to_text
+from gpu_shopper.errors import Conflict
+from gpu_shopper.store.codec import Item, from_item, to_item
+from gpu_shopper.store.transactions import Cancelled, Delete, Put, write_all
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+EVERYBODY = "*"
+_BOOKED = "BOOKED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """How far a session is booked: up to `through`, as its version `session_version` tells it.
+
+    `writes` counts the writes of this item.
+    """
+
+    session_id: str
+    consumer_id: str
+    writes: int
+    session_version: int
+    through: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What is booked of one session; `booked` is None before the first booking."""
+
+    booked: Booked | None = None
+    rows: Mapping[datetime, HourRow] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayRow:
+    """What one session has cost in one UTC day."""
+
+    day: date
+    session_id: str
+    consumer_id: str
+    shares: tuple[Share, ...]
+
+
+def account(table: Table, session_id: str) -> Account:
+    """What is booked of the session, strongly consistent."""
+    booked, rows = None, {}
+    for item in _items(table, Key("pk").eq(_session_pk(session_id))):
+        if item["sk"] == _BOOKED:
+            booked = from_item(Booked, item)
+        else:
+            row = from_item(HourRow, item)
+            rows[row.hour] = row
+    return Account(booked=booked, rows=rows)
+
+
+def booked(table: Table, session_id: str) -> Booked | None:
+    """How far the session is booked, None before the first booking."""
+    key = {"pk": _session_pk(session_id), "sk": _BOOKED}
+    item = table.get_item(Key=key, ConsistentRead=True).get("Item")
+    return from_item(Booked, item) if item else None
+
+
+def book(table: Table, before: Account, after: Account) -> None:
+    """Write what `after` has otherwise than `before`, and the days that this changes.
+
+    Raises: Conflict when somebody else booked meanwhile; then nothing is written.
+    """
+    if after.booked is None:
+        raise ValueError("a booking says how far it goes")
+    as_read = Attr("writes").eq(before.booked.writes) if before.booked else Attr("pk").not_exists()
+    actions: list[Put | Delete] = [Put(_booked_item(after.booked), as_read)]
+    actions += _hours(before, after)
+    actions += _days(before, after, after.booked)
+    try:
+        write_all(table, actions)
+    except Cancelled as exc:
+        session_id = after.booked.session_id
+        raise Conflict(f"session {session_id} was booked meanwhile", retry_suggested=True) from exc
+
+
+def days(table: Table, whose: str, first: date, last: date) -> Iterator[DayRow]:
+    """What the sessions of consumer `whose`, or of EVERYBODY, cost on these days, both included."""
+    for month in _months(first, last):
+        span = Key("sk").between(f"{first.isoformat()}#", f"{last.isoformat()}#~")
+        for item in _items(table, Key("pk").eq(_days_pk(whose, month)) & span):
+            yield from_item(DayRow, item)
+
+
+def _hours(before: Account, after: Account) -> list[Put | Delete]:
+    pk = _session_pk(after.booked.session_id) if after.booked else ""
+    gone = [hour for hour in before.rows if hour not in after.rows]
+    return [
+        *(
+            Put({"pk": pk, "sk": _hour_sk(hour)} | to_item(row))
+            for hour, row in after.rows.items()
+            if row != before.rows.get(hour)
+        ),
+        *(Delete({"pk": pk, "sk": _hour_sk(hour)}) for hour in gone),
+    ]
+
+
+def _days(before: Account, after: Account, told: Booked) -> list[Put | Delete]:
+    """Each day that is otherwise now, for the consumer and for everybody."""
+    old, new = day_shares(before.rows.values()), day_shares(after.rows.values())
+    actions: list[Put | Delete] = []
+    for day in sorted(old | new):
+        if old.get(day) == new.get(day):
+            continue
+        for whose in (told.consumer_id, EVERYBODY):
+            key = {"pk": _days_pk(whose, day), "sk": f"{day.isoformat()}#{told.session_id}"}
+            if day not in new:
+                actions.append(Delete(key))
+                continue
+            row = DayRow(
+                day=day,
+                session_id=told.session_id,
+                consumer_id=told.consumer_id,
+                shares=new[day],
+            )
+            actions.append(Put(key | to_item(row)))
+    return actions
+
+
+def _booked_item(told: Booked) -> Item:
+    return {"pk": _session_pk(told.session_id), "sk": _BOOKED} | to_item(told)
+
+
+def _session_pk(session_id: str) -> str:
+    return f"SESSION#{session_id}"
+
+
+def _hour_sk(hour: datetime) -> str:
+    return f"HOUR#{to_text(hour)}"
+
+
+def _days_pk(whose: str, day: date) -> str:
+    return f"DAYS#{whose}#{day:%Y-%m}"
+
+
+def _months(first: date, last: date) -> Iterator[date]:
+    month = first.replace(day=1)
+    while month <= last:
+        yield month
+        year, number = divmod(month.year * 12 + month.month, 12)
+        month = date(year, number + 1, 1)
+
+
+def _items(table: Table, condition: Any) -> Iterator[Item]:
+    """Every item of a query, strongly consistent, over all its pages."""
+    query: dict[str, Any] = {"KeyConditionExpression": condition, "ConsistentRead": True}
+    while True:
+        answer: Any = table.query(**query)
+        yield from answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return
+        query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

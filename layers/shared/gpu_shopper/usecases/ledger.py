@@ -1,0 +1,144 @@
+"""The ledger: every five minutes, and at each end, what sessions have cost is booked.
+
+The rows follow from the instants that a session holds, so that repeats, overlaps and runs that
+were missed make no difference.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gpu_shopper.core.costs import HourRow, hour_rows
+from gpu_shopper.core.money import to_usd
+from gpu_shopper.core.session import Session
+from gpu_shopper.errors import Conflict
+from gpu_shopper.store import costs, operations
+from gpu_shopper.store import sessions as store
+from gpu_shopper.store.costs import Account, Booked
+from gpu_shopper.usecases.deps import Deps, Fact
+
+SWEEP = "costs"
+TRIES = 3
+"""Bookings of a session before a lost race is left to the winner: it has seen as much."""
+
+MOST_HOURS = 40
+"""Rows of hours in one write: with their days they fit DynamoDB's 100 items."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accrued:
+    """What one run did; sessions that failed are booked by the next one."""
+
+    sessions: int
+    failed: tuple[str, ...]
+
+
+def accrue_costs(deps: Deps) -> Accrued:
+    """Book every session that is live, or has ended unbooked; one failure stops no other."""
+    # Before the sessions are read: what they say then holds up to this instant at least.
+    through = deps.now()
+    wanted = [*store.live(deps.sessions), *store.unsettled(deps.sessions)]
+    sessions = store.get_many(deps.sessions, wanted)
+    failed = tuple(one.id for one in sessions.values() if not accrue(deps, one, through))
+    operations.mark_sweep(deps.operations, SWEEP, through, deps.release)
+    deps.note(Fact("sweep_completed", metrics={"SweepCompleted": 1}, dimensions={"Sweep": SWEEP}))
+    return Accrued(len(sessions) - len(failed), failed)
+
+
+def accrue(deps: Deps, session: Session, through: datetime) -> bool:
+    """Book the session up to `through`; False when that failed, which is told.
+
+    A failure is not the caller's: the next run of the job books the same.
+    """
+    try:
+        _accrue(deps, session, through)
+    except Exception as exc:  # noqa: BLE001  (no end waits for the ledger)
+        deps.note(Fact("cost_not_booked", session_id=session.id, reason=type(exc).__name__))
+        return False
+    return True
+
+
+def _accrue(deps: Deps, session: Session, through: datetime) -> None:
+    for _ in range(TRIES):
+        try:
+            while _book(deps, session, through):
+                pass
+        except Conflict:
+            continue
+        if not session.is_live:
+            store.settle(deps.sessions, session)
+        return
+
+
+def _book(deps: Deps, session: Session, through: datetime) -> bool:
+    """One write of the ledger; True when rows are left for another. Raises Conflict."""
+    before = costs.account(deps.costs, session.id)
+    if _is_newer(before.booked, session, through):
+        return False
+    wanted = {row.hour: row for row in hour_rows(session, through)}
+    some = _some_changed(before.rows, wanted)
+    rows = _with(before.rows, wanted, some)
+    whole = rows == wanted
+    booked = _booked(before.booked, session, through, whole=whole)
+    costs.book(deps.costs, before, Account(booked=booked, rows=rows))
+    for provider, grown in _growth(before.rows.values(), rows.values()).items():
+        deps.note(_told(session, provider, grown))
+    return not whole
+
+
+def _is_newer(booked: Booked | None, session: Session, through: datetime) -> bool:
+    """Whether the ledger tells a later version of the session, or this one for longer."""
+    if booked is None:
+        return False
+    return (booked.session_version, booked.through) >= (session.version, through)
+
+
+def _some_changed(
+    old: Mapping[datetime, HourRow], new: Mapping[datetime, HourRow]
+) -> list[datetime]:
+    return [hour for hour in sorted({*old, *new}) if old.get(hour) != new.get(hour)][:MOST_HOURS]
+
+
+def _with(
+    old: Mapping[datetime, HourRow], new: Mapping[datetime, HourRow], hours: list[datetime]
+) -> dict[datetime, HourRow]:
+    """The old rows with those of `hours` as they are in the new."""
+    kept = {hour: row for hour, row in old.items() if hour not in hours}
+    return kept | {hour: new[hour] for hour in hours if hour in new}
+
+
+def _booked(before: Booked | None, session: Session, through: datetime, *, whole: bool) -> Booked:
+    """The next booking; one that left rows for another goes no further than the one before."""
+    if before is None:
+        before = Booked(
+            session_id=session.id,
+            consumer_id=session.consumer_id,
+            writes=0,
+            session_version=0,
+            through=session.created_at,
+        )
+    if whole:
+        before = replace(before, session_version=session.version, through=through)
+    return replace(before, writes=before.writes + 1)
+
+
+def _growth(old: Iterable[HourRow], new: Iterable[HourRow]) -> dict[str, int]:
+    """Micro-dollars by which each provider's part has changed."""
+    grown: Counter[str] = Counter()
+    for rows, sign in ((new, 1), (old, -1)):
+        for share in (share for row in rows for share in row.shares):
+            grown[share.provider] += sign * share.microusd
+    return {provider: microusd for provider, microusd in grown.items() if microusd}
+
+
+def _told(session: Session, provider: str, microusd: int) -> Fact:
+    return Fact(
+        operation="cost_accrued",
+        provider=provider,
+        session_id=session.id,
+        consumer_id=session.consumer_id,
+        metrics={"CostAccrued": to_usd(microusd)},
+    )
