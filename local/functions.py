@@ -26,7 +26,7 @@ WARMING: dict[str, list[dict[str, Any]]] = {
     "TeardownStepFunction": [{"step": "prove", **NO_SESSION}],
 }
 # One for each function behind the API; the authorizer gets warm with them.
-WARMED_ROUTES = ("/health", "/api/v1/sessions", "/api/v1/keys")
+WARMED_ROUTES = ("/health", "/api/v1/sessions", "/api/v1/costs/summary", "/api/v1/keys")
 
 
 class FunctionFailed(Exception):

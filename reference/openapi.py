@@ -15,6 +15,7 @@ from typing import Any, cast
 from aws_lambda_powertools.event_handler.api_gateway import Route
 from pydantic import BaseModel
 
+from functions.costs_api import app as costs_api
 from functions.inventory_api import app as inventory_api
 from functions.operator_api import app as operator_api
 from functions.sessions_api import app as sessions_api
@@ -24,7 +25,12 @@ from reference.meanings import meaning
 
 type Schema = dict[str, Any]
 
-APIS = {"inventory": inventory_api, "sessions": sessions_api, "keys": operator_api}
+APIS = {
+    "inventory": inventory_api,
+    "sessions": sessions_api,
+    "costs": costs_api,
+    "keys": operator_api,
+}
 EVENTS = Path(__file__).resolve().parents[1] / "events"
 
 ABOUT = """\
@@ -54,6 +60,8 @@ _OWN_ERRORS: dict[str, tuple[int, ...]] = {
     "delete_session": (409,),
     "extend_session": (409,),
     "get_diagnostics": (409,),
+    "get_costs": (403, 404),
+    "get_costs_summary": (403,),
     "create_key": (403, 409),
     "list_keys": (403,),
     "revoke_key": (403, 409),

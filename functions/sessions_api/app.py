@@ -21,7 +21,7 @@ from gpu_shopper.edge.answers.sessions import (
 )
 from gpu_shopper.edge.bodies import CreateSessionBody, ExtendBody, NoBody, SessionsQuery
 from gpu_shopper.edge.callers import admit, caller_of
-from gpu_shopper.edge.sessions import listed_for, new_session_of, session_id_of
+from gpu_shopper.edge.sessions import listed_for, new_session_of, session_body, session_id_of
 from gpu_shopper.edge.wiring import deps, frame
 from gpu_shopper.usecases import sessions
 
@@ -37,7 +37,7 @@ def create_session(
     wanted = new_session_of(body, caller, deps().enabled_providers)
     created = sessions.create(deps(), caller, wanted)
     answer = CreatedBody(
-        session=SessionBody.of(created.session, deps().now()),
+        session=session_body(deps(), created.session),
         ssh_private_key=created.ssh_private_key,
     )
     location = f"/api/v1/sessions/{created.session.id}"
@@ -55,7 +55,7 @@ def get_session(session_id: str) -> SessionBody:
     """One session as it is now."""
     caller = caller_of(app.current_event.raw_event)
     session = sessions.get(deps(), caller, session_id_of(session_id))
-    return SessionBody.of(session, deps().now())
+    return session_body(deps(), session)
 
 
 @app.get("/api/v1/sessions/<session_id>/diagnostics")

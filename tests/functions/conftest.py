@@ -14,7 +14,7 @@ from gpu_shopper.edge.http import Frame
 from tests.functions.calls import Client
 from tests.world import World
 
-API = ("inventory_api", "sessions_api", "operator_api")
+API = ("inventory_api", "sessions_api", "costs_api", "operator_api")
 
 
 @pytest.fixture
@@ -53,6 +53,12 @@ def inventory(wired: World) -> Client:
 def sessions(wired: World) -> Client:
     """The function that holds sessions."""
     return Client(_module("sessions_api").handler)
+
+
+@pytest.fixture
+def costs(wired: World) -> Client:
+    """The function that reads the ledger."""
+    return Client(_module("costs_api").handler)
 
 
 @pytest.fixture

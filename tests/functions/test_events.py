@@ -19,7 +19,7 @@ from tests.template.cfn import ROOT, resources
 from tests.world import FakeProbe, World
 
 SECRET = "A" * 43
-API = {"inventory_api", "sessions_api", "operator_api"}
+API = {"inventory_api", "sessions_api", "costs_api", "operator_api"}
 
 type Play = Callable[[str], Any]
 
@@ -98,6 +98,17 @@ def test_the_samples_make_use_and_revoke_a_key(play: Play) -> None:
     assert play("operator_api/revoke_key")["statusCode"] == 200
     with pytest.raises(Exception, match=r"^Unauthorized$"):
         play("authorizer/key")
+
+
+def test_the_samples_book_what_a_session_costs_and_show_it(play: Play, world: World) -> None:
+    for case in ("sessions_api/create", "provision_step/launch"):
+        play(case)
+    world.clock.tick(900)
+    assert play("accrue_costs/run") == {"sessions": 1, "failed": ()}
+    assert body(play("costs_api/session"))["total_cost"] == 0.1
+    assert body(play("costs_api/period"))["total_cost"] == 0.1
+    assert body(play("costs_api/summary"))["by_gpu_type"] == {"RTX 4090": 0.1}
+    assert body(play("sessions_api/get"))["cost_usd"] == 0.1
 
 
 def test_the_samples_sweep_until_the_deployment_is_ready(play: Play, world: World) -> None:

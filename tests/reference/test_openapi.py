@@ -28,6 +28,7 @@ FUNCTIONS = {
     "inventory": "InventoryApiFunction",
     "health": "InventoryApiFunction",
     "sessions": "SessionsApiFunction",
+    "costs": "CostsApiFunction",
     "keys": "OperatorApiFunction",
 }
 

@@ -21,6 +21,8 @@ SERVED_BY = {
     "/api/v1/templates/{proxy+}": "InventoryApiFunction",
     "/api/v1/sessions": "SessionsApiFunction",
     "/api/v1/sessions/{proxy+}": "SessionsApiFunction",
+    "/api/v1/costs": "CostsApiFunction",
+    "/api/v1/costs/{proxy+}": "CostsApiFunction",
     "/api/v1/keys": "OperatorApiFunction",
     "/api/v1/keys/{proxy+}": "OperatorApiFunction",
 } | dict.fromkeys(OPEN_PATHS, "InventoryApiFunction")

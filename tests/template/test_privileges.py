@@ -40,11 +40,18 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     "SessionsApi": {
         "SessionsTable": {ALL},
         DUE: {ALL},
+        "CostsTable": {GET_MANY},
         "InventoryTable": {GET, QUERY},
         "SnapshotBucket/*": {GET_OBJECT},
         "AccessTable": {UPDATE},
         "ProvisionMachine": {START},
         "TeardownMachine": {START},
+    },
+    "CostsApi": {
+        "SessionsTable": {GET},
+        "CostsTable": {GET_MANY, QUERY},
+        "OperationsTable": {GET},
+        "AccessTable": {UPDATE},
     },
     "OperatorApi": {"AccessTable": {ALL}},
     "ProvisionStep": {
@@ -119,7 +126,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "SweepDeadLetters": {SEND},
     },
 }
-REQUEST_ROUTES = ("InventoryApi", "SessionsApi", "OperatorApi")
+REQUEST_ROUTES = ("InventoryApi", "SessionsApi", "CostsApi", "OperatorApi")
 BY_NAME = {
     "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
     ":stateMachine:${AWS::StackName}-provision": "ProvisionMachine"
@@ -187,7 +194,7 @@ def test_a_probe_key_is_bound_to_its_session(function: str) -> None:
     assert statement["Condition"] == wanted
 
 
-@pytest.mark.parametrize("function", ["InventoryApi", "SessionsApi"])
+@pytest.mark.parametrize("function", ["InventoryApi", "SessionsApi", "CostsApi"])
 def test_a_route_that_counts_requests_can_touch_token_buckets_but_no_key(function: str) -> None:
     (statement,) = [s for s in _statements(f"{function}Role") if s["Sid"] == "RateLimit"]
     wanted = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["RATE#*"]}}

@@ -58,9 +58,8 @@ def test_the_job_books_what_a_live_session_has_cost_by_the_hour(world: World) ->
         (3_600, 400_000),
         (1_800, 200_000),
     ]
-    told = costs.booked(world.deps.costs, session.id)
-    assert told is not None
-    assert told.through == later(5_400)
+    told = costs.booked(world.deps.costs, [session.id])[session.id]
+    assert (told.through, told.microusd, told.seconds) == (later(5_400), 600_000, 5_400)
 
 
 def test_runs_repeated_and_late_change_nothing_and_are_counted_once(world: World) -> None:
@@ -223,7 +222,7 @@ def test_a_session_whose_booking_fails_keeps_no_other_from_its_own(
     monkeypatch.setattr("gpu_shopper.store.costs.book", sometimes)
     accrued = accrue_costs(world.deps)
     assert (accrued.sessions, accrued.failed) == (1, (broken.id,))
-    assert costs.booked(world.deps.costs, whole.id) is not None
+    assert set(costs.booked(world.deps.costs, [broken.id, whole.id])) == {whole.id}
 
 
 def test_a_mark_for_a_later_version_stays(world: World) -> None:

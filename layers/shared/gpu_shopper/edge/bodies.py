@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,7 @@ MAX_LISTED = 200
 SSH_PORT = 22
 
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?")
+_DATE = re.compile(r"2\d{3}-\d\d-\d\d", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d{1,20}")
 
 
@@ -77,10 +79,21 @@ def _instant(value: str) -> str:
     return value
 
 
+def _date(value: str) -> str:
+    """A day of this millennium: nothing was billed before, and no later one has a bill."""
+    try:
+        if _DATE.fullmatch(value) and date.fromisoformat(value):
+            return value
+    except ValueError:
+        pass
+    raise ValueError("must be a date such as 2026-02-07")
+
+
 QueryInt = Annotated[int, BeforeValidator(_whole_text)]
 QueryNumber = Annotated[float, BeforeValidator(_decimal_text), Field(allow_inf_nan=False)]
 QueryBool = Annotated[bool, BeforeValidator(_true_or_false)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(_printable)]
+DateText = Annotated[str, AfterValidator(_date)]
 ConsumerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
 TemplateHash = Annotated[str, StringConstraints(pattern=rf"^{HASH_ID}$")]
 Limit = Annotated[QueryInt, Field(ge=1, le=MAX_LISTED)]
@@ -187,6 +200,22 @@ class SessionsQuery(Query):
     provider: Text | None = None
     limit: Limit = 50
     cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+
+
+class CostsQuery(Query):
+    """Which costs to show: one session's, or those of UTC days, both ends included."""
+
+    session_id: Text | None = None
+    consumer_id: ConsumerId | None = None
+    start_date: DateText | None = None
+    end_date: DateText | None = None
+    period: Literal["daily", "monthly"] | None = None
+
+
+class CostsSummaryQuery(Query):
+    """Whose costs of the current month to show."""
+
+    consumer_id: ConsumerId | None = None
 
 
 class CreateSessionBody(RequestBody):

@@ -14,6 +14,7 @@ from gpu_shopper.edge.answers.sessions import SessionBody, SessionsBody
 from gpu_shopper.edge.bodies import CreateSessionBody, SessionsQuery, microusd
 from gpu_shopper.edge.inventory import checked_provider, offer_id_of
 from gpu_shopper.errors import Forbidden, SessionNotFound, ValidationFailed
+from gpu_shopper.usecases.costs import booked_costs
 from gpu_shopper.usecases.deps import Deps
 from gpu_shopper.usecases.listing import list_sessions
 from gpu_shopper.usecases.wishes import NewSession
@@ -87,6 +88,11 @@ def _consumer(asked: str | None, caller: Caller) -> str:
     return consumer
 
 
+def session_body(deps: Deps, session: Session) -> SessionBody:
+    """The session with what is booked of its cost."""
+    return SessionBody.of(session, booked_costs(deps, [session])[session.id])
+
+
 def listed_for(deps: Deps, caller: Caller, query: SessionsQuery) -> SessionsBody:
     """One page of the sessions that `caller` may see and `query` asks for."""
     if query.consumer_id and not caller.sees(query.consumer_id):
@@ -102,8 +108,9 @@ def listed_for(deps: Deps, caller: Caller, query: SessionsQuery) -> SessionsBody
     scope = f"sessions {caller.key_id} {whose} {sorted(states)} {provider}"
     after = cursors.read(query.cursor, scope, deps.deployment_id, now)
     page = list_sessions(deps, whose, wanted, after, query.limit)
+    costs = booked_costs(deps, page.sessions)
     return SessionsBody(
-        sessions=[SessionBody.of(one, now) for one in page.sessions],
+        sessions=[SessionBody.of(one, costs[one.id]) for one in page.sessions],
         count=len(page.sessions),
         next_cursor=cursors.issue(page.next_position, scope, deps.deployment_id, now),
     )

@@ -9,9 +9,10 @@ All that one booking changes is one write. Rows are kept for good.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, Key
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 EVERYBODY = "*"
+BATCH = 100
 _BOOKED = "BOOKED"
 
 
@@ -33,7 +35,7 @@ _BOOKED = "BOOKED"
 class Booked:
     """How far a session is booked: up to `through`, as its version `session_version` tells it.
 
-    `writes` counts the writes of this item.
+    `writes` counts the writes of this item; `microusd` and `seconds` are the sums of the rows.
     """
 
     session_id: str
@@ -41,6 +43,8 @@ class Booked:
     writes: int
     session_version: int
     through: datetime
+    microusd: int
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +77,19 @@ def account(table: Table, session_id: str) -> Account:
     return Account(booked=booked, rows=rows)
 
 
-def booked(table: Table, session_id: str) -> Booked | None:
-    """How far the session is booked, None before the first booking."""
-    key = {"pk": _session_pk(session_id), "sk": _BOOKED}
-    item = table.get_item(Key=key, ConsistentRead=True).get("Item")
-    return from_item(Booked, item) if item else None
+def booked(table: Table, session_ids: Iterable[str]) -> dict[str, Booked]:
+    """How far each of these sessions is booked; one that never was is left out."""
+    found: dict[str, Booked] = {}
+    for some in batched(session_ids, BATCH):
+        keys: Any = [{"pk": _session_pk(one), "sk": _BOOKED} for one in some]
+        while keys:
+            wanted: Any = {table.name: {"Keys": keys, "ConsistentRead": True}}
+            answer: Any = table.meta.client.batch_get_item(RequestItems=wanted)
+            for item in answer["Responses"].get(table.name, []):
+                one = from_item(Booked, item)
+                found[one.session_id] = one
+            keys = answer.get("UnprocessedKeys", {}).get(table.name, {}).get("Keys", [])
+    return found
 
 
 def book(table: Table, before: Account, after: Account) -> None:

@@ -82,7 +82,7 @@ def _book(deps: Deps, session: Session, through: datetime) -> bool:
     some = _some_changed(before.rows, wanted)
     rows = _with(before.rows, wanted, some)
     whole = rows == wanted
-    booked = _booked(before.booked, session, through, whole=whole)
+    booked = _booked(before.booked, rows, session, through, whole=whole)
     costs.book(deps.costs, before, Account(booked=booked, rows=rows))
     for provider, grown in _growth(before.rows.values(), rows.values()).items():
         deps.note(_told(session, provider, grown))
@@ -110,7 +110,14 @@ def _with(
     return kept | {hour: new[hour] for hour in hours if hour in new}
 
 
-def _booked(before: Booked | None, session: Session, through: datetime, *, whole: bool) -> Booked:
+def _booked(
+    before: Booked | None,
+    rows: Mapping[datetime, HourRow],
+    session: Session,
+    through: datetime,
+    *,
+    whole: bool,
+) -> Booked:
     """The next booking; one that left rows for another goes no further than the one before."""
     if before is None:
         before = Booked(
@@ -119,10 +126,17 @@ def _booked(before: Booked | None, session: Session, through: datetime, *, whole
             writes=0,
             session_version=0,
             through=session.created_at,
+            microusd=0,
+            seconds=0,
         )
     if whole:
         before = replace(before, session_version=session.version, through=through)
-    return replace(before, writes=before.writes + 1)
+    return replace(
+        before,
+        writes=before.writes + 1,
+        microusd=sum(row.microusd for row in rows.values()),
+        seconds=sum(row.seconds for row in rows.values()),
+    )
 
 
 def _growth(old: Iterable[HourRow], new: Iterable[HourRow]) -> dict[str, int]:

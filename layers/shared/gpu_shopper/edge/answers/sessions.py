@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from gpu_shopper.core.costs import attempt_cost, session_cost
+from gpu_shopper.core.costs import attempt_cost
 from gpu_shopper.core.entrypoint import api_url
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.money import to_usd
@@ -13,6 +13,7 @@ from gpu_shopper.core.session import Attempt, Session
 from gpu_shopper.core.ssh_keys import fingerprint, known_hosts_line
 from gpu_shopper.edge.answers.values import instant, usd
 from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.usecases.costs import SessionCost
 
 
 class AttemptBody(Shown):
@@ -35,8 +36,8 @@ class AttemptBody(Shown):
     cost_usd: float
 
     @classmethod
-    def of(cls, attempt: Attempt, now: datetime) -> AttemptBody:
-        """The attempt, with its cost up to `now`."""
+    def of(cls, attempt: Attempt, through: datetime) -> AttemptBody:
+        """The attempt, with its cost up to `through`."""
         return cls(
             number=attempt.number,
             offer_id=attempt.offer_id,
@@ -52,7 +53,7 @@ class AttemptBody(Shown):
             ended_at=instant(attempt.ended_at),
             outcome=attempt.outcome.value,
             reason=attempt.reason.value if attempt.reason else None,
-            cost_usd=to_usd(attempt_cost(attempt, now)),
+            cost_usd=to_usd(attempt_cost(attempt, through)),
         )
 
 
@@ -128,18 +129,18 @@ class SessionBody(Shown):
     warnings: list[NoticeBody]
 
     @classmethod
-    def of(cls, session: Session, now: datetime) -> SessionBody:
-        """The session as it is at `now`."""
-        through = session.stopped_at or now
+    def of(cls, session: Session, cost: SessionCost) -> SessionBody:
+        """The session as it is, with what is booked of its cost."""
+        through = cost.through
         return cls(
             **_identity(session),
             **_rental(session.attempt),
             **_asked(session),
             **_access(session),
             **_times(session),
-            cost_usd=to_usd(session_cost(session, now)),
+            cost_usd=to_usd(cost.microusd),
             cost_through=to_text(through),
-            attempts=[AttemptBody.of(one, now) for one in session.attempts],
+            attempts=[AttemptBody.of(one, through) for one in session.attempts],
             retry_count=len(session.attempts) - 1,
             failed_offers=[one.offer_id for one in session.attempts if one.reason],
             warnings=[
