@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gpu_shopper.core.costs import HourRow, attempt_cost, day_shares, hour_rows
+from gpu_shopper.core.costs import HourRow, Stray, attempt_cost, day_shares, hour_rows
 from gpu_shopper.core.money import accrued
 from gpu_shopper.core.session import Attempt, Session
 from gpu_shopper.store.codec import from_item
@@ -38,10 +38,11 @@ def check_bill(seen: Seen, machines: list[Machine]) -> None:
 def check_ledger(deployment: Deployment, seen: Seen) -> None:
     """N-70: the ledger's rows, and its days, are what the session's attempts have cost."""
     session = from_item(Session, seen.item)
-    wanted = hour_rows(session, session.updated_at)
     items = deployment.rows["CostsTable"].items
     booked = items.get(f"SESSION#{session.id}", {})
-    rows = tuple(from_item(HourRow, booked[sk]) for sk in sorted(booked) if sk != "BOOKED")
+    strays = [from_item(Stray, booked[sk]) for sk in booked if sk.startswith("STRAY#")]
+    wanted = hour_rows(session, session.updated_at, strays)
+    rows = tuple(from_item(HourRow, booked[sk]) for sk in sorted(booked) if sk.startswith("HOUR#"))
     if rows != wanted:
         raise Violation(f"N-70 the rows of {session.id} are {rows}, not {wanted}")
     for whose in (session.consumer_id, EVERYBODY):

@@ -111,7 +111,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "InventoryTable": {QUERY, PUT, UPDATE},
         "SnapshotBucket/*": {GET_OBJECT},
         "OperationsTable": {ALL},
-        "CostsTable": BOOK,
+        "CostsTable": BOOK | {UPDATE},
         "VastaiSecret": {READ_SECRET},
         "TensordockSecret": {READ_SECRET},
         "ProvisionMachine": {START},

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
+from gpu_shopper.core.instances import Instance
 from gpu_shopper.core.money import divided
 from gpu_shopper.core.session import Attempt, EarlierPrice, Session
 
@@ -46,6 +47,42 @@ class HourRow:
         return sum(share.microusd for share in self.shares)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stray:
+    """A machine with a session's label that is none of its attempts': an orphan, and its bill.
+
+    `until` is None while its end is not proven.
+    """
+
+    attempt: int
+    provider: str
+    instance_id: str
+    gpu_type: str
+    microusd_per_hour: int
+    since: datetime
+    until: datetime | None = None
+
+
+def stray_of(session: Session, number: int, instance: Instance, now: datetime) -> Stray:
+    """The bill of an orphan with the label of attempt `number`, seen at `now`.
+
+    It began with the launch call of that attempt; one that was proven gone and came back has cost
+    all the time since.
+    """
+    known = [one for one in session.attempts if one.number == number]
+    attempt = known[0] if known else session.attempt
+    is_back = attempt.instance_id == instance.id
+    began_at = attempt.ended_at if is_back else attempt.called_at
+    return Stray(
+        attempt=number,
+        provider=instance.provider,
+        instance_id=instance.id,
+        gpu_type=instance.gpu_type or attempt.gpu_type,
+        microusd_per_hour=instance.price_microusd_per_hour or attempt.price_microusd_per_hour,
+        since=(began_at if known else None) or now,
+    )
+
+
 def with_price(attempt: Attempt, microusd_per_hour: int | None, now: datetime) -> Attempt:
     """`attempt` at the price that its provider reports at `now`; None says nothing.
 
@@ -75,14 +112,16 @@ def session_cost(session: Session, through: datetime) -> int:
     return sum(attempt_cost(attempt, through) for attempt in session.attempts)
 
 
-def hour_rows(session: Session, through: datetime) -> tuple[HourRow, ...]:
-    """What the session has cost up to `through`, by UTC hour, earliest first.
+def hour_rows(
+    session: Session, through: datetime, strays: Iterable[Stray] = ()
+) -> tuple[HourRow, ...]:
+    """What the session and its strays have cost up to `through`, by UTC hour, earliest first.
 
     An hour's amount is the attempt's cost at its end less that at its beginning: rows never drift
     from the total. Hours without a billed second have no row.
     """
     by_hour: defaultdict[int, list[Share]] = defaultdict(list)
-    for attempt in session.attempts:
+    for attempt in (*session.attempts, *_as_attempts(session, strays)):
         for hour_s, share in _hours(attempt, through):
             by_hour[hour_s].append(share)
     return tuple(
@@ -110,6 +149,27 @@ def added_up(shares: Iterable[Share]) -> tuple[Share, ...]:
         Share(provider=provider, gpu_type=gpu_type, seconds=seconds, microusd=microusd)
         for (provider, gpu_type), (seconds, microusd) in sorted(total.items())
     )
+
+
+def _as_attempts(session: Session, strays: Iterable[Stray]) -> Iterator[Attempt]:
+    """Attempts that are billed as the strays are.
+
+    One that is an attempt's own machine after all costs as that attempt until its end.
+    """
+    own = {one.instance_id: one for one in session.attempts}
+    for stray in strays:
+        attempt = own.get(stray.instance_id)
+        if attempt is not None and attempt.ended_at is None:
+            continue
+        yield replace(
+            session.attempt,
+            provider=stray.provider,
+            gpu_type=stray.gpu_type,
+            price_microusd_per_hour=stray.microusd_per_hour,
+            earlier_prices=(),
+            launched_at=max(stray.since, (attempt and attempt.ended_at) or stray.since),
+            ended_at=stray.until,
+        )
 
 
 def _billed(attempt: Attempt, through: datetime) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 pk SESSION#<id>                        sk BOOKED            how far the session is booked
 pk SESSION#<id>                        sk HOUR#<instant>    what it cost in one UTC hour
+pk SESSION#<id>                        sk STRAY#<provider>#<instance id>   an orphan with its label
 pk DAYS#<consumer>#<month> | DAYS#*#…  sk <day>#<id>        what it cost in one UTC day
 
 All that one booking changes is one write. Rows are kept for good.
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
-from gpu_shopper.core.costs import HourRow, Share, day_shares
+from gpu_shopper.core.costs import HourRow, Share, Stray, day_shares
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.errors import Conflict
 from gpu_shopper.store.codec import Item, from_item, to_item
@@ -29,13 +30,16 @@ if TYPE_CHECKING:
 EVERYBODY = "*"
 BATCH = 100
 _BOOKED = "BOOKED"
+_STRAY = "STRAY#"
+_UNTIL = {"#until": "until"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booked:
     """How far a session is booked: up to `through`, as its version `session_version` tells it.
 
-    `writes` counts the writes of this item; `microusd` and `seconds` are the sums of the rows.
+    `writes` counts the writes of this item; `microusd` and `seconds` are the sums of the rows,
+    `has_strays` says that an orphan goes on costing.
     """
 
     session_id: str
@@ -45,14 +49,24 @@ class Booked:
     through: datetime
     microusd: int
     seconds: int
+    has_strays: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What is booked of one session; `booked` is None before the first booking."""
+    """What is booked of one session; `booked` is None before the first booking.
+
+    `strays` are its orphans, which are billed to it.
+    """
 
     booked: Booked | None = None
     rows: Mapping[datetime, HourRow] = field(default_factory=dict)
+    strays: tuple[Stray, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an orphan goes on costing."""
+        return any(stray.until is None for stray in self.strays)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +81,16 @@ class DayRow:
 
 def account(table: Table, session_id: str) -> Account:
     """What is booked of the session, strongly consistent."""
-    booked, rows = None, {}
+    booked, rows, strays = None, {}, []
     for item in _items(table, Key("pk").eq(_session_pk(session_id))):
         if item["sk"] == _BOOKED:
             booked = from_item(Booked, item)
+        elif str(item["sk"]).startswith(_STRAY):
+            strays.append(from_item(Stray, item))
         else:
             row = from_item(HourRow, item)
             rows[row.hour] = row
-    return Account(booked=booked, rows=rows)
+    return Account(booked=booked, rows=rows, strays=tuple(strays))
 
 
 def booked(table: Table, session_ids: Iterable[str]) -> dict[str, Booked]:
@@ -108,6 +124,33 @@ def book(table: Table, before: Account, after: Account) -> None:
     except Cancelled as exc:
         session_id = after.booked.session_id
         raise Conflict(f"session {session_id} was booked meanwhile", retry_suggested=True) from exc
+
+
+def see_stray(table: Table, session_id: str, stray: Stray) -> None:
+    """Bill this orphan to the session from its beginning; one that came back was never gone."""
+    key = _stray_key(session_id, stray.provider, stray.instance_id)
+    failed = table.meta.client.exceptions.ConditionalCheckFailedException
+    try:
+        table.put_item(Item=key | to_item(stray), ConditionExpression=Attr("pk").not_exists())
+    except failed:
+        table.update_item(
+            Key=key, UpdateExpression="REMOVE #until", ExpressionAttributeNames=_UNTIL
+        )
+
+
+def end_stray(table: Table, session_id: str, provider: str, instance_id: str, at: datetime) -> bool:
+    """Bill this orphan to `at` and no further; False when no session was billed for it."""
+    try:
+        table.update_item(
+            Key=_stray_key(session_id, provider, instance_id),
+            UpdateExpression="SET #until = if_not_exists(#until, :at)",
+            ConditionExpression=Attr("pk").exists(),
+            ExpressionAttributeNames=_UNTIL,
+            ExpressionAttributeValues={":at": to_text(at)},
+        )
+    except table.meta.client.exceptions.ConditionalCheckFailedException:
+        return False
+    return True
 
 
 def days(table: Table, whose: str, first: date, last: date) -> Iterator[DayRow]:
@@ -155,6 +198,10 @@ def _days(before: Account, after: Account, told: Booked) -> list[Put | Delete]:
 
 def _booked_item(told: Booked) -> Item:
     return {"pk": _session_pk(told.session_id), "sk": _BOOKED} | to_item(told)
+
+
+def _stray_key(session_id: str, provider: str, instance_id: str) -> Item:
+    return {"pk": _session_pk(session_id), "sk": f"{_STRAY}{provider}#{instance_id}"}
 
 
 def _session_pk(session_id: str) -> str:

@@ -151,6 +151,11 @@ def unsettled(table: Table) -> Iterator[str]:
         yield from (str(item["sk"]) for item in page)
 
 
+def unsettle(table: Table, session: Session) -> None:
+    """An ended session costs more after all: the job books it until that is over."""
+    table.put_item(Item=_unsettled_key(session.id) | {"version": session.version})
+
+
 def settle(table: Table, session: Session) -> None:
     """The cost of `session` is booked to the end; says nothing of a later version of it."""
     key, booked = _unsettled_key(session.id), Attr("version").eq(session.version)

@@ -45,7 +45,9 @@ def _session_cost(session: Session, booked: costs.Booked | None) -> SessionCost:
         microusd=booked.microusd,
         seconds=booked.seconds,
         through=min(booked.through, session.stopped_at or booked.through),
-        final=not session.is_live and booked.session_version == session.version,
+        final=not session.is_live
+        and not booked.has_strays
+        and booked.session_version == session.version,
     )
 
 

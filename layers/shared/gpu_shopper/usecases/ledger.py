@@ -63,26 +63,28 @@ def accrue(deps: Deps, session: Session, through: datetime) -> bool:
 
 def _accrue(deps: Deps, session: Session, through: datetime) -> None:
     for _ in range(TRIES):
+        before = costs.account(deps.costs, session.id)
         try:
-            while _book(deps, session, through):
-                pass
+            while _book(deps, before, session, through):
+                before = costs.account(deps.costs, session.id)
         except Conflict:
             continue
-        if not session.is_live:
+        if not session.is_live and not before.is_open:
             store.settle(deps.sessions, session)
         return
 
 
-def _book(deps: Deps, session: Session, through: datetime) -> bool:
+def _book(deps: Deps, before: Account, session: Session, through: datetime) -> bool:
     """One write of the ledger; True when rows are left for another. Raises Conflict."""
-    before = costs.account(deps.costs, session.id)
     if _is_newer(before.booked, session, through):
         return False
-    wanted = {row.hour: row for row in hour_rows(session, through)}
+    wanted = {row.hour: row for row in hour_rows(session, through, before.strays)}
     some = _some_changed(before.rows, wanted)
     rows = _with(before.rows, wanted, some)
     whole = rows == wanted
-    booked = _booked(before.booked, rows, session, through, whole=whole)
+    booked = replace(
+        _booked(before.booked, rows, session, through, whole=whole), has_strays=before.is_open
+    )
     costs.book(deps.costs, before, Account(booked=booked, rows=rows))
     for provider, grown in _growth(before.rows.values(), rows.values()).items():
         deps.note(_told(session, provider, grown))

@@ -14,6 +14,7 @@ from gpu_shopper.store import operations
 from gpu_shopper.store import sessions as store
 from gpu_shopper.store.operations import OrphanRecord
 from gpu_shopper.usecases.deps import Deps, Fact
+from gpu_shopper.usecases.stray_costs import bill_orphan, close_bill
 
 
 def cure_orphans(deps: Deps, provider: str, findings: Findings, listing: Listing) -> None:
@@ -28,6 +29,8 @@ def cure_orphans(deps: Deps, provider: str, findings: Findings, listing: Listing
             _see(deps, provider, orphan)
             if number < limit:
                 _destroy(deps, provider, orphan)
+        with _apart(deps, provider, orphan.instance.id):
+            bill_orphan(deps, orphan)
     held_back = len(oldest_first) - limit
     if held_back > 0:
         metrics = {"OrphansHeldBack": float(held_back)}
@@ -104,12 +107,16 @@ def _owns(session: Session, label: Label, instance_id: str) -> bool:
 def _close_if_gone(deps: Deps, provider: str, record: OrphanRecord, listing: Listing) -> None:
     """Proven gone: last seen before this listing, absent from it, and the lookup agrees."""
     last_known = max(record.last_seen_at, record.asked_at or record.last_seen_at)
-    if last_known > listing.at or listing.holds(record.instance_id, record.label):
+    if last_known > listing.at or any(one.id == record.instance_id for one in listing.instances):
         return
     try:
         if deps.provider(provider).find(record.instance_id) is not None:
             return
     except ProviderError:
+        return
+    close_bill(deps, record)
+    if listing.labelled(record.label):
+        # A machine that shows up under another id would be ours too: not proven yet.
         return
     if operations.close_orphan(deps.operations, provider, record.instance_id, deps.now()):
         deps.note(

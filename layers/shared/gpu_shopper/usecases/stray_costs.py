@@ -1,0 +1,41 @@
+"""What orphans cost: it belongs to the session whose label the machine carries."""
+
+from __future__ import annotations
+
+from gpu_shopper.core.costs import stray_of
+from gpu_shopper.core.reconciling import Orphan
+from gpu_shopper.core.session import Session
+from gpu_shopper.errors import SessionNotFound
+from gpu_shopper.store import costs
+from gpu_shopper.store import sessions as store
+from gpu_shopper.store.operations import OrphanRecord
+from gpu_shopper.usecases.deps import Deps
+from gpu_shopper.usecases.ledger import accrue
+
+
+def bill_orphan(deps: Deps, orphan: Orphan) -> None:
+    """The machine costs until its end is proven; nothing, when no session is known to pay."""
+    session = _session(deps, orphan.label.session_id)
+    if session is None:
+        return
+    stray = stray_of(session, orphan.label.attempt, orphan.instance, deps.now())
+    costs.see_stray(deps.costs, session.id, stray)
+    if not session.is_live:
+        store.unsettle(deps.sessions, session)
+
+
+def close_bill(deps: Deps, record: OrphanRecord) -> None:
+    """The end of the machine is proven: it costs no more, and the session is booked."""
+    session = _session(deps, record.session_id)
+    if session is None:
+        return
+    now = deps.now()
+    if costs.end_stray(deps.costs, session.id, record.provider, record.instance_id, now):
+        accrue(deps, session, now)
+
+
+def _session(deps: Deps, session_id: str) -> Session | None:
+    try:
+        return store.get(deps.sessions, session_id)
+    except SessionNotFound:
+        return None

@@ -1,0 +1,126 @@
+"""Orphans are billed to the session of their label, until they are proven gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gpu_shopper.core.labels import Label
+from gpu_shopper.store import costs
+from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.costs import cost_of
+from gpu_shopper.usecases.ledger import accrue_costs
+from gpu_shopper.usecases.reconcile import reconcile
+from tests.builders import DEPLOYMENT, SESSION_ID, an_instance
+from tests.usecases.story import running, stop, torn_down
+from tests.world import ALICE, World
+
+
+@pytest.fixture
+def ended(world: World) -> str:
+    """A session that has ended and is booked; its id."""
+    session_id = running(world)
+    world.clock.tick(300)
+    stop(world, session_id)
+    torn_down(world, session_id)
+    return session_id
+
+
+def come_back(world: World, session_id: str) -> None:
+    """Its machine is there again, and does not go when asked to."""
+    label = world.session(session_id).attempt.label
+    world.vast.instances["5001"] = an_instance(label=label)
+    world.vast.ignores_terminate = True
+
+
+def test_an_orphan_of_an_ended_session_is_booked_to_it_until_it_is_gone(
+    world: World, ended: str
+) -> None:
+    """2.13, N-42: every five minutes, and when its end is proven."""
+    before = cost_of(world.deps, ALICE, ended)
+    assert before.final
+    gone_at = world.session(ended).attempt.ended_at
+    come_back(world, ended)
+    world.clock.tick(600)
+    reconcile(world.deps, "vastai")
+    accrue_costs(world.deps)
+    under_way = cost_of(world.deps, ALICE, ended)
+    assert under_way.seconds > before.seconds + 590
+    assert not under_way.final
+    world.vast.instances.clear()
+    world.clock.tick(60)
+    reconcile(world.deps, "vastai")
+    after = cost_of(world.deps, ALICE, ended)
+    assert gone_at is not None
+    lived = (world.clock.at - gone_at).total_seconds()
+    assert after.seconds - before.seconds == pytest.approx(lived, abs=1)
+    assert after.final
+    assert list(store.unsettled(world.deps.sessions)) == []
+
+
+def test_one_that_comes_back_again_goes_on_costing(world: World, ended: str) -> None:
+    come_back(world, ended)
+    reconcile(world.deps, "vastai")
+    world.vast.instances.clear()
+    world.clock.tick(60)
+    reconcile(world.deps, "vastai")
+    first = cost_of(world.deps, ALICE, ended)
+    come_back(world, ended)
+    world.clock.tick(60)
+    reconcile(world.deps, "vastai")
+    (stray,) = costs.account(world.deps.costs, ended).strays
+    assert stray.until is None
+    accrue_costs(world.deps)
+    assert cost_of(world.deps, ALICE, ended).seconds == first.seconds + 60
+
+
+def test_a_machine_of_an_unknown_session_is_billed_to_nobody(world: World) -> None:
+    label = str(Label(DEPLOYMENT, SESSION_ID, 1))
+    world.vast.instances["9001"] = an_instance(id="9001", label=label)
+    reconcile(world.deps, "vastai")
+    world.clock.tick(60)
+    reconcile(world.deps, "vastai")
+    assert costs.account(world.deps.costs, SESSION_ID) == costs.Account()
+    assert "orphan_destroyed" in world.operations()
+
+
+def test_a_live_session_pays_for_the_second_machine_of_its_attempt(world: World) -> None:
+    """N-41: what was rented in its name is its cost."""
+    session_id = running(world)
+    label = world.session(session_id).attempt.label
+    world.vast.instances["9001"] = an_instance(id="9001", label=label)
+    world.clock.tick(60)
+    reconcile(world.deps, "vastai")
+    world.clock.tick(60)
+    reconcile(world.deps, "vastai")
+    (stray,) = costs.account(world.deps.costs, session_id).strays
+    assert (stray.instance_id, stray.until) == ("9001", world.clock.at)
+    assert list(store.unsettled(world.deps.sessions)) == []
+
+
+def test_a_ledger_that_fails_keeps_no_orphan_alive(
+    world: World, ended: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("throttled")
+
+    come_back(world, ended)
+    world.vast.ignores_terminate = False
+    monkeypatch.setattr("gpu_shopper.store.costs.see_stray", broken)
+    reconcile(world.deps, "vastai")
+    assert world.vast.instances == {}
+    assert "sweep_item_failed" in world.operations()
+
+
+def test_a_bill_that_was_closed_stays_closed(world: World, ended: str) -> None:
+    """The first proof counts, however often it is told."""
+    come_back(world, ended)
+    reconcile(world.deps, "vastai")
+    table, at = world.deps.costs, world.clock.at
+    assert costs.end_stray(table, ended, "vastai", "5001", at)
+    world.clock.tick(600)
+    assert costs.end_stray(table, ended, "vastai", "5001", world.clock.at)
+    (stray,) = costs.account(table, ended).strays
+    assert stray == replace(stray, until=at)
+    assert not costs.end_stray(table, ended, "vastai", "5002", at)
