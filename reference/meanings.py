@@ -163,6 +163,18 @@ MEANINGS: Mapping[str, str] = {
     "price_source": "Who said the price: the offer, or the provider for this machine.",
     "cost_usd": "Cost so far, from accepted launch to proven end, to the second.",
     "cost_through": "The instant up to which the cost counts: it is booked every five minutes.",
+    # Budgets.
+    "monthly_limit_usd": "USD that may be spent in a calendar month (UTC).",
+    "enforce": "Whether renting beyond it is refused, and running sessions end when it is spent.",
+    "ShownBudgetBody.consumer_id": "Whose budget.",
+    "BudgetDeletedBody.consumer_id": "Whose budget it was.",
+    "month": "The calendar month that the numbers are about, `2026-02`.",
+    "spent_usd": "What the consumer's sessions have cost this month, as far as it is booked.",
+    "reserved_usd": "Price x hours that live sessions have reserved and not used yet.",
+    "percentage": "Spent, of the limit; to two decimals.",
+    "warning_sent_at": "When this month's alert for 80 % was sent.",
+    "exceeded_sent_at": "When this month's alert for 100 % was sent.",
+    "budgets": "This page of budgets, by consumer.",
     # Costs.
     "CostsQuery.session_id": "Only this session; not together with dates or a period.",
     "CostsQuery.consumer_id": "Whose costs; operators only may name another than their own.",

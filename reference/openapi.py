@@ -48,6 +48,7 @@ _GOOD: dict[str, tuple[int, ...]] = {
     "signal_done": (202,),
     "delete_session": (200, 202),
     "create_key": (201,),
+    "put_budget": (200, 201),
     "health": (200, 503),
     "ready": (200, 503),
 }
@@ -63,6 +64,10 @@ _OWN_ERRORS: dict[str, tuple[int, ...]] = {
     "get_costs": (403, 404),
     "get_costs_summary": (403,),
     "create_key": (403, 409),
+    "put_budget": (403, 409),
+    "get_budgets": (403,),
+    "get_budget": (403,),
+    "delete_budget": (403, 409),
     "list_keys": (403,),
     "revoke_key": (403, 409),
 }
@@ -70,6 +75,7 @@ _SAMPLE_IDS = {
     "session_id": "7b0c2f0e-5a1d-4c7e-9a55-0d6f5f1c2e3a",
     "offer_id": "vastai-1001",
     "key_id": "example0",
+    "consumer_id": "alice",
     "hash_id": "38a9dab633743d43107eb9a80d4ada9e",
 }
 _HEADERS: dict[str, tuple[str, str]] = {

@@ -93,6 +93,10 @@ _FIELDS: Mapping[str, tuple[Schema, str]] = {
         {"type": "array", "items": {"type": "string"}},
         "What may be asked for in this state.",
     ),
+    "monthly_limit_usd": ({"type": "number"}, "USD that may be spent this month."),
+    "spent_usd": ({"type": "number"}, "USD spent this month."),
+    "reserved_usd": ({"type": "number"}, "USD that live sessions have reserved."),
+    "requested_usd": ({"type": "number"}, "USD that the request would reserve."),
     "price_per_hour": ({"type": "number"}, "USD per hour of the offer."),
     "max_price": ({"type": "number"}, "USD per hour that were allowed."),
 }

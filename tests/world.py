@@ -328,9 +328,13 @@ def a_world(settings: Settings | None = None) -> Iterator[World]:
 def _build(settings: Settings) -> World:
     dynamodb = SESSION.resource("dynamodb")
     # Beside each table stands the simulation's, and their answers must be equal.
+    specs = table_definitions()
+    rows = {name: rows_of(spec) for name, spec in specs.items()}
     tables: dict[str, Any] = {
-        name: TwinTable(dynamodb.create_table(**spec), MemoryTable(rows_of(spec)))
-        for name, spec in table_definitions().items()
+        name: TwinTable(
+            dynamodb.create_table(**spec), MemoryTable(rows[name], others=rows.values())
+        )
+        for name, spec in specs.items()
     }
     bucket = SESSION.resource("s3", region_name="us-east-1").create_bucket(Bucket="snapshots")
     clock, vast, machines = Clock(), FakeProvider(), FakeMachines()

@@ -1,4 +1,4 @@
-"""The /keys routes, for operators only."""
+"""The /keys and /budgets routes, for operators; a consumer may read its own budget."""
 
 from __future__ import annotations
 
@@ -10,12 +10,24 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from gpu_shopper.core.api_keys import Role
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.edge import http
+from gpu_shopper.edge.answers.budgets import (
+    BudgetDeletedBody,
+    BudgetsBody,
+    ShownBudgetBody,
+)
 from gpu_shopper.edge.answers.keys import KeyBody, KeysBody, NewKeyBody, RevokedBody
-from gpu_shopper.edge.bodies import CreateKeyBody, KeysQuery
-from gpu_shopper.edge.callers import admit, operator_of
+from gpu_shopper.edge.bodies import BudgetBody, BudgetsQuery, CreateKeyBody, KeysQuery
+from gpu_shopper.edge.budgets import (
+    allowed_caller,
+    budget_set,
+    consumer_of,
+    listed_budgets,
+    shown_budget,
+)
+from gpu_shopper.edge.callers import admit, caller_of, operator_of
 from gpu_shopper.edge.keys import checked_new_key, key_id_of, listed_keys
 from gpu_shopper.edge.wiring import deps, frame
-from gpu_shopper.usecases import keys
+from gpu_shopper.usecases import budgets, keys
 
 app = http.new_app()
 
@@ -45,6 +57,34 @@ def revoke_key(key_id: str) -> RevokedBody:
     return RevokedBody(key_id=key.id, revoked_at=to_text(key.revoked_at or deps().now()))
 
 
+@app.put("/api/v1/budgets/<consumer_id>")
+def put_budget(consumer_id: str, body: Annotated[BudgetBody, Body()]) -> Response[ShownBudgetBody]:
+    """Set what a consumer may spend in a calendar month."""
+    caller = operator_of(app.current_event.raw_event)
+    shown, is_new = budget_set(deps(), caller, consumer_id, body)
+    return Response(201 if is_new else 200, http.JSON, shown)
+
+
+@app.get("/api/v1/budgets")
+def get_budgets(query: Annotated[BudgetsQuery, Query()]) -> BudgetsBody:
+    """All budgets, by consumer."""
+    return listed_budgets(deps(), operator_of(app.current_event.raw_event), query)
+
+
+@app.get("/api/v1/budgets/<consumer_id>")
+def get_budget(consumer_id: str) -> ShownBudgetBody:
+    """One consumer's budget, with what is spent and reserved."""
+    return shown_budget(deps(), caller_of(app.current_event.raw_event), consumer_id)
+
+
+@app.delete("/api/v1/budgets/<consumer_id>")
+def delete_budget(consumer_id: str) -> BudgetDeletedBody:
+    """Take the limit away; alerts and refusals end with it."""
+    caller = operator_of(app.current_event.raw_event)
+    budgets.delete_budget(deps(), caller, consumer_of(consumer_id))
+    return BudgetDeletedBody(consumer_id=consumer_id)
+
+
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """One request."""
     return http.serve(app, event, context, frame(), _admit)
@@ -52,4 +92,4 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def _admit(event: dict[str, Any]) -> None:
     admit(deps(), event)
-    operator_of(event)
+    allowed_caller(event)

@@ -40,13 +40,14 @@ class Route:
 def located(path: str, session_id: str = NOBODY) -> str:
     """A path pattern with its names filled in."""
     known = {"offer_id": "vastai-1", "key_id": "abcd1234", "hash_id": "unknown"}
-    return path.format(session_id=session_id, **known)
+    return path.format(session_id=session_id, consumer_id="nobody", **known)
 
 
 RENT = {"offer_id": "vastai-1", "workload_type": "ssh", "reservation_hours": 1}
 _BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/sessions": RENT,
     "POST /api/v1/sessions/{session_id}/extend": {"additional_hours": 1},
+    "PUT /api/v1/budgets/{consumer_id}": {"monthly_limit_usd": 1000},
     "POST /api/v1/keys": {"role": "consumer", "consumer_id": "made"},
 }
 
@@ -56,7 +57,7 @@ def _access(path: str) -> str:
         return "open"
     if path.startswith("/api/v1/sessions/"):
         return "own"
-    return "operator" if path.startswith("/api/v1/keys") else "shared"
+    return "operator" if path.startswith(("/api/v1/keys", "/api/v1/budgets")) else "shared"
 
 
 def _described() -> Iterator[Route]:

@@ -35,6 +35,10 @@ STATUS = {
     "operator_api/create_key": 201,
     "operator_api/list_keys": 200,
     "operator_api/revoke_key": 404,
+    "operator_api/get_budget": 404,
+    "operator_api/list_budgets": 200,
+    "operator_api/delete_budget": 404,
+    "operator_api/put_budget": 201,
 }
 STEPS = ("provision_step", "verify_ssh", "teardown_step")
 SWEEPS = ("refresh_inventory", "expire_sessions", "reconcile", "accrue_costs")

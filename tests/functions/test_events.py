@@ -111,6 +111,17 @@ def test_the_samples_book_what_a_session_costs_and_show_it(play: Play, world: Wo
     assert body(play("sessions_api/get"))["cost_usd"] == 0.1
 
 
+def test_the_samples_set_show_and_delete_a_budget(play: Play) -> None:
+    play("sessions_api/create")
+    assert play("operator_api/put_budget")["statusCode"] == 201
+    shown = body(play("operator_api/get_budget"))
+    assert (shown["monthly_limit_usd"], shown["enforce"]) == (50, True)
+    assert shown["reserved_usd"] > 0
+    assert body(play("operator_api/list_budgets"))["budgets"] == [shown]
+    assert play("operator_api/delete_budget")["statusCode"] == 200
+    assert play("operator_api/get_budget")["statusCode"] == 404
+
+
 def test_the_samples_sweep_until_the_deployment_is_ready(play: Play, world: World) -> None:
     assert play("inventory_api/ready")["statusCode"] == 503
     world.clock.tick(60)

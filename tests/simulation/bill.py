@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gpu_shopper.core.budgets import Budget
 from gpu_shopper.core.costs import HourRow, Stray, attempt_cost, day_shares, hour_rows
 from gpu_shopper.core.money import accrued
 from gpu_shopper.core.session import Attempt, Session
@@ -55,6 +56,19 @@ def check_ledger(deployment: Deployment, seen: Seen) -> None:
         }
         if days != day_shares(wanted):
             raise Violation(f"N-70 the days of {session.id} for {whose} are {days}")
+
+
+def check_accounts(deployment: Deployment) -> None:
+    """N-70: what is spent is what the rows of the month say, and nothing is reserved any more."""
+    items = deployment.rows["CostsTable"].items
+    for pk, part in items.items():
+        if not pk.startswith("BUDGET#"):
+            continue
+        account = from_item(Budget, part["ACCOUNT"])
+        days = items.get(f"DAYS#{account.consumer_id}#{account.month}", {}).values()
+        spent = sum(share.microusd for day in days for share in from_item(DayRow, day).shares)
+        if (account.spent_microusd, account.committed_microusd) != (spent, spent):
+            raise Violation(f"N-70 {spent} was billed, and the account is {account}")
 
 
 def _check(session: Session, attempt: Attempt, machine: Machine) -> None:

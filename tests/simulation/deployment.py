@@ -59,7 +59,8 @@ class Deployment:
 
     def _wired(self) -> Deps:
         tables: dict[str, Any] = {
-            name: MemoryTable(rows, self.ports.store_call) for name, rows in self.rows.items()
+            name: MemoryTable(rows, self.ports.store_call, self.rows.values())
+            for name, rows in self.rows.items()
         }
         bucket: Any = MemoryBucket({}, self.ports.store_call)
         scheduler = self.ports.scheduler

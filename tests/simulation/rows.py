@@ -12,6 +12,7 @@ from boto3.dynamodb.conditions import ConditionBase
 from botocore.exceptions import ClientError
 
 from tests.simulation.expressions import Item, Words, holds
+from tests.simulation.updates import updated
 
 type Key = tuple[str, str]
 type Watch = Callable[[Item | None, Item | None], None]
@@ -116,6 +117,8 @@ class Change:
     after: Item | None
     condition: ConditionBase | str | None = None
     words: Words = NO_WORDS
+    expression: str | None = None
+    """An update expression, carried out on what is there then."""
 
     def holds(self) -> bool:
         """Whether the item is as the condition wants it."""
@@ -123,7 +126,11 @@ class Change:
 
     def carry_out(self) -> None:
         """Write."""
-        self.rows.put(self.key, self.after)
+        after = self.after
+        if self.expression is not None:
+            before = self.rows.get(self.key) or {"pk": self.key[0], "sk": self.key[1]}
+            after, _ = updated(self.expression, before, self.words)
+        self.rows.put(self.key, after)
 
 
 def key_of(operation: str, item: Mapping[str, Any]) -> Key:

@@ -6,7 +6,7 @@ says so when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from boto3.dynamodb.conditions import ConditionBase
@@ -108,6 +108,12 @@ def _change(tables: Mapping[str, Rows], kind: str, request: dict[str, Any]) -> C
             key = key_of("TransactWriteItems", request["Key"])
             after = rows.get(key) if kind == "ConditionCheck" else None
             return Change(rows, key, after, condition, words)
+        case "Update":
+            key, expression = (
+                key_of("TransactWriteItems", request["Key"]),
+                request["UpdateExpression"],
+            )
+            return Change(rows, key, None, condition, words, expression)
     raise NotImplementedError(f"{kind} in a transaction: teach tests/simulation/tables.py")
 
 
@@ -143,11 +149,12 @@ class _Meta:
 class MemoryTable:
     """One function's view of a table: boto3's `Table`, as far as the store knows it."""
 
-    def __init__(self, rows: Rows, around: Around = _at_once) -> None:
+    def __init__(self, rows: Rows, around: Around = _at_once, others: Iterable[Rows] = ()) -> None:
         self.rows = rows
         self.name = rows.name
         self._around = around
-        self.meta = _Meta(MemoryClient({rows.name: rows}, around))
+        tables = {one.name: one for one in (rows, *others)}
+        self.meta = _Meta(MemoryClient(tables, around))
 
     def get_item(self, *, Key: Item, ConsistentRead: bool = False) -> dict[str, Any]:
         """See boto3."""

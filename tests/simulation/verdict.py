@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gpu_shopper.core.labels import Label
 from gpu_shopper.store.sessions import UNSETTLED
-from tests.simulation.bill import check_bill, check_ledger
+from tests.simulation.bill import check_accounts, check_bill, check_ledger
 from tests.simulation.excuses import excused_ms
 from tests.simulation.machine import NEVER, Machine
 from tests.simulation.patience import check_patience
@@ -123,6 +123,7 @@ class Verdict:
                     raise Violation(f"I7 session {seen.id} is {seen.state} at the end")
                 check_ledger(deployment, seen)
                 check_bill(seen, deployment.watch.machines.get(seen.id, []))
+            check_accounts(deployment)
             for machine in self._living(deployment):
                 raise Violation(f"I1 machine {machine.id} of {machine.label} lives at the end")
         for cloud in self._simulation.clouds.values():

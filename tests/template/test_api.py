@@ -25,6 +25,8 @@ SERVED_BY = {
     "/api/v1/costs/{proxy+}": "CostsApiFunction",
     "/api/v1/keys": "OperatorApiFunction",
     "/api/v1/keys/{proxy+}": "OperatorApiFunction",
+    "/api/v1/budgets": "OperatorApiFunction",
+    "/api/v1/budgets/{proxy+}": "OperatorApiFunction",
 } | dict.fromkeys(OPEN_PATHS, "InventoryApiFunction")
 GATEWAY_ANSWERS = {
     "DEFAULT_4XX": (None, "forbidden"),

@@ -16,7 +16,7 @@ SEND = "sqs:SendMessage"
 GET_MANY, PUT_MANY = "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"
 LIST_BUCKET = "s3:ListBucket"
 DELETE = "dynamodb:DeleteItem"
-BOOK = {QUERY, PUT, DELETE}
+BOOK = {GET, GET_MANY, QUERY, PUT, UPDATE, DELETE}
 ITEM_ACTIONS = {
     GET,
     "dynamodb:BatchGetItem",
@@ -40,7 +40,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     "SessionsApi": {
         "SessionsTable": {ALL},
         DUE: {ALL},
-        "CostsTable": {GET_MANY},
+        "CostsTable": {GET, GET_MANY, PUT, UPDATE},
         "InventoryTable": {GET, QUERY},
         "SnapshotBucket/*": {GET_OBJECT},
         "AccessTable": {UPDATE},
@@ -53,7 +53,10 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "OperationsTable": {GET},
         "AccessTable": {UPDATE},
     },
-    "OperatorApi": {"AccessTable": {ALL}},
+    "OperatorApi": {
+        "AccessTable": {ALL},
+        "CostsTable": {GET, QUERY, PUT, UPDATE, DELETE},
+    },
     "ProvisionStep": {
         "SessionsTable": {ALL},
         DUE: {ALL},
@@ -111,7 +114,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "InventoryTable": {QUERY, PUT, UPDATE},
         "SnapshotBucket/*": {GET_OBJECT},
         "OperationsTable": {ALL},
-        "CostsTable": BOOK | {UPDATE},
+        "CostsTable": BOOK,
         "VastaiSecret": {READ_SECRET},
         "TensordockSecret": {READ_SECRET},
         "ProvisionMachine": {START},
@@ -198,6 +201,12 @@ def test_a_probe_key_is_bound_to_its_session(function: str) -> None:
 def test_a_route_that_counts_requests_can_touch_token_buckets_but_no_key(function: str) -> None:
     (statement,) = [s for s in _statements(f"{function}Role") if s["Sid"] == "RateLimit"]
     wanted = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["RATE#*"]}}
+    assert statement["Condition"] == wanted
+
+
+def test_whoever_sets_budgets_cannot_change_the_ledger() -> None:
+    (statement,) = [s for s in _statements("OperatorApiRole") if s["Sid"] == "Budgets"]
+    wanted = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["BUDGET*"]}}
     assert statement["Condition"] == wanted
 
 

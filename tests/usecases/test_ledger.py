@@ -214,10 +214,10 @@ def test_a_session_whose_booking_fails_keeps_no_other_from_its_own(
     broken, whole = a_running_one(world), world.create_without_offer(7)
     book = costs.book
 
-    def sometimes(table: Any, before: Any, after: Any) -> None:
+    def sometimes(table: Any, before: Any, after: Any, also: Any) -> None:
         if after.booked.session_id == broken.id:
             raise RuntimeError("broken")
-        book(table, before, after)
+        book(table, before, after, also)
 
     monkeypatch.setattr("gpu_shopper.store.costs.book", sometimes)
     accrued = accrue_costs(world.deps)

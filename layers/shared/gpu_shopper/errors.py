@@ -88,6 +88,12 @@ class Forbidden(RequestError):
     code = "forbidden"
 
 
+class BudgetExceeded(RequestError):
+    """An enforced budget does not allow it; the error carries what is spent and reserved."""
+
+    code = "budget_exceeded"
+
+
 class NotFound(RequestError):
     """The path or the named thing does not exist for this caller."""
 
@@ -110,6 +116,12 @@ class TemplateNotFound(NotFound):
     """No recommended template of its provider has this hash; each edit gives it another."""
 
     code = "template_not_found"
+
+
+class BudgetNotFound(NotFound):
+    """This consumer has no budget: nothing is limited."""
+
+    code = "budget_not_found"
 
 
 class KeyNotFound(NotFound):

@@ -32,6 +32,7 @@ class Event(StrEnum):
     EXPIRE = "expire"
     HARD_MAX = "hard_max"
     INSTANCE_DIED = "instance_died"
+    BUDGET_EXCEEDED = "budget_exceeded"
     EXTEND = "extend"
     LOSE_INSTANCE = "lose_instance"
     CONFIRM_GONE = "confirm_gone"
@@ -51,6 +52,7 @@ class EndReason(StrEnum):
     USER_REQUESTED = "user_requested"
     EXPIRED = "expired"
     HARD_MAX = "hard_max"
+    BUDGET_EXCEEDED = "budget_exceeded"
     SSH_TIMEOUT = "ssh_timeout"
     API_TIMEOUT = "api_timeout"
     INSTANCE_STOPPED = "instance_stopped"
@@ -143,6 +145,7 @@ ROWS: tuple[Row, ...] = (
     ),
     _row(_E.EXPIRE, {_S.RUNNING}, {_S.STOPPING}, {_A.LIFECYCLE}, {_R.EXPIRED}),
     _row(_E.HARD_MAX, {_S.RUNNING}, {_S.STOPPING}, {_A.LIFECYCLE}, {_R.HARD_MAX}),
+    _row(_E.BUDGET_EXCEEDED, {_S.RUNNING}, {_S.STOPPING}, {_A.LIFECYCLE}, {_R.BUDGET_EXCEEDED}),
     _row(_E.INSTANCE_DIED, {_S.RUNNING}, {_S.STOPPING}, {_A.RECONCILER}, {_R.INSTANCE_STOPPED}),
     _row(_E.EXTEND, {_S.RUNNING}, {_S.RUNNING}, {_A.API}),
     _row(

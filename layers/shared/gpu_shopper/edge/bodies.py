@@ -218,6 +218,20 @@ class CostsSummaryQuery(Query):
     consumer_id: ConsumerId | None = None
 
 
+class BudgetBody(RequestBody):
+    """What a consumer may spend in a calendar month."""
+
+    monthly_limit_usd: PriceUsd
+    enforce: bool = False
+
+
+class BudgetsQuery(Query):
+    """Which budgets to list."""
+
+    limit: Limit = 50
+    cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+
+
 class CreateSessionBody(RequestBody):
     """What a caller may ask for when it rents."""
 

@@ -15,6 +15,7 @@ STATUS: Mapping[type[ShopperError], int] = {
     errors.RequestError: 400,
     errors.Unauthorized: 401,
     errors.Forbidden: 403,
+    errors.BudgetExceeded: 403,
     errors.NotFound: 404,
     errors.MethodNotAllowed: 405,
     errors.NotAcceptable: 406,

@@ -10,7 +10,7 @@ All that one booking changes is one write. Rows are kept for good.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import batched
@@ -20,9 +20,10 @@ from boto3.dynamodb.conditions import Attr, Key
 
 from gpu_shopper.core.costs import HourRow, Share, Stray, day_shares
 from gpu_shopper.core.instants import to_text
+from gpu_shopper.core.session import Session
 from gpu_shopper.errors import Conflict
 from gpu_shopper.store.codec import Item, from_item, to_item
-from gpu_shopper.store.transactions import Cancelled, Delete, Put, write_all
+from gpu_shopper.store.transactions import Action, Cancelled, Delete, Put, write_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -39,7 +40,8 @@ class Booked:
     """How far a session is booked: up to `through`, as its version `session_version` tells it.
 
     `writes` counts the writes of this item; `microusd` and `seconds` are the sums of the rows,
-    `has_strays` says that an orphan goes on costing.
+    `has_strays` says that an orphan goes on costing. `reserved_microusd` is the session's part of
+    what its consumer's account has committed.
     """
 
     session_id: str
@@ -50,6 +52,7 @@ class Booked:
     microusd: int
     seconds: int
     has_strays: bool = False
+    reserved_microusd: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,15 +111,33 @@ def booked(table: Table, session_ids: Iterable[str]) -> dict[str, Booked]:
     return found
 
 
-def book(table: Table, before: Account, after: Account) -> None:
-    """Write what `after` has otherwise than `before`, and the days that this changes.
+def nothing_booked(session: Session) -> Booked:
+    """What is booked of a session before the first booking."""
+    return Booked(
+        session_id=session.id,
+        consumer_id=session.consumer_id,
+        writes=0,
+        session_version=0,
+        through=session.created_at,
+        microusd=0,
+        seconds=0,
+    )
+
+
+def noting(table: Table, before: Booked | None, after: Booked) -> Put:
+    """Write `after` over `before`, and over nothing else; for a transaction."""
+    as_read = Attr("writes").eq(before.writes) if before else Attr("pk").not_exists()
+    return Put(_booked_item(after), as_read, table.name)
+
+
+def book(table: Table, before: Account, after: Account, also: Sequence[Action] = ()) -> None:
+    """Write what `after` has otherwise than `before`, the days that this changes, and `also`.
 
     Raises: Conflict when somebody else booked meanwhile; then nothing is written.
     """
     if after.booked is None:
         raise ValueError("a booking says how far it goes")
-    as_read = Attr("writes").eq(before.booked.writes) if before.booked else Attr("pk").not_exists()
-    actions: list[Put | Delete] = [Put(_booked_item(after.booked), as_read)]
+    actions: list[Action] = [noting(table, before.booked, after.booked), *also]
     actions += _hours(before, after)
     actions += _days(before, after, after.booked)
     try:
@@ -161,7 +182,7 @@ def days(table: Table, whose: str, first: date, last: date) -> Iterator[DayRow]:
             yield from_item(DayRow, item)
 
 
-def _hours(before: Account, after: Account) -> list[Put | Delete]:
+def _hours(before: Account, after: Account) -> list[Action]:
     pk = _session_pk(after.booked.session_id) if after.booked else ""
     gone = [hour for hour in before.rows if hour not in after.rows]
     return [
@@ -174,10 +195,10 @@ def _hours(before: Account, after: Account) -> list[Put | Delete]:
     ]
 
 
-def _days(before: Account, after: Account, told: Booked) -> list[Put | Delete]:
+def _days(before: Account, after: Account, told: Booked) -> list[Action]:
     """Each day that is otherwise now, for the consumer and for everybody."""
     old, new = day_shares(before.rows.values()), day_shares(after.rows.values())
-    actions: list[Put | Delete] = []
+    actions: list[Action] = []
     for day in sorted(old | new):
         if old.get(day) == new.get(day):
             continue

@@ -8,7 +8,7 @@ pk UNSETTLED                 sk <id>                    ended, and its cost may 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import State
 from gpu_shopper.errors import Conflict, DuplicateSession, SessionNotFound
 from gpu_shopper.store.codec import Item, from_item, to_item
-from gpu_shopper.store.transactions import Cancelled, Delete, Put, write_all
+from gpu_shopper.store.transactions import Action, Cancelled, Delete, Put, write_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -75,15 +75,16 @@ def _from_item(item: Item) -> Session:
     return from_item(Session, item)
 
 
-def create(table: Table, session: Session, due_at: datetime) -> None:
-    """Write a new session, its guard and its list rows in one transaction.
+def create(table: Table, session: Session, due_at: datetime, also: Sequence[Action] = ()) -> None:
+    """Write a new session, its guard, its list rows and `also` in one transaction.
 
     Raises: DuplicateSession naming the live one; Conflict when it ended in between.
     """
-    actions: list[Put | Delete] = [
+    actions: list[Action] = [
         Put(_to_item(session, due_at), _ABSENT),
         Put(_held_guard(session), _ABSENT),
         *(Put(row) for row in _list_rows(session)),
+        *also,
     ]
     try:
         write_all(table, actions)
@@ -113,8 +114,14 @@ def _duplicate(consumer_id: str, offer_id: str, **more: str) -> DuplicateSession
     )
 
 
-def save(table: Table, before: Session, after: Session, due_at: datetime | None) -> None:
-    """Write `after` over `before`, and over no other version; the guard goes with it.
+def save(
+    table: Table,
+    before: Session,
+    after: Session,
+    due_at: datetime | None,
+    also: Sequence[Action] = (),
+) -> None:
+    """Write `after` over `before`, and over no other version; the guard and `also` go with it.
 
     Leaving the guarded states frees the guard, and another attempt moves it to its offer. What has
     ended is `unsettled` until its cost is booked.
@@ -122,15 +129,22 @@ def save(table: Table, before: Session, after: Session, due_at: datetime | None)
     holds the other offer.
     """
     unchanged = Attr("version").eq(before.version)
-    actions = [Put(_to_item(after, due_at), unchanged), *_guard_moves(before, after)]
+    actions: list[Action] = [Put(_to_item(after, due_at), unchanged)]
+    actions += _guard_moves(before, after)
+    actions += also
     if not after.is_live:
         actions.append(Put(_unsettled_key(after.id) | {"version": after.version}))
     try:
         write_all(table, actions)
     except Cancelled as exc:
-        if exc.failed == {_MOVED_GUARD}:
+        if exc.failed == {_MOVED_GUARD} and _moves_guard(before, after):
             raise _duplicate(after.consumer_id, after.attempt.offer_id) from exc
         raise Conflict(f"session {after.id} changed meanwhile", retry_suggested=True) from exc
+
+
+def _moves_guard(before: Session, after: Session) -> bool:
+    held = before.state in _HOLDING and after.state in _HOLDING
+    return held and _guard_of(before) != _guard_of(after)
 
 
 def _guard_moves(before: Session, after: Session) -> list[Put | Delete]:

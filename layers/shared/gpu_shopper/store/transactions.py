@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,11 @@ _LOST = ("ConditionalCheckFailedException", "TransactionConflictException")
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Write `item` if `condition` holds for what is there now."""
+    """Write `item` if `condition` holds for what is there now; `table` None is the main one."""
 
     item: Item
     condition: ConditionBase | None = None
+    table: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,22 @@ class Delete:
     """Remove the item under `key`; silent when there is none."""
 
     key: Item
+    table: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Change the item under `key` by an update expression, if `condition` holds."""
+
+    key: Item
+    expression: str
+    names: Mapping[str, str]
+    values: Mapping[str, Any]
+    condition: ConditionBase
+    table: str | None = None
+
+
+type Action = Put | Delete | Update
 
 
 class Cancelled(Exception):
@@ -41,12 +59,12 @@ class Cancelled(Exception):
         self.failed = failed
 
 
-def write_all(table: Table, actions: list[Put | Delete]) -> None:
-    """Write all of `actions` on `table`, or nothing. Raises Cancelled.
+def write_all(table: Table, actions: Sequence[Action]) -> None:
+    """Write all of `actions`, or nothing; on `table` where they name no other. Raises Cancelled.
 
-    A single put is sent as one: it costs half of what a transaction does.
+    A single put on it is sent as one: it costs half of what a transaction does.
     """
-    if len(actions) == 1 and isinstance(actions[0], Put):
+    if len(actions) == 1 and isinstance(actions[0], Put) and actions[0].table is None:
         _put(table, actions[0])
         return
     requests: Any = [_request(table.name, action) for action in actions]
@@ -70,13 +88,30 @@ def _put(table: Table, put: Put) -> None:
         raise Cancelled(frozenset({0})) from exc
 
 
-def _request(table_name: str, action: Put | Delete) -> dict[str, Any]:
+def _request(main_table: str, action: Action) -> dict[str, Any]:
+    table_name = action.table or main_table
     if isinstance(action, Delete):
         return {"Delete": {"TableName": table_name, "Key": action.key}}
+    if isinstance(action, Update):
+        return {"Update": _update(table_name, action)}
     put: dict[str, Any] = {"TableName": table_name, "Item": action.item}
     if action.condition is not None:
         put |= _expression(action.condition)
     return {"Put": put}
+
+
+def _update(table_name: str, update: Update) -> dict[str, Any]:
+    condition = _expression(update.condition)
+    names = condition.pop("ExpressionAttributeNames", {})
+    values = condition.pop("ExpressionAttributeValues", {})
+    return {
+        "TableName": table_name,
+        "Key": update.key,
+        "UpdateExpression": update.expression,
+        "ExpressionAttributeNames": {**update.names, **names},
+        "ExpressionAttributeValues": {**update.values, **values},
+        **condition,
+    }
 
 
 def _expression(condition: ConditionBase) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from gpu_shopper.core.deadlines import CheckMachine, End, NoteDelay, Restart, du
 from gpu_shopper.core.evidence import never_called
 from gpu_shopper.core.life import apply, conclude, evolve
 from gpu_shopper.core.session import Notice, Session
-from gpu_shopper.core.states import Actor, Event
+from gpu_shopper.core.states import Actor, Event, row_for
 from gpu_shopper.errors import SessionNotFound
 from gpu_shopper.store import operations
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.attempts import failing
 from gpu_shopper.usecases.blaming import blame
+from gpu_shopper.usecases.budgets import spent_out
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.facts import about, began_to_end, ended
 from gpu_shopper.usecases.writing import save
@@ -40,6 +41,12 @@ def expire_sessions(deps: Deps) -> Swept:
         except Exception as exc:  # noqa: BLE001  (one bad item must not keep others alive)
             deps.note(Fact("sweep_item_failed", session_id=session_id, reason=type(exc).__name__))
             failed.append(session_id)
+    for session_id in _over_budget(deps):
+        try:
+            handled += _end_over_budget(deps, session_id)
+        except Exception as exc:  # noqa: BLE001  (one bad item must not keep others alive)
+            deps.note(Fact("sweep_item_failed", session_id=session_id, reason=type(exc).__name__))
+            failed.append(session_id)
     operations.mark_sweep(deps.operations, SWEEP, deps.now(), deps.release)
     deps.note(Fact("sweep_completed", metrics={"SweepCompleted": 1}, dimensions={"Sweep": SWEEP}))
     return Swept(handled, tuple(failed))
@@ -60,6 +67,24 @@ def _handle(deps: Deps, session_id: str) -> bool:
     if after.is_live:
         restarts = 0 if after.state is not session.state else after.restarts
         deps.machines.start(_machine(after), after.id, after.attempt.number, restarts)
+    return True
+
+
+def _over_budget(deps: Deps) -> list[str]:
+    """Running sessions of consumers whose enforced budget is spent."""
+    consumers = spent_out(deps)
+    if not consumers:
+        return []
+    sessions = store.get_many(deps.sessions, store.live(deps.sessions)).values()
+    return [one.id for one in sessions if one.consumer_id in consumers]
+
+
+def _end_over_budget(deps: Deps, session_id: str) -> bool:
+    session = store.get(deps.sessions, session_id)
+    if row_for(session.state, Event.BUDGET_EXCEEDED) is None:
+        return False
+    after = _end(deps, session, End(Event.BUDGET_EXCEEDED))
+    deps.machines.start(Machine.TEARDOWN, after.id, after.attempt.number, 0)
     return True
 
 

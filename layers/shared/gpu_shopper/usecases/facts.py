@@ -13,6 +13,7 @@ _STOPPING_OPERATION = {
     EndReason.USER_REQUESTED: "session_stopping",
     EndReason.EXPIRED: "session_expired",
     EndReason.HARD_MAX: "hard_max_enforced",
+    EndReason.BUDGET_EXCEEDED: "budget_shutdown",
     EndReason.INSTANCE_STOPPED: "session_stopping",
 }
 _STOPPING_METRIC = {EndReason.HARD_MAX: "HardMaxEnforced"}

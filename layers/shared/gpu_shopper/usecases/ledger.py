@@ -11,13 +11,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from gpu_shopper.core.budgets import month_name, reservation
 from gpu_shopper.core.costs import HourRow, hour_rows
 from gpu_shopper.core.money import to_usd
 from gpu_shopper.core.session import Session
 from gpu_shopper.errors import Conflict
-from gpu_shopper.store import costs, operations
+from gpu_shopper.store import budgets, costs, operations
 from gpu_shopper.store import sessions as store
 from gpu_shopper.store.costs import Account, Booked
+from gpu_shopper.store.transactions import Action
+from gpu_shopper.usecases.budgets import tell_alerts
 from gpu_shopper.usecases.deps import Deps, Fact
 
 SWEEP = "costs"
@@ -83,12 +86,34 @@ def _book(deps: Deps, before: Account, session: Session, through: datetime) -> b
     rows = _with(before.rows, wanted, some)
     whole = rows == wanted
     booked = replace(
-        _booked(before.booked, rows, session, through, whole=whole), has_strays=before.is_open
+        _booked(before.booked, rows, session, through, whole=whole),
+        has_strays=before.is_open,
+        reserved_microusd=reservation(session, through),
     )
-    costs.book(deps.costs, before, Account(booked=booked, rows=rows))
+    after = Account(booked=booked, rows=rows)
+    costs.book(deps.costs, before, after, _moves(deps, before, after, through))
     for provider, grown in _growth(before.rows.values(), rows.values()).items():
         deps.note(_told(session, provider, grown))
+        tell_alerts(deps, session.consumer_id)
     return not whole
+
+
+def _moves(deps: Deps, before: Account, after: Account, through: datetime) -> list[Action]:
+    """What the booking moves in the consumer's account: from reserved to spent, or back."""
+    told = after.booked
+    if told is None:
+        return []
+    budget = budgets.opened(deps.costs, told.consumer_id, month_name(through))
+    spent = _in_month(after, budget.month) - _in_month(before, budget.month)
+    reserved = told.reserved_microusd - (before.booked.reserved_microusd if before.booked else 0)
+    if not spent and not reserved:
+        return []
+    return [budgets.moving(deps.costs, budget, spent + reserved, spent, checked=False)]
+
+
+def _in_month(account: Account, month: str) -> int:
+    rows = account.rows.values()
+    return sum(row.microusd for row in rows if month_name(row.hour) == month)
 
 
 def _is_newer(booked: Booked | None, session: Session, through: datetime) -> bool:
@@ -122,15 +147,7 @@ def _booked(
 ) -> Booked:
     """The next booking; one that left rows for another goes no further than the one before."""
     if before is None:
-        before = Booked(
-            session_id=session.id,
-            consumer_id=session.consumer_id,
-            writes=0,
-            session_version=0,
-            through=session.created_at,
-            microusd=0,
-            seconds=0,
-        )
+        before = costs.nothing_booked(session)
     if whole:
         before = replace(before, session_version=session.version, through=through)
     return replace(

@@ -18,12 +18,14 @@ from gpu_shopper.core.retrying import (
 )
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import Actor, EndReason
-from gpu_shopper.errors import DuplicateSession
+from gpu_shopper.errors import BudgetExceeded, DuplicateSession
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.deps import Deps, Machine
 from gpu_shopper.usecases.facts import retried
 from gpu_shopper.usecases.inventory import rentable_everywhere
 from gpu_shopper.usecases.writing import Decision, change
+
+NO_BUDGET = "the monthly budget allows no further attempt"
 
 type ProofOf = Callable[[Session], Absence | None]
 
@@ -57,6 +59,8 @@ def try_again(
             return Tried(_started(deps, judged, candidate, reason, proof_of))
         except DuplicateSession:
             continue
+        except BudgetExceeded:
+            return Tried(started=False, why_not=NO_BUDGET)
     return Tried(started=False, why_not=NO_OFFER)
 
 

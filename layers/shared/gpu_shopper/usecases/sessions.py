@@ -16,6 +16,7 @@ from gpu_shopper.core.session import Notice, Session, Wish
 from gpu_shopper.core.states import TERMINAL, Actor, EndReason, Event, State
 from gpu_shopper.core.templates import Template
 from gpu_shopper.errors import (
+    Conflict,
     HardMaxExceeded,
     OfferNotFound,
     OfferSuppressed,
@@ -23,13 +24,14 @@ from gpu_shopper.errors import (
     StaleInventory,
 )
 from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.budgets import reserving
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.disk import check_disk, disk_notices, settled_gb
 from gpu_shopper.usecases.facts import began_to_end, transition
 from gpu_shopper.usecases.inventory import rentable_offer
 from gpu_shopper.usecases.templates import fitting_template
 from gpu_shopper.usecases.wishes import NewSession, capped, check_software, wish_of
-from gpu_shopper.usecases.writing import Decision, change
+from gpu_shopper.usecases.writing import TRIES, Decision, change
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ def create(deps: Deps, caller: Caller, wanted: NewSession) -> Created:
     """Record a session and start its provisioning.
 
     Raises: ValidationFailed, OfferNotFound, StaleInventory, ProviderNotUsable, TemplateNotFound,
-    PriceAboveMax, InsufficientDisk, DuplicateSession. A refused request leaves nothing behind.
+    PriceAboveMax, InsufficientDisk, BudgetExceeded, DuplicateSession, Conflict. A refused request
+    leaves nothing behind.
     """
     now = deps.now()
     check_software(wanted)
@@ -61,10 +64,22 @@ def create(deps: Deps, caller: Caller, wanted: NewSession) -> Created:
     public_line, private_pem = _keys(deps, wanted, session_id)
     wish = wish_of(deps, wanted, template, public_line, disk_gb)
     session = _new(deps, wanted, shown, session_id, wish, price, now, notices)
-    store.create(deps.sessions, session, due_at(session, deps.settings) or now)
+    _record(deps, session)
     deps.note(_created(session, caller))
     deps.machines.start(Machine.PROVISION, session.id, 1, 0)
     return Created(session, private_pem)
+
+
+def _record(deps: Deps, session: Session) -> None:
+    """Write the session and reserve. Raises BudgetExceeded, DuplicateSession, Conflict."""
+    at = due_at(session, deps.settings) or session.created_at
+    for _ in range(TRIES):
+        try:
+            store.create(deps.sessions, session, at, reserving(deps, session))
+        except Conflict:
+            continue
+        return
+    raise Conflict("lost a concurrent write three times", retry_suggested=True)
 
 
 def _disk_estimate(wanted: NewSession, template: Template | None) -> disk.DiskEstimate | None:
@@ -140,7 +155,8 @@ def destroy(deps: Deps, caller: Caller, session_id: str) -> Session:
 def extend(deps: Deps, caller: Caller, session_id: str, hours: int) -> Session:
     """Reserve `hours` more.
 
-    Raises: SessionNotFound, IllegalTransition unless running, HardMaxExceeded, Conflict.
+    Raises: SessionNotFound, IllegalTransition unless running, HardMaxExceeded, BudgetExceeded,
+    Conflict.
     """
 
     def decide(session: Session) -> Decision:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from gpu_shopper.core.budgets import reserves_anew
 from gpu_shopper.core.deadlines import due_at
 from gpu_shopper.core.session import Session
 from gpu_shopper.errors import Conflict
 from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.budgets import reserving
 from gpu_shopper.usecases.deps import Deps, Fact
 from gpu_shopper.usecases.ledger import accrue
 
@@ -21,9 +23,11 @@ def save(deps: Deps, before: Session, after: Session, facts: Iterable[Fact] = ()
 
     What has ended is booked to its end at once; the ledger's job books what fails here.
 
-    Raises: Conflict; then nothing was written and nothing is told.
+    What it needs that was not reserved before is reserved in the same write.
+    Raises: Conflict, BudgetExceeded; then nothing was written and nothing is told.
     """
-    store.save(deps.sessions, before, after, due_at(after, deps.settings))
+    also = reserving(deps, after) if reserves_anew(before, after) else []
+    store.save(deps.sessions, before, after, due_at(after, deps.settings), also)
     for fact in facts:
         deps.note(fact)
     if not after.is_live:

@@ -1,0 +1,120 @@
+"""The /budgets routes: who may, what is checked, and what a refused rental says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.functions.calls import CONSUMER, OPERATOR, OTHER, Client, Reply
+from tests.functions.rentals import post
+from tests.world import World
+
+PATH = "/api/v1/budgets"
+BODY = {"monthly_limit_usd": 5, "enforce": True}
+
+
+@pytest.fixture
+def operator(keys: Client) -> Client:
+    keys.caller = OPERATOR
+    return keys
+
+
+def put(client: Client, consumer: str = "alice", **fields: Any) -> Reply:
+    return client("PUT", f"{PATH}/{consumer}", body=BODY | fields)
+
+
+def test_a_budget_is_made_changed_shown_and_deleted(operator: Client) -> None:
+    """N-43: 201 when new; limit, spent, reserved, percentage and month."""
+    made = put(operator)
+    assert made.status == 201
+    shown = operator("GET", f"{PATH}/alice").json
+    assert shown == made.json
+    assert {name: shown[name] for name in shown if not name.endswith("_at")} == {
+        "consumer_id": "alice",
+        "monthly_limit_usd": 5.0,
+        "enforce": True,
+        "month": "2026-02",
+        "spent_usd": 0.0,
+        "reserved_usd": 0.0,
+        "percentage": 0.0,
+    }
+    assert put(operator, monthly_limit_usd=0.000001, enforce=False).status == 200
+    gone = operator("DELETE", f"{PATH}/alice")
+    assert (gone.status, gone.json) == (200, {"message": "budget deleted", "consumer_id": "alice"})
+    for method in ("GET", "DELETE"):
+        reply = operator(method, f"{PATH}/alice")
+        assert (reply.status, reply.json["error_type"]) == (404, "budget_not_found")
+
+
+def test_a_consumer_reads_its_own_budget_and_nothing_else(operator: Client) -> None:
+    """N-43: another's is forbidden, and so is every change."""
+    put(operator)
+    assert operator("GET", f"{PATH}/alice", caller=CONSUMER).status == 200
+    assert operator("HEAD", f"{PATH}/alice", caller=CONSUMER).status == 200
+    for method, path, caller in (
+        ("GET", f"{PATH}/alice", OTHER),
+        ("GET", f"{PATH}/nobody", CONSUMER),
+        ("GET", PATH, CONSUMER),
+        ("DELETE", f"{PATH}/alice", CONSUMER),
+    ):
+        reply = operator(method, path, caller=caller)
+        assert (reply.status, reply.json["error_type"]) == (403, "forbidden")
+    assert operator("PUT", f"{PATH}/alice", body=BODY, caller=CONSUMER).status == 403
+
+
+def test_budgets_are_listed_in_pages(operator: Client) -> None:
+    for consumer in ("carol", "alice", "bob"):
+        put(operator, consumer)
+    first = operator("GET", PATH, query={"limit": 2}).json
+    assert ([one["consumer_id"] for one in first["budgets"]], first["count"]) == (
+        ["alice", "bob"],
+        2,
+    )
+    rest = operator("GET", PATH, query={"limit": 2, "cursor": first["next_cursor"]}).json
+    assert [one["consumer_id"] for one in rest["budgets"]] == ["carol"]
+    assert "next_cursor" not in rest
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"monthly_limit_usd": 0}, "monthly_limit_usd"),
+        ({"monthly_limit_usd": -1}, "monthly_limit_usd"),
+        ({"monthly_limit_usd": 1_000_001}, "monthly_limit_usd"),
+        ({"monthly_limit_usd": "5"}, "monthly_limit_usd"),
+        ({"monthly_limit_usd": None}, "monthly_limit_usd"),
+        ({"enforce": "yes"}, "enforce"),
+        ({"limit": 5}, "limit"),
+    ],
+)
+def test_a_budget_that_makes_no_sense_is_refused(
+    operator: Client, fields: dict[str, Any], field: str
+) -> None:
+    """N-43: more than 0, at most 1,000,000."""
+    reply = put(operator, **fields)
+    assert (reply.status, reply.fields) == (400, [field])
+    assert operator("GET", f"{PATH}/alice").status == 404
+
+
+def test_a_name_that_no_consumer_has_is_not_found(operator: Client) -> None:
+    assert put(operator, "a%20b").status == 404
+
+
+def test_a_rental_beyond_the_budget_is_refused_with_the_numbers(
+    wired: World, operator: Client, sessions: Client
+) -> None:
+    """N-44: 403 with limit, spent, reserved and requested; no machine is asked for."""
+    put(operator, monthly_limit_usd=0.7)
+    reply = post(sessions)
+    assert (reply.status, reply.json["error_type"]) == (403, "budget_exceeded")
+    told = {name: value for name, value in reply.json.items() if name.endswith("_usd")}
+    assert told == {
+        "monthly_limit_usd": 0.7,
+        "spent_usd": 0.0,
+        "reserved_usd": 0.0,
+        "requested_usd": 0.8,
+    }
+    assert wired.machines.started == []
+    assert sessions("GET", "/api/v1/sessions").json["count"] == 0
+    assert post(sessions, reservation_hours=1).status == 201
