@@ -9,10 +9,12 @@ from typing import Any
 
 from tests.e2e.aws_view import counted
 from tests.e2e.deployed import Deployed
-from tests.e2e.renting import Renting, Row, together
+from tests.e2e.provider import machines
+from tests.e2e.renting import Renting, Row, together, wish
 from tests.e2e.stories import told_by
 
 COSTS = "/api/v1/costs"
+BUDGETS = "/api/v1/budgets"
 
 
 @dataclass(frozen=True)
@@ -92,3 +94,58 @@ def test_impossible_days_are_refused_by_name(live: Deployed) -> None:
         answer = live.consumer.send("GET", f"{COSTS}?{query}")
         assert answer.status_code == 400
         assert [one["field"] for one in answer.json()["details"]] == [field]
+
+
+@dataclass(frozen=True)
+class Rush:
+    """Ten requests for one consumer at the same moment, under a limit that some fit into."""
+
+    answers: list[tuple[int, Row]]
+    budget: Row
+    after: Row
+    machines: int
+
+
+def rush_on_a_budget(renting: Renting) -> Rush:
+    live, caller = renting.live, renting.consumer()
+    consumer_id = caller.get(f"{COSTS}/summary")["consumer_id"]
+    path = f"{BUDGETS}/{consumer_id}"
+    offers = [renting.offer() for _ in range(10)]
+    limit = round(sum(sorted(one["price_per_hour"] for one in offers)[:5]), 6)
+    body = {"monthly_limit_usd": limit, "enforce": True}
+    live.operator.send("PUT", path, json=body).raise_for_status()
+
+    def ask(number: int) -> tuple[int, Row]:
+        wanted = wish(offers[number], consumer_id=consumer_id)
+        answer = live.operator.send("POST", "/api/v1/sessions", json=wanted)
+        return answer.status_code, answer.json()
+
+    answers = together(10, ask)
+    budget = caller.get(path)
+    mine = [renting.follow(caller, body["session"]) for status, body in answers if status == 201]
+    for rental in mine:
+        rental.end()
+    rented = sum(len(machines(live, one.id)) for one in mine)
+    return Rush(answers, budget, caller.get(path), rented)
+
+
+@told_by(rush_on_a_budget)
+def test_requests_at_once_cannot_overspend_a_budget_together(told: Rush) -> None:
+    """N-44: those that fit are created, the others refused with the numbers."""
+    created = [body["session"] for status, body in told.answers if status == 201]
+    refused = [body for status, body in told.answers if status == 403]
+    assert len(created) + len(refused) == 10
+    assert created
+    assert {body["error_type"] for body in refused} == {"budget_exceeded"}
+    reserved = sum(one["price_per_hour"] for one in created)
+    limit = told.budget["monthly_limit_usd"]
+    assert reserved <= limit + 1e-9
+    assert all(reserved + body["requested_usd"] > limit for body in refused)
+    assert told.machines <= len(created)
+
+
+@told_by(rush_on_a_budget)
+def test_what_has_ended_reserves_nothing(told: Rush) -> None:
+    """N-44: an ended session frees its rest, and what it cost is spent."""
+    assert told.after["reserved_usd"] == 0
+    assert told.after["spent_usd"] < told.budget["monthly_limit_usd"]
