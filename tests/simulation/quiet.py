@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 WATCHED_MS = 2 * MINUTE
 """Schedules run so long after and before everything that happens."""
 
-NOISY_SEEDS = 25
-"""Of so many seeds one plays its quiet hours too."""
-
 
 class Quiet:
     """Knows until when nothing can happen: every session runs, and every machine is well."""
@@ -27,7 +24,7 @@ class Quiet:
         self._simulation = simulation
         self._until_ms = 0
         self._since_ms = 0
-        self._is_off = simulation.plan.seed % NOISY_SEEDS == 0
+        self._is_off = simulation.plan.is_thorough
 
     def until_ms(self) -> int:
         """The end of the quiet, in the past when there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from random import Random
 
@@ -13,7 +14,7 @@ from tests.simulation.deployment import Deployment
 from tests.simulation.faults import RandomFaults
 from tests.simulation.machine import NEVER, NO_SPAN, Machine, Nature
 from tests.simulation.natures import nature, remarks
-from tests.simulation.plain import plain_objects
+from tests.simulation.plain import plain_values
 from tests.simulation.plan import Plan, Spell, drawn
 from tests.simulation.ports import Ports
 from tests.simulation.quiet import Quiet
@@ -72,7 +73,7 @@ class Simulation:
         self._plant()
         end_ms = max([self.plan.faults_end_ms, *(one.until_ms for one in self.plan.spells)])
         self.scheduler.at(end_ms, lambda: self._look_for_the_end(end_ms))
-        with plain_objects():
+        with nullcontext() if self.plan.is_thorough else plain_values():
             self.scheduler.start()
 
     def _tell(self, spell: Spell) -> None:

@@ -19,7 +19,6 @@ from tests.simulation.rows import (
     Change,
     ConditionalCheckFailedException,
     Rows,
-    copied,
     failure,
     invalid,
     key_of,
@@ -84,7 +83,7 @@ class MemoryClient:
 
         def effect() -> dict[str, Any]:
             found = {
-                name: [copied(item) for key in asked if (item := self._tables[name].get(key))]
+                name: [item for key in asked if (item := self._tables[name].get(key))]
                 for name, asked in keys.items()
             }
             return {"Responses": found, "UnprocessedKeys": {}}
@@ -155,7 +154,7 @@ class MemoryTable:
 
         def effect() -> dict[str, Any]:
             found = self.rows.get(key)
-            return {} if found is None else {"Item": copied(found)}
+            return {} if found is None else {"Item": found}
 
         return dict(self._around("get_item", effect))
 
@@ -263,7 +262,7 @@ def _updated(change: Change, expression: str, wanted: str) -> dict[str, Any]:
         case "NONE":
             return {}
         case "ALL_NEW":
-            return {"Attributes": copied(after)}
+            return {"Attributes": change.rows.get(change.key)}
         case "UPDATED_NEW":
             return {"Attributes": {name: after[name] for name in written if name in after}}
     raise NotImplementedError(f"ReturnValues {wanted}: teach tests/simulation/tables.py")
@@ -304,7 +303,7 @@ def _page(
     most = rows.page_items or len(found) + 1
     size = min(limit or most, most)
     page = found[:size]
-    items = [copied(item) for item in page if holds(wanted, item, NO_WORDS)]
+    items = [item for item in page if holds(wanted, item, NO_WORDS)]
     answer: dict[str, Any] = {"Items": items, "Count": len(items), "ScannedCount": len(page)}
     if len(page) == size:
         last = page[-1]
