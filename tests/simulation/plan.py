@@ -106,8 +106,11 @@ TOGETHER: tuple[tuple[str, ...], ...] = (
 )
 """Faults that are worth more in company; a seed is about one to three of these."""
 
-THOROUGH = 25
-"""Of so many seeds one plays its quiet hours too, and with the product's own codecs."""
+NOISY_SEEDS = 100
+"""Of so many seeds one plays its quiet hours too."""
+
+PACKING_SEEDS = 20
+"""Of so many seeds one packs and unpacks all that is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +161,14 @@ class Plan:
     faults_end_ms: int = 0
 
     @property
-    def is_thorough(self) -> bool:
-        """True when no short cuts are taken."""
-        return self.seed % THOROUGH == 0
+    def is_noisy(self) -> bool:
+        """True when hours in which nothing happens are played."""
+        return self.seed % NOISY_SEEDS == 0
+
+    @property
+    def packs(self) -> bool:
+        """True when the product's own codecs are at work."""
+        return self.seed % PACKING_SEEDS == 0
 
 
 def drawn(seed: int) -> Plan:

@@ -24,7 +24,7 @@ class Quiet:
         self._simulation = simulation
         self._until_ms = 0
         self._since_ms = 0
-        self._is_off = simulation.plan.is_thorough
+        self._is_off = simulation.plan.is_noisy
 
     def until_ms(self) -> int:
         """The end of the quiet, in the past when there is none."""

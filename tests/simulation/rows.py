@@ -52,7 +52,7 @@ class Row(dict[str, Any]):
         raise TypeError("an item that was read is changed")
 
     __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    clear = pop = popitem = setdefault = update = _refuse
 
 
 @dataclass

@@ -49,6 +49,7 @@ class Scheduler:
 
     def __init__(self) -> None:
         self.now_ms = 0
+        self._instant = 0, START
         self.run_now: Run | None = None
         self.failure: BaseException | None = None
         self.is_stopping = False
@@ -60,7 +61,9 @@ class Scheduler:
 
     def now(self) -> datetime:
         """The instant, as the product sees it."""
-        return START + timedelta(milliseconds=self.now_ms)
+        if self._instant[0] != self.now_ms:
+            self._instant = self.now_ms, START + timedelta(milliseconds=self.now_ms)
+        return self._instant[1]
 
     def at(self, at_ms: int, action: Action, *, is_routine: bool = False) -> None:
         """Do `action` at that instant; routine actions are what schedules repeat for ever."""

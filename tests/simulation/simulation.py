@@ -73,7 +73,7 @@ class Simulation:
         self._plant()
         end_ms = max([self.plan.faults_end_ms, *(one.until_ms for one in self.plan.spells)])
         self.scheduler.at(end_ms, lambda: self._look_for_the_end(end_ms))
-        with nullcontext() if self.plan.is_thorough else plain_values():
+        with nullcontext() if self.plan.packs else plain_values():
             self.scheduler.start()
 
     def _tell(self, spell: Spell) -> None:
