@@ -210,7 +210,9 @@ class Deployment:
 
         def effect() -> SshTry:
             machine = self.ports.machine_at(address.port)
-            return machine.login(address, private_pem, pinned, scheduler.now_ms)
+            tried = machine.login(address, private_pem, pinned, scheduler.now_ms)
+            self.watch.logged_in(machine, tried)
+            return tried
 
         tried = self.ports.call(f"ssh {address.host}:{address.port}", effect, 50, 300)
         return cast(SshTry, tried)

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from botocore.exceptions import ClientError
 
+from gpu_shopper.core.instances import LaunchRequest
 from gpu_shopper.core.labels import Label, owned
+from gpu_shopper.core.polling import SshResult, SshTry
 from gpu_shopper.core.session import Outcome
 from gpu_shopper.core.states import ROWS, TERMINAL, State
 from gpu_shopper.errors import RequestError, ShopperError
 from gpu_shopper.usecases.deps import Fact
 from tests.simulation.excuses import SWEEPS, excused_ms
 from tests.simulation.instants import ms_of
+from tests.simulation.limits import check_launch, check_running
 from tests.simulation.patience import check_patience
 from tests.simulation.scheduler import MINUTE, Violation
 
@@ -94,6 +97,7 @@ class Watch:
         self._holders: dict[tuple[str, str], str] = {}
         self._launched: set[str] = set()
         self._listings_ms: list[int] = []
+        self._shown_keys: dict[str, str | None] = {}
 
     @property
     def now_ms(self) -> int:
@@ -121,15 +125,25 @@ class Watch:
                 raise Violation(f"N-29 {fact.operation} of {fact.session_id} was told twice")
             self._told.add(key)
 
-    def launching(self, label: str) -> None:
-        """X-27: a launch is sent once, and again only after a refusal."""
-        if label in self._launched:
-            raise Violation(f"X-27 the launch of {label} is sent twice")
-        self._launched.add(label)
+    def launching(self, request: LaunchRequest) -> None:
+        """X-27: a launch is sent once, and again only after a refusal; what it may cost."""
+        if request.label in self._launched:
+            raise Violation(f"X-27 the launch of {request.label} is sent twice")
+        self._launched.add(request.label)
+        label = owned(request.label, self._deployment.id)
+        assert label is not None, f"{request.label} is no label of ours"
+        seen = self.sessions[label.session_id]
+        if seen.attempt["label"] == request.label:
+            check_launch(seen, request)
 
     def launch_refused(self, label: str) -> None:
         """Nothing was rented: it may be sent again."""
         self._launched.discard(label)
+
+    def logged_in(self, machine: Machine, tried: SshTry) -> None:
+        """Somebody tried to log in; the key of the last machine that let us in is remembered."""
+        if tried.result is SshResult.READY:
+            self._shown_keys[machine.id] = tried.host_key
 
     def listing(self) -> None:
         """Somebody asks for all machines; the reconciler does it once a pass."""
@@ -195,6 +209,9 @@ class Watch:
             seen.stop_ms = self.now_ms
         if new in _TERMINAL:
             seen.ended_ms = self.now_ms
+        if new == State.RUNNING.value != old:
+            machine = self._machine_of(after, attempt["instance_id"])
+            check_running(after, machine, self._shown_keys.get(machine.id))
         was, now = before["attempts"][-1], after["attempts"][-1]
         if now["outcome"] == Outcome.FAILED.value:
             seen.replaced_ms.setdefault(int(now["number"]), self.now_ms)
@@ -208,13 +225,17 @@ class Watch:
 
     def _check_recorded(self, item: Item, instance_id: str) -> None:
         """M-50: no machine runs unrecorded for more than two minutes, and the sweep's own time."""
-        (machine,) = (one for one in self.machines[item["id"]] if one.id == instance_id)
+        machine = self._machine_of(item, instance_id)
         late_ms = self.now_ms - machine.created_ms - UNRECORDED_MS
         plan, born_ms = self._ports.plan, machine.created_ms
         if late_ms > 0 and late_ms > excused_ms(
             plan, self._deployment, machine, born_ms, self.now_ms, SWEEPS
         ):
             self._break("M-50", item, f"learnt of machine {instance_id} {late_ms / 1000} s late")
+
+    def _machine_of(self, item: Item, instance_id: str) -> Machine:
+        (machine,) = (one for one in self.machines[item["id"]] if one.id == instance_id)
+        return machine
 
     def _hold(self, item: Item) -> None:
         """I9: one live session for one consumer and offer."""
