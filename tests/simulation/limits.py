@@ -11,7 +11,7 @@ from tests.simulation.scheduler import Violation
 
 if TYPE_CHECKING:
     from tests.simulation.machine import Machine
-    from tests.simulation.watch import Seen
+    from tests.simulation.seen import Seen
 
 type Item = dict[str, Any]
 

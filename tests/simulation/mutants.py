@@ -38,10 +38,9 @@ type Patch = tuple[Any, Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One rule, a seed that notices when it is missing, and what the product is without it."""
+    """One rule, and what the product is without it."""
 
     rule: str
-    seed: int
     patches: tuple[Patch, ...]
 
     @contextmanager
@@ -55,171 +54,138 @@ class Mutant:
             yield
 
 
-def _of(rule: str, seed: int, *patches: Patch) -> Mutant:
-    return Mutant(rule, seed, patches)
+def _of(rule: str, *patches: Patch) -> Mutant:
+    return Mutant(rule, patches)
 
 
 MUTANTS: tuple[Mutant, ...] = (
     _of(
         "only machines with our own label are ours",
-        1,
         (reconciling, "owned", sweeps.anybodys),
         (orphans, "owned", sweeps.anybodys),
         (reconcile, "owned", sweeps.anybodys),
     ),
-    _of("an end needs the lookup too", 1, (teardown, "_evidence", proofs.prove_by_listing)),
-    _of("an end needs a complete listing too", 1, (teardown, "_evidence", proofs.prove_by_lookup)),
+    _of("an end needs the lookup too", (teardown, "_evidence", proofs.prove_by_listing)),
+    _of("an end needs a complete listing too", (teardown, "_evidence", proofs.prove_by_lookup)),
     _of(
         "evidence of a young machine's end does not count",
-        1,
         (teardown, "_evidence", proofs.prove_young),
     ),
-    _of("stopping is left by evidence only", 1, (TEARDOWN_STEPS, "ask", proofs.give_up)),
+    _of("stopping is left by evidence only", (TEARDOWN_STEPS, "ask", proofs.give_up)),
     _of(
         "terminate is repeated until the end is proven",
-        1,
         (teardown, "_terminate", proofs.terminate_once),
     ),
     _of(
         "never rented needs a second listing",
-        1,
         (evidence, "never_rented", proofs.first_listing_is_enough),
     ),
     _of(
         "listings soon after a launch do not count",
-        1,
         (evidence, "never_rented", proofs.without_grace),
     ),
     _of(
         "an unclear launch is not a refused one",
-        1,
         (evidence, "refused", hasty.refused_anyway),
         (provision._REASONS, LaunchUncertain, EndReason.PROVIDER_UNAVAILABLE),
     ),
-    _of("an error is not absence", 1, (teardown, "_evidence", proofs.prove_despite_errors)),
-    _of("a stopped machine is not a gone one", 1, (teardown, "_evidence", proofs.prove_by_status)),
-    _of("a launch is never sent twice", 1, (PROVISION_STEPS, "launch", hasty.launch_again)),
+    _of("an error is not absence", (teardown, "_evidence", proofs.prove_despite_errors)),
+    _of("a stopped machine is not a gone one", (teardown, "_evidence", proofs.prove_by_status)),
+    _of("a launch is never sent twice", (PROVISION_STEPS, "launch", hasty.launch_again)),
     _of(
         "the next attempt waits for the end of the machine before it",
-        1,
         (look, "fail_attempt", hasty.try_at_once),
         (verify, "fail_attempt", hasty.try_at_once),
         (provision, "fail_attempt", hasty.try_at_once),
     ),
-    _of("attempts are counted", 1, (retrying, "no_more", nothing)),
+    _of("attempts are counted", (retrying, "no_more", nothing)),
     _of(
         "every write names the version it derives from",
-        1,
         (store, "save", writes.save_over_anything),
     ),
     _of(
         "one live session for a consumer and an offer",
-        1,
         (store, "create", writes.create_over_anything),
     ),
-    _of("a live session has its next due instant", 1, (writing, "due_at", nothing)),
+    _of("a live session has its next due instant", (writing, "due_at", nothing)),
     _of(
         "a dead execution is started again",
-        1,
         (deadlines, "_agenda", sweeps.agenda_without(deadlines.Restart)),
     ),
     _of(
         "the hard max ends a session",
-        1,
         (deadlines, "_agenda", sweeps.agenda_without(deadlines.End, Event.HARD_MAX)),
     ),
     _of(
         "an expired session is ended",
-        1,
         (deadlines, "_agenda", sweeps.agenda_without(deadlines.End, Event.EXPIRE)),
     ),
-    _of("extensions stop at the hard max", 1, (sessions, "extend", writes.extend_for_ever)),
+    _of("extensions stop at the hard max", (sessions, "extend", writes.extend_for_ever)),
     _of(
         "a listing that failed is not an empty one",
-        1,
         (look, "listed", proofs.listed_anyhow),
         (teardown, "listed", proofs.listed_anyhow),
     ),
-    _of("a failed listing makes no ghosts", 1, (functions, "reconcile", sweeps.reconcile_hastily)),
+    _of("a failed listing makes no ghosts", (functions, "reconcile", sweeps.reconcile_hastily)),
     _of(
         "a ghost is missing from two listings",
-        1,
         (reconcile, "_missing", proofs.ghost_of_one_listing),
     ),
-    _of("a ghost is looked up", 1, (evidence, "ghost", proofs.ghost_without_lookup)),
-    _of("a young session is no ghost", 1, (reconcile, "_check_missing", proofs.missing_at_any_age)),
-    _of("a failed listing breaks the row", 1, (operations, "note_failed_listing", nothing)),
-    _of("orphans are destroyed", 1, (reconcile, "cure_orphans", nothing)),
-    _of("one pass destroys a few orphans only", 1, (orphans, "orphan_limit", lambda *_: 10**6)),
+    _of("a ghost is looked up", (evidence, "ghost", proofs.ghost_without_lookup)),
+    _of("a young session is no ghost", (reconcile, "_check_missing", proofs.missing_at_any_age)),
+    _of("a failed listing breaks the row", (operations, "note_failed_listing", nothing)),
+    _of("orphans are destroyed", (reconcile, "cure_orphans", nothing)),
+    _of("one pass destroys a few orphans only", (orphans, "orphan_limit", lambda *_: 10**6)),
     _of(
         "an orphan's session is read again before it is destroyed",
-        1,
         (orphans, "_is_wanted", no),
     ),
     _of(
         "the reconciler lists machines before it reads sessions, or reads them again",
-        1,
         (functions, "reconcile", sweeps.reconcile_reading_first),
         (reconcile, "_sessions", sweeps.sessions_read_first),
         (orphans, "_is_wanted", no),
     ),
-    _of("the reconciler adopts unclaimed machines", 1, (reconcile, "_adopt", no)),
+    _of("the reconciler adopts unclaimed machines", (reconcile, "_adopt", no)),
     _of(
         "unclaimed machines are adopted",
-        1,
         (look, "accepted", hasty.accepted_unless_adopted),
         (teardown, "accepted", hasty.accepted_unless_adopted),
         (reconcile, "accepted", hasty.accepted_unless_adopted),
     ),
     _of(
         "a launch is written down before it is sent",
-        1,
         (PROVISION_STEPS, "launch", hasty.launch_before_writing),
     ),
     _of(
         "a step of an attempt that has failed does nothing",
-        1,
         *(
             (one, "is_current", hasty.is_current_whatever_failed)
             for one in (provision, look, verify, attempts)
         ),
     ),
     _of(
-        "a step of an earlier attempt does nothing",
-        1,
-        *(
-            (one, "is_current", hasty.is_current_whichever)
-            for one in (provision, look, verify, attempts)
-        ),
-    ),
-    _of(
         "no attempt costs more than its caller, or its scope, allows",
-        1,
         (provision, "check_price", nothing),
     ),
     _of(
         "an offer that has become dearer than accepted is not rented",
-        1,
         (provision, "is_dearer_than_accepted", no),
     ),
     _of(
         "a machine that is dearer than accepted is given up",
-        1,
         (look, "is_dearer_than_accepted", no),
     ),
     _of(
         "a machine is logged in to only with the host key that is pinned",
-        1,
         (VERIFY_STEPS, "verify", hasty.verify_any_machine),
     ),
     _of(
         "an attempt that is not ready in time is ended",
-        1,
         (deadlines, "_agenda", sweeps.agenda_without(deadlines.End, Event.FAIL_PROVISIONING)),
     ),
     _of(
         "a session that does not begin in time is ended",
-        1,
         (deadlines, "_agenda", sweeps.agenda_without(deadlines.End, Event.REFUSE_LAUNCH)),
     ),
 )

@@ -71,7 +71,7 @@ STRONG = {
     "hides": 0.6,
     "ssh": 0.7,
     "moves": 0.3,
-    "dearer": 0.4,
+    "dearer": 0.7,
 }
 """Each fault's odds in a seed that is about it."""
 

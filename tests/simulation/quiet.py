@@ -10,8 +10,8 @@ from tests.simulation.scheduler import MINUTE
 
 if TYPE_CHECKING:
     from tests.simulation.deployment import Deployment
+    from tests.simulation.seen import Seen
     from tests.simulation.simulation import Simulation
-    from tests.simulation.watch import Seen
 
 WATCHED_MS = 2 * MINUTE
 """Schedules run so long after and before everything that happens."""

@@ -102,10 +102,6 @@ def is_current_whatever_failed(session: Any, attempt: int) -> bool:
     )
 
 
-def is_current_whichever(session: Any, _attempt: int) -> bool:
-    return is_current(session, session.attempt.number)
-
-
 def verify_any_machine(deps: Any, probe: Any, session_id: str, attempt: int) -> Any:
     """Whoever answers at the address is taken for the machine."""
 
