@@ -15,8 +15,9 @@ from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.edge.http import Frame
 from tests.builders import SESSION_ID
 from tests.events import cases, logical_id, sample
+from tests.fakes import FakeProbe
 from tests.template.cfn import ROOT, resources
-from tests.world import FakeProbe, World
+from tests.world import World
 
 SECRET = "A" * 43
 API = {"inventory_api", "sessions_api", "operator_api"}

@@ -52,8 +52,14 @@ class Customer:
             auto_retry=rental.auto_retry,
             max_retries=rental.max_retries if rental.auto_retry else None,
             retry_scope=rental.retry_scope,
+            max_price_microusd_per_hour=self._most(),
             **(_SERVES_HTTP if rental.serves_http else {}),
         )
+
+    def _most(self) -> int | None:
+        rental = self._rental
+        usual = offer_of(rental.provider, rental.offer).price_microusd_per_hour
+        return usual * rental.most_percent // 100 if rental.most_percent else None
 
     def _create(self, tries: int = 1) -> None:
         def told(answer: Any) -> None:

@@ -15,6 +15,7 @@ from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
+from tests.fakes import FakeCipher
 from tests.simulation.buckets import MemoryBucket
 from tests.simulation.executions import HANDED_OVER_MS, Done, Execution, Failure
 from tests.simulation.functions import FUNCTIONS, timeout_ms
@@ -25,7 +26,6 @@ from tests.simulation.scheduler import Killed, Run, carried_out
 from tests.simulation.tables import MemoryTable
 from tests.simulation.watch import Watch
 from tests.template.cfn import table_definitions
-from tests.world import FakeCipher
 
 ADAPTERS: dict[str, type[SimulatedProvider]] = {
     "vastai": KeyAttachingProvider,
@@ -210,7 +210,9 @@ class Deployment:
 
         def effect() -> SshTry:
             machine = self.ports.machine_at(address.port)
-            return machine.login(address, private_pem, pinned, scheduler.now_ms)
+            tried = machine.login(address, private_pem, pinned, scheduler.now_ms)
+            self.watch.logged_in(machine, tried)
+            return tried
 
         tried = self.ports.call(f"ssh {address.host}:{address.port}", effect, 50, 300)
         return cast(SshTry, tried)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.simulation.deployment import Deployment
     from tests.simulation.machine import Machine
     from tests.simulation.plan import Plan
-    from tests.simulation.watch import Seen
+    from tests.simulation.seen import Seen
 
 type Item = dict[str, Any]
 

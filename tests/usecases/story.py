@@ -11,7 +11,8 @@ from gpu_shopper.usecases.provision import accepted, launch
 from gpu_shopper.usecases.teardown import ask, prove
 from gpu_shopper.usecases.verify import verify
 from tests.builders import an_instance
-from tests.world import ALICE, FakeProbe, World
+from tests.fakes import FakeProbe
+from tests.world import ALICE, World
 
 LOOK, VERIFY, DONE = StepResult("look"), StepResult("verify"), StepResult("done")
 

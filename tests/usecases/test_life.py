@@ -19,8 +19,9 @@ from gpu_shopper.usecases import sessions
 from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.verify import verify
+from tests.fakes import FakeProbe
 from tests.usecases.story import DONE, VERIFY, running, stop, torn_down
-from tests.world import ALICE, BOB, FakeProbe, World
+from tests.world import ALICE, BOB, World
 
 
 def test_a_session_is_launched_verified_used_stopped_and_proven_gone(world: World) -> None:
