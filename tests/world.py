@@ -24,6 +24,7 @@ from gpu_shopper.core.instances import (
 from gpu_shopper.core.inventory import Snapshot
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.polling import ApiTry, SshResult, SshTry
+from gpu_shopper.core.repeats import KeyedRequest
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.states import State
@@ -217,16 +218,19 @@ class FakeChecks:
 
 
 class FakeCipher:
-    """Ties a text to its session, as the encryption context does."""
+    """Ties a text to its key and session, as KMS does, and hides it."""
+
+    def __init__(self, key: str = "probe") -> None:
+        self._key = key
 
     def seal(self, session_id: str, plaintext: str) -> str:
-        return f"sealed:{session_id}:{plaintext}"
+        return f"sealed:{self._key}:{session_id}:{plaintext.encode().hex()}"
 
     def open(self, session_id: str, sealed: str) -> str:
-        prefix = f"sealed:{session_id}:"
+        prefix = f"sealed:{self._key}:{session_id}:"
         if not sealed.startswith(prefix):
-            raise ValueError("sealed for another session")
-        return sealed.removeprefix(prefix)
+            raise ValueError("sealed with another key, or for another session")
+        return bytes.fromhex(sealed.removeprefix(prefix)).decode()
 
 
 @dataclass
@@ -286,7 +290,9 @@ class World:
         )
         templates_store.publish(self.deps.inventory, found)
 
-    def create(self, caller: Caller = ALICE, **changes: Any) -> Created:
+    def create(
+        self, caller: Caller = ALICE, request: KeyedRequest | None = None, **changes: Any
+    ) -> Created:
         wanted = NewSession(
             consumer_id=caller.consumer_id or "alice",
             provider="vastai",
@@ -295,7 +301,7 @@ class World:
             reservation_hours=2,
             ssh_public_key=PUBLIC_KEY,
         )
-        return sessions.create(self.deps, caller, replace(wanted, **changes))
+        return sessions.create(self.deps, caller, replace(wanted, **changes), request)
 
     def create_without_offer(self, number: int) -> Session:
         """A pending session of alice's on an offer of its own."""
@@ -358,6 +364,7 @@ def _build(settings: Settings) -> World:
         checks=checks,
         ask_api=api,
         cipher=FakeCipher(),
+        repeat_cipher=FakeCipher("repeat"),
         note=facts.append,
     )
     return World(deps, clock, vast, machines, checks, api, facts, ids)

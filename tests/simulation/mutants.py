@@ -16,12 +16,12 @@ from gpu_shopper.errors import LaunchUncertain
 from gpu_shopper.store import operations
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases import (
+    extending,
     look,
     orphans,
     provision,
     reconcile,
     retrying,
-    sessions,
     teardown,
     verify,
     writing,
@@ -115,7 +115,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "an expired session is ended",
         (deadlines, "_agenda", without.agenda_without(deadlines.End, Event.EXPIRE)),
     ),
-    _of("extensions stop at the hard max", (sessions, "extend", without.extend_for_ever)),
+    _of("extensions stop at the hard max", (extending, "extend", without.extend_for_ever)),
     _of(
         "a listing that failed is not an empty one",
         (look, "listed", without.listed_anyhow),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from gpu_shopper.core import deadlines, evidence, labels, life
+from gpu_shopper.core import deadlines, evidence, labels, reservations
 from gpu_shopper.core.evidence import Absence, Listing, Proof
 from gpu_shopper.core.instances import Health
 from gpu_shopper.core.labels import Label
@@ -224,7 +224,7 @@ def extend_for_ever(deps: Any, caller: Any, session_id: str, hours: int) -> Any:
     return change(
         deps,
         lambda: sessions.get(deps, caller, session_id),
-        lambda session: (life.extended(session, hours, deps.now()), []),
+        lambda session: (reservations.extended(session, hours, deps.now()), []),
     )[0]
 
 
