@@ -138,6 +138,7 @@ def deps_with(tables: Tables, machines: list[Instance]) -> Deps:
         checks=FakeChecks(),
         ask_api=FakeApi(),
         cipher=FakeCipher(),
+        repeat_cipher=FakeCipher("repeat"),
         note=lambda _fact: None,
     )
 

@@ -98,7 +98,9 @@ MEANINGS: Mapping[str, str] = {
     "CreateSessionBody.reservation_hours": "Hours until the session expires; it may be extended.",
     "ssh_public_key": "Your public key, one line; without it a pair is made and shown once.",
     "on_start_cmd": "Command to run when the machine starts; never shown again.",
-    "additional_hours": "Hours to add to the reservation.",
+    "additional_hours": "Hours to add to the reservation; up to 12, or 72 under an override.",
+    "OverrideBody.max_hours": "Hours that the session may live in all, from its creation.",
+    "OverrideBody.reason": "Why it may; kept with your key's id.",
     "CreateKeyBody.consumer_id": "Whose key; required for a consumer key, absent for an operator.",
     "CreateKeyBody.expires_at": "When the key ends, at most 2 years away; never, if absent.",
     # Offers.
@@ -194,7 +196,7 @@ MEANINGS: Mapping[str, str] = {
     "retry_count": "Number of attempts after the first.",
     "failed_offers": "Offers whose attempts failed, in order.",
     "warnings": "What you should know and what ended nothing, newest last, at most 20.",
-    "ssh_private_key": "The made private key (OpenSSH PEM); in this answer only.",
+    "ssh_private_key": "The made private key (OpenSSH PEM); repeats show it for 15 minutes.",
     "new_expires_at": "When the session expires now.",
     # Checks of a running session's machine.
     "uptime": "How long it has been running, as `1h 30m` or `30m`.",

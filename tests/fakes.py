@@ -176,16 +176,19 @@ class FakeChecks:
 
 
 class FakeCipher:
-    """Ties a text to its session, as the encryption context does."""
+    """Ties a text to its key and session, as KMS does, and hides it."""
+
+    def __init__(self, key: str = "probe") -> None:
+        self._key = key
 
     def seal(self, session_id: str, plaintext: str) -> str:
-        return f"sealed:{session_id}:{plaintext}"
+        return f"sealed:{self._key}:{session_id}:{plaintext.encode().hex()}"
 
     def open(self, session_id: str, sealed: str) -> str:
-        prefix = f"sealed:{session_id}:"
+        prefix = f"sealed:{self._key}:{session_id}:"
         if not sealed.startswith(prefix):
-            raise ValueError("sealed for another session")
-        return sealed.removeprefix(prefix)
+            raise ValueError("sealed with another key, or for another session")
+        return bytes.fromhex(sealed.removeprefix(prefix)).decode()
 
 
 @dataclass

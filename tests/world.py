@@ -14,6 +14,7 @@ from moto import mock_aws
 from gpu_shopper.core.api_keys import Caller, Role
 from gpu_shopper.core.inventory import Snapshot
 from gpu_shopper.core.offers import Offer
+from gpu_shopper.core.repeats import KeyedRequest
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.states import State
@@ -92,7 +93,9 @@ class World:
         )
         templates_store.publish(self.deps.inventory, found)
 
-    def create(self, caller: Caller = ALICE, **changes: Any) -> Created:
+    def create(
+        self, caller: Caller = ALICE, request: KeyedRequest | None = None, **changes: Any
+    ) -> Created:
         wanted = NewSession(
             consumer_id=caller.consumer_id or "alice",
             provider="vastai",
@@ -101,7 +104,7 @@ class World:
             reservation_hours=2,
             ssh_public_key=PUBLIC_KEY,
         )
-        return sessions.create(self.deps, caller, replace(wanted, **changes))
+        return sessions.create(self.deps, caller, replace(wanted, **changes), request)
 
     def create_without_offer(self, number: int) -> Session:
         """A pending session of alice's on an offer of its own."""
@@ -164,6 +167,7 @@ def _build(settings: Settings) -> World:
         checks=checks,
         ask_api=api,
         cipher=FakeCipher(),
+        repeat_cipher=FakeCipher("repeat"),
         note=facts.append,
     )
     return World(deps, clock, vast, machines, checks, api, facts, ids)

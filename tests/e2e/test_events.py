@@ -28,6 +28,7 @@ STATUS = {
     "sessions_api/diagnostics": 404,
     "sessions_api/done": 404,
     "sessions_api/extend": 404,
+    "sessions_api/override": 404,
     "sessions_api/delete": 404,
     "operator_api/create_key": 201,
     "operator_api/list_keys": 200,

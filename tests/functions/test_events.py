@@ -74,6 +74,7 @@ def test_the_samples_bring_a_session_to_running(play: Play, world: World) -> Non
     assert body(play("sessions_api/diagnostics"))["ssh_available"] is True
     assert [one["id"] for one in body(play("sessions_api/list"))["sessions"]] == [SESSION_ID]
     assert body(play("sessions_api/extend"))["reservation_hours"] == 3
+    assert body(play("sessions_api/override"))["hard_max_hours"] == 24
 
 
 def test_the_samples_end_a_session_and_prove_it(play: Play, world: World) -> None:

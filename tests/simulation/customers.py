@@ -9,7 +9,7 @@ from typing import Any
 from gpu_shopper.core.api_keys import Caller, Role
 from gpu_shopper.core.entrypoint import LaunchMode
 from gpu_shopper.errors import DuplicateSession
-from gpu_shopper.usecases import sessions
+from gpu_shopper.usecases import extending, sessions
 from gpu_shopper.usecases.deps import Deps
 from gpu_shopper.usecases.sessions import Created
 from gpu_shopper.usecases.wishes import NewSession
@@ -88,7 +88,7 @@ class Customer:
     def _extend(self, session_id: str, hours: int) -> None:
         self._call(
             f"extend by {hours} h",
-            lambda deps: sessions.extend(deps, self._caller, session_id, hours),
+            lambda deps: extending.extend(deps, self._caller, session_id, hours),
             lambda _answer: None,
         )
 

@@ -90,6 +90,7 @@ class Deployment:
             checks=self,
             ask_api=self._ask_api,
             cipher=FakeCipher(),
+            repeat_cipher=FakeCipher("repeat"),
             note=self._note,
         )
 

@@ -18,12 +18,12 @@ from gpu_shopper.store import operations
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases import (
     attempts,
+    extending,
     look,
     orphans,
     provision,
     reconcile,
     retrying,
-    sessions,
     teardown,
     verify,
     writing,
@@ -120,7 +120,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "an expired session is ended",
         (deadlines, "_agenda", sweeps.agenda_without(deadlines.End, Event.EXPIRE)),
     ),
-    _of("extensions stop at the hard max", (sessions, "extend", writes.extend_for_ever)),
+    _of("extensions stop at the hard max", (extending, "extend", writes.extend_for_ever)),
     _of(
         "a listing that failed is not an empty one",
         (look, "listed", proofs.listed_anyhow),

@@ -41,6 +41,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "InventoryTable": {GET, QUERY},
         "SnapshotBucket/*": {GET_OBJECT},
         "AccessTable": {UPDATE},
+        "RepeatKey": {"kms:Encrypt", "kms:Decrypt"},
         "ProvisionMachine": {START},
         "TeardownMachine": {START},
     },
@@ -156,10 +157,20 @@ def test_the_matrix_is_complete() -> None:
 
 
 @pytest.mark.parametrize("function", REQUEST_ROUTES)
-def test_no_function_behind_a_route_can_read_a_secret_or_use_a_key(function: str) -> None:
+def test_no_function_behind_a_route_can_read_a_secret_or_use_a_probe_key(function: str) -> None:
     """N-62: consumer routes can neither read provider secrets nor decrypt probe keys."""
-    actions = {action for granted in _granted(function).values() for action in granted}
+    granted = _granted(function)
+    granted.pop("RepeatKey", None)
+    actions = {action for each in granted.values() for action in each}
     assert not [each for each in actions if each.startswith(("secretsmanager:", "kms:"))]
+
+
+def test_what_a_repeat_shows_again_is_opened_by_the_sessions_function_alone() -> None:
+    """N-11, N-62: with a key of its own, bound to the session."""
+    assert [name for name in MATRIX if "RepeatKey" in _granted(name)] == ["SessionsApi"]
+    (statement,) = [s for s in _statements("SessionsApiRole") if "RepeatKey" in str(s["Resource"])]
+    wanted = {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["session_id"]}}
+    assert statement["Condition"] == wanted
 
 
 def test_whoever_seals_a_probe_key_cannot_open_it_and_the_other_way_round() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpu_shopper.core import life
+from gpu_shopper.core import reservations
 from gpu_shopper.store import sessions as store
 from gpu_shopper.store.transactions import Delete, Put, write_all
 from gpu_shopper.usecases import sessions
@@ -27,5 +27,5 @@ def extend_for_ever(deps: Any, caller: Any, session_id: str, hours: int) -> Any:
     return change(
         deps,
         lambda: sessions.get(deps, caller, session_id),
-        lambda session: (life.extended(session, hours, deps.now()), []),
+        lambda session: (reservations.extended(session, hours, deps.now()), []),
     )[0]

@@ -52,6 +52,10 @@ class Settings:
     # Location statistics of TensorDock.
     location_memory_s: int = 1_800  # without a launch for longer, a location counts as untried
 
+    # Requests that are sent again.
+    idempotency_hours: int = 24  # how long an Idempotency-Key stands for its first request
+    secrets_again_s: int = 900  # how long a repeat shows the secrets of the first answer again
+
     # A session's life.
     hard_max_hours: int = 12  # age at which a session ends whatever was extended
     pending_restart_s: int = 60  # a session still pending then gets its machine started again

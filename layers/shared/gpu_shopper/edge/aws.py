@@ -70,7 +70,7 @@ class LambdaChecks:
 
 
 class KmsCipher:
-    """Encrypts probe keys; KMS refuses to decrypt one under another session's id."""
+    """Encrypts secrets of sessions; KMS refuses to decrypt one under another session's id."""
 
     def __init__(self, client: KMSClient, key_arn: str) -> None:
         self._client = client

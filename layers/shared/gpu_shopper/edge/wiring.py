@@ -96,7 +96,8 @@ def deps() -> Deps:
         machines=_LazyMachines(),
         checks=_LazyChecks(),
         ask_api=partial(ask, public_only=public_only),
-        cipher=_LazyCipher(),
+        cipher=_LazyCipher("PROBE_KEY_KMS_ARN"),
+        repeat_cipher=_LazyCipher("REPEAT_KEY_KMS_ARN"),
         note=Telemetry(logger, deployment_id, namespace, now, print).note,
         public_targets_only=public_only,
     )
@@ -197,16 +198,19 @@ def _checks() -> LambdaChecks:
 
 
 class _LazyCipher:
-    """KMS, its client made at first use."""
+    """KMS with the key that a setting names, its client made at first use."""
+
+    def __init__(self, key_setting: str) -> None:
+        self._key_setting = key_setting
 
     def seal(self, session_id: str, plaintext: str) -> str:
-        return _cipher().seal(session_id, plaintext)
+        return _cipher(self._key_setting).seal(session_id, plaintext)
 
     def open(self, session_id: str, sealed: str) -> str:
-        return _cipher().open(session_id, sealed)
+        return _cipher(self._key_setting).open(session_id, sealed)
 
 
 @cache
-def _cipher() -> KmsCipher:
-    key_arn = required(os.environ, "PROBE_KEY_KMS_ARN")
+def _cipher(key_setting: str) -> KmsCipher:
+    key_arn = required(os.environ, key_setting)
     return KmsCipher(boto3.client("kms", config=AWS_CALLS), key_arn)

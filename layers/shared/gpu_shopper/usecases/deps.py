@@ -44,7 +44,7 @@ class Checks(Protocol):
 
 
 class Cipher(Protocol):
-    """Encrypts a session's probe key; the session id is part of the encryption context."""
+    """Encrypts what is secret of a session; its id is part of the encryption context."""
 
     def seal(self, session_id: str, plaintext: str) -> str:
         """The ciphertext as text."""
@@ -116,6 +116,8 @@ class Deps:
     checks: Checks
     ask_api: AskApi
     cipher: Cipher
+    # Of what a repeat may show again: with a key of its own, which opens no probe key.
+    repeat_cipher: Cipher
     note: Callable[[Fact], None]
     # Only a local run may check machines at other than public addresses: the simulator's.
     public_targets_only: bool = True

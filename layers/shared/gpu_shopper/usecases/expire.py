@@ -17,6 +17,7 @@ from gpu_shopper.usecases.attempts import failing
 from gpu_shopper.usecases.blaming import blame
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.facts import about, began_to_end, ended
+from gpu_shopper.usecases.repeats import forget_secrets
 from gpu_shopper.usecases.writing import save
 
 SWEEP = "lifecycle"
@@ -32,7 +33,10 @@ class Swept:
 
 
 def expire_sessions(deps: Deps) -> Swept:
-    """Handle every session that is due, one by one; one failure does not stop the rest."""
+    """Handle every session that is due, one by one, then secrets that nobody may see any more.
+
+    One failure does not stop the rest.
+    """
     handled, failed = 0, []
     for session_id in list(store.due(deps.sessions, deps.now())):
         try:
@@ -40,6 +44,7 @@ def expire_sessions(deps: Deps) -> Swept:
         except Exception as exc:  # noqa: BLE001  (one bad item must not keep others alive)
             deps.note(Fact("sweep_item_failed", session_id=session_id, reason=type(exc).__name__))
             failed.append(session_id)
+    forget_secrets(deps)
     operations.mark_sweep(deps.operations, SWEEP, deps.now(), deps.release)
     deps.note(Fact("sweep_completed", metrics={"SweepCompleted": 1}, dimensions={"Sweep": SWEEP}))
     return Swept(handled, tuple(failed))

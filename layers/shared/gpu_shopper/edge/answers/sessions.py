@@ -13,6 +13,7 @@ from gpu_shopper.core.session import Attempt, Session
 from gpu_shopper.core.ssh_keys import fingerprint, known_hosts_line
 from gpu_shopper.edge.answers.values import instant, usd
 from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.usecases.sessions import Created
 
 
 class AttemptBody(Shown):
@@ -235,10 +236,18 @@ def _times(session: Session) -> dict[str, Any]:
 
 
 class CreatedBody(Shown):
-    """The new session; the private key is in this answer and in no other."""
+    """The new session; the private key is in this answer, and for a while in those to repeats."""
 
     session: SessionBody
     ssh_private_key: str | None = None
+
+    @classmethod
+    def of(cls, created: Created, now: datetime) -> CreatedBody:
+        """What was created, or found again, as it is at `now`."""
+        return cls(
+            session=SessionBody.of(created.session, now),
+            ssh_private_key=created.secrets.get("ssh_private_key"),
+        )
 
 
 class SessionsBody(Shown):
@@ -255,6 +264,15 @@ class StopBody(Shown):
     message: str
     session_id: str
     status: str
+
+
+class OverriddenBody(Shown):
+    """How long a session may live now; it expires when it did."""
+
+    session_id: str
+    hard_max_hours: int
+    hard_max_at: str
+    expires_at: str
 
 
 class ExtendedBody(Shown):
