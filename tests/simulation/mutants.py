@@ -11,6 +11,7 @@ from unittest.mock import patch
 from functions.provision_step.app import STEPS as PROVISION_STEPS
 from functions.teardown_step.app import STEPS as TEARDOWN_STEPS
 from gpu_shopper.core import deadlines, evidence, reconciling
+from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import EndReason, Event
 from gpu_shopper.errors import LaunchUncertain
 from gpu_shopper.store import operations
@@ -114,6 +115,14 @@ MUTANTS: tuple[Mutant, ...] = (
     _of(
         "an expired session is ended",
         (deadlines, "_agenda", without.agenda_without(deadlines.End, Event.EXPIRE)),
+    ),
+    _of(
+        "a drain has its end",
+        (deadlines, "_agenda", without.agenda_without(deadlines.EndDrain)),
+    ),
+    _of(
+        "a draining machine is left alone",
+        (Session, "is_tearing_down", property(without.is_tearing_down_or_drains)),
     ),
     _of("extensions stop at the hard max", (sessions, "extend", without.extend_for_ever)),
     _of(

@@ -34,7 +34,9 @@ _FINAL = ("end_reason", "stopping_at", "created_at", "hard_max_at", "consumer_id
 
 _EXPECTED = (ClientError, ShopperError)
 _EXPECTED_NAMES = frozenset({"ClientError", "ConditionalCheckFailedException", "Conflict"})
-_ONCE = frozenset({"session_destroyed", "session_running", "session_stopping", "attempt_started"})
+_ONCE = frozenset(
+    {"session_destroyed", "session_running", "session_stopping", "attempt_started", "drain_started"}
+)
 """Facts that are told at most once per session and attempt."""
 
 
@@ -78,7 +80,18 @@ class Seen:
     @property
     def expires_ms(self) -> int:
         """Until when the customer has a right to the machine."""
-        return ms_of(self.item["expires_at"])
+        return ms_of(self.item.get("drain_until") or self.item["expires_at"])
+
+    @property
+    def end_due_ms(self) -> int:
+        """Since when it is in its state, or, of one that drained, since when its end was due."""
+        is_stopping = self.state == State.STOPPING.value
+        return self.expires_ms if is_stopping and "drain_until" in self.item else self.entered_ms
+
+    @property
+    def holds(self) -> bool:
+        """Whether its customer may use the machine."""
+        return self.state in _HOLDING or bool(self.item.get("drains"))
 
 
 class Watch:
@@ -191,7 +204,7 @@ class Watch:
             check_patience(self._ports.plan, self._deployment, seen, self.now_ms)
             seen.entered_ms = self.now_ms
         seen.item = after
-        if new not in _HOLDING and seen.stop_ms is None:
+        if not seen.holds and seen.stop_ms is None:
             seen.stop_ms = self.now_ms
         if new in _TERMINAL:
             seen.ended_ms = self.now_ms
@@ -232,8 +245,8 @@ class Watch:
             self._break("I8", item, "is reserved beyond its hard max")
         if len(item["attempts"]) > 1 + item["wish"]["max_retries"]:
             self._break("N-16", item, f"has {len(item['attempts'])} attempts")
-        if item["expires_at"] > item["hard_max_at"]:
-            self._break("I8", item, "expires after its hard max")
+        if max(item["expires_at"], item.get("drain_until", "")) > item["hard_max_at"]:
+            self._break("I8", item, "expires, or drains, after its hard max")
         is_live = item["state"] not in _TERMINAL
         if is_live != ("due_at" in item):
             self._break("I6", item, f"is {item['state']} and due at {item.get('due_at')}")
@@ -282,7 +295,7 @@ class Watch:
             raise Violation(f"I3 {deployment_id} ends machine {instance_id} of {machine.label}")
         self._count_orphan()
         seen = self.sessions.get(label.session_id)
-        if seen is None or seen.state not in _HOLDING:
+        if seen is None or not seen.holds:
             return
         current = seen.attempt
         wanted = (

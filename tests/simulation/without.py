@@ -11,8 +11,8 @@ from gpu_shopper.core import deadlines, evidence, labels, life
 from gpu_shopper.core.evidence import Absence, Listing, Proof
 from gpu_shopper.core.instances import Health
 from gpu_shopper.core.labels import Label
-from gpu_shopper.core.session import LaunchState
-from gpu_shopper.core.states import Event
+from gpu_shopper.core.session import LaunchState, Session
+from gpu_shopper.core.states import Event, State
 from gpu_shopper.errors import LaunchUncertain, ProviderError
 from gpu_shopper.store import sessions as store
 from gpu_shopper.store.transactions import Delete, Put, write_all
@@ -218,6 +218,14 @@ def accepted_unless_adopted(
     if operation == "instance_adopted":
         return False
     return _ACCEPTED(deps, session, launched, operation, *who)
+
+
+def is_tearing_down_or_drains(session: Any) -> bool:
+    """A session that is stopping has no need of its machine."""
+    return session.state is State.STOPPING or _IS_TEARING_DOWN(session)
+
+
+_IS_TEARING_DOWN = Session.is_tearing_down.fget  # type: ignore[attr-defined]
 
 
 def extend_for_ever(deps: Any, caller: Any, session_id: str, hours: int) -> Any:

@@ -29,11 +29,16 @@ class NoteDelay:
 
 
 @dataclass(frozen=True, slots=True)
+class EndDrain:
+    """The time for which the machine was to stay is over: tear it down."""
+
+
+@dataclass(frozen=True, slots=True)
 class CheckMachine:
     """Look at the machine of a running session again."""
 
 
-Due = End | Restart | NoteDelay | CheckMachine
+Due = End | Restart | NoteDelay | EndDrain | CheckMachine
 
 
 _SLOW_IMAGES = ("vllm", "nemo", "megatron")
@@ -105,7 +110,9 @@ def _agenda(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:
                 return ends
             return [*ends, (_next_check(session, settings), CheckMachine())]
         case _:
-            since = session.stopping_at or session.state_entered_at
+            since = session.drain_until or session.stopping_at or session.state_entered_at
+            if session.drains:
+                return [(since, EndDrain())]
             return _tearing_down(session, since, settings)
 
 
