@@ -216,6 +216,22 @@ class FakeChecks:
         self.begun.append((session_id, attempt))
 
 
+@dataclass
+class FakeHardStops:
+    """Remembers which timers are set; `broken` is what setting one raises."""
+
+    timers: set[tuple[str, datetime]] = field(default_factory=set)
+    broken: Exception | None = None
+
+    def set(self, session_id: str, at: datetime) -> None:
+        if self.broken is not None:
+            raise self.broken
+        self.timers.add((session_id, at))
+
+    def clear(self, session_id: str, at: datetime) -> None:
+        self.timers.discard((session_id, at))
+
+
 class FakeCipher:
     """Ties a text to its session, as the encryption context does."""
 
@@ -258,6 +274,7 @@ class World:
     vast: FakeProvider
     machines: FakeMachines
     checks: FakeChecks
+    hard_stops: FakeHardStops
     api: FakeApi
     facts: list[Fact]
     ids: Iterator[int]
@@ -334,7 +351,7 @@ def _build(settings: Settings) -> World:
     }
     bucket = SESSION.resource("s3", region_name="us-east-1").create_bucket(Bucket="snapshots")
     clock, vast, machines = Clock(), FakeProvider(), FakeMachines()
-    checks, api = FakeChecks(), FakeApi()
+    checks, api, hard_stops = FakeChecks(), FakeApi(), FakeHardStops()
     facts: list[Fact] = []
     ids = iter(range(1, 10_000))
     deps = Deps(
@@ -356,8 +373,9 @@ def _build(settings: Settings) -> World:
         provider=lambda _: vast,
         machines=machines,
         checks=checks,
+        hard_stops=hard_stops,
         ask_api=api,
         cipher=FakeCipher(),
         note=facts.append,
     )
-    return World(deps, clock, vast, machines, checks, api, facts, ids)
+    return World(deps, clock, vast, machines, checks, hard_stops, api, facts, ids)

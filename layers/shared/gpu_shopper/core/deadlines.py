@@ -73,6 +73,20 @@ def timeout_reason(session: Session) -> EndReason:
     return EndReason.API_TIMEOUT if session.wish.serves_http else EndReason.SSH_TIMEOUT
 
 
+def hard_stop_at(session: Session, now: datetime, settings: Settings) -> datetime:
+    """When the session's own timer should look after it next: a whole second after `now`.
+
+    First a margin after the hard max, which is the sweep's; then again and again. Whoever asks in
+    between gets the same instant.
+    """
+    first = session.hard_max_at + timedelta(seconds=settings.hard_stop_margin_s)
+    if first.microsecond:
+        first = first.replace(microsecond=0) + timedelta(seconds=1)
+    again = timedelta(seconds=settings.hard_stop_again_s)
+    times = 0 if now < first else (now - first) // again + 1
+    return first + times * again
+
+
 def launch_unknown_until(attempt: Attempt, settings: Settings) -> datetime:
     """Until when an attempt may stay without an instance id."""
     called_at = attempt.called_at or attempt.started_at

@@ -44,7 +44,7 @@ def expire_sessions(deps: Deps) -> Swept:
     handled, failed = 0, []
     for session_id in list(store.due(deps.sessions, deps.now())):
         try:
-            handled += _handle(deps, session_id)
+            handled += look_after(deps, session_id)
         except Exception as exc:  # noqa: BLE001  (one bad item must not keep others alive)
             deps.note(Fact("sweep_item_failed", session_id=session_id, reason=type(exc).__name__))
             failed.append(session_id)
@@ -53,7 +53,8 @@ def expire_sessions(deps: Deps) -> Swept:
     return Swept(handled, tuple(failed))
 
 
-def _handle(deps: Deps, session_id: str) -> bool:
+def look_after(deps: Deps, session_id: str) -> bool:
+    """Do what is due with this session now, if anything is. Raises: Conflict."""
     try:
         session = store.get(deps.sessions, session_id)
     except SessionNotFound:
