@@ -33,7 +33,7 @@ from gpu_shopper.usecases.deps import Deps
 from gpu_shopper.usecases.expire import expire_sessions
 from gpu_shopper.usecases.reconcile import reconcile
 from tests.builders import DEPLOYMENT, NOON, a_session, an_instance
-from tests.fakes import FakeApi, FakeChecks, FakeCipher, FakeMachines, FakeProvider
+from tests.fakes import FakeApi, FakeChecks, FakeCipher, FakeHardStops, FakeMachines, FakeProvider
 from tests.simulation.rows import rows_of
 from tests.simulation.tables import MemoryTable
 from tests.template.cfn import table_definitions
@@ -136,6 +136,7 @@ def deps_with(tables: Tables, machines: list[Instance]) -> Deps:
         provider=lambda _name: provider,
         machines=FakeMachines(),
         checks=FakeChecks(),
+        hard_stops=FakeHardStops(),
         ask_api=FakeApi(),
         cipher=FakeCipher(),
         repeat_cipher=FakeCipher("repeat"),

@@ -11,7 +11,7 @@ from gpu_shopper.core.api_keys import Role
 from gpu_shopper.core.entrypoint import LaunchMode
 from gpu_shopper.core.inventory import Usability
 from gpu_shopper.core.price_rows import Period
-from gpu_shopper.core.session import Outcome, RetryScope
+from gpu_shopper.core.session import Outcome, RetryScope, StoragePolicy
 from gpu_shopper.core.states import EndReason, State
 
 MEANINGS: Mapping[str, str] = {
@@ -92,6 +92,10 @@ MEANINGS: Mapping[str, str] = {
     "CreateSessionBody.ssh_timeout_minutes": (
         "How long the machine may take to answer over SSH; without it 10, or more for some images."
     ),
+    "CreateSessionBody.storage_policy": (
+        "Whether `done` and expiry destroy the machine at once, or preserve it for a drain."
+    ),
+    "CreateSessionBody.drain_minutes": "How long that is; without it 10, only with `preserve`.",
     "CreateSessionBody.quantization": "How its weights are packed, in any case; else by its name.",
     "CreateSessionBody.docker_image": "Image to run; without it the provider's own.",
     "CreateSessionBody.template_hash_id": "Vast.ai's template to run; not with `docker_image`.",
@@ -181,6 +185,8 @@ MEANINGS: Mapping[str, str] = {
     "health_path": "What is asked of the first exposed port to see that it serves.",
     "api_endpoint": "Where the first exposed port can be reached.",
     "api_port": "Its port there.",
+    "storage_policy": "Whether an orderly end destroys the machine at once or lets it drain.",
+    "drain_minutes": "Minutes for which the machine stays after `done` or expiry.",
     "has_on_start_cmd": "Whether a start command was given.",
     "ssh_timeout_minutes": "Minutes from launch within which SSH, or the health path, must answer.",
     "ssh_host": "Where to log in.",
@@ -266,6 +272,7 @@ MEANINGS: Mapping[str, str] = {
     "expires_at": "When it ends by itself.",
     "hard_max_at": "When it ends at the latest, whatever is extended.",
     "stopping_at": "When its end began.",
+    "drain_until": "Until when the machine of a session that ends stays reachable, or stayed.",
     "stopped_at": "When the end of its machine was proven.",
     "started_at": "When the attempt began.",
     "launched_at": "When the provider accepted the launch: costs run from here.",
@@ -278,6 +285,7 @@ WORDS: Mapping[str, Iterable[str]] = {
     "StopBody.status": State,
     "SessionBody.end_reason": EndReason,
     "SessionBody.retry_scope": RetryScope,
+    "SessionBody.storage_policy": StoragePolicy,
     "SessionBody.ssh_key_source": ("client", "generated"),
     "SessionBody.price_source": ("offer", "provider"),
     "SessionBody.host_key_source": ("injected", "first_use"),
@@ -296,6 +304,7 @@ WORDS: Mapping[str, Iterable[str]] = {
 FORMATS: Mapping[str, str] = {
     "timestamp": "date-time",
     "cost_through": "date-time",
+    "drain_until": "date-time",
     "from": "date-time",
     "to": "date-time",
 }

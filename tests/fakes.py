@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from gpu_shopper.core.diagnostics import Check
 from gpu_shopper.core.instances import (
@@ -173,6 +174,22 @@ class FakeChecks:
 
     def begin(self, session_id: str, attempt: int) -> None:
         self.begun.append((session_id, attempt))
+
+
+@dataclass
+class FakeHardStops:
+    """Remembers which timers are set; `broken` is what setting one raises."""
+
+    timers: set[tuple[str, datetime]] = field(default_factory=set)
+    broken: Exception | None = None
+
+    def set(self, session_id: str, at: datetime) -> None:
+        if self.broken is not None:
+            raise self.broken
+        self.timers.add((session_id, at))
+
+    def clear(self, session_id: str, at: datetime) -> None:
+        self.timers.discard((session_id, at))
 
 
 class FakeCipher:

@@ -30,7 +30,14 @@ from gpu_shopper.usecases.deps import Deps, Fact
 from gpu_shopper.usecases.sessions import Created
 from gpu_shopper.usecases.wishes import NewSession
 from tests.builders import DEPLOYMENT, NOON, PUBLIC_KEY, a_session
-from tests.fakes import FakeApi, FakeChecks, FakeCipher, FakeMachines, FakeProvider
+from tests.fakes import (
+    FakeApi,
+    FakeChecks,
+    FakeCipher,
+    FakeHardStops,
+    FakeMachines,
+    FakeProvider,
+)
 from tests.simulation.rows import rows_of
 from tests.simulation.tables import MemoryTable
 from tests.simulation.twins import TwinTable
@@ -65,6 +72,7 @@ class World:
     vast: FakeProvider
     machines: FakeMachines
     checks: FakeChecks
+    hard_stops: FakeHardStops
     api: FakeApi
     facts: list[Fact]
     ids: Iterator[int]
@@ -143,7 +151,7 @@ def _build(settings: Settings) -> World:
     }
     bucket = SESSION.resource("s3", region_name="us-east-1").create_bucket(Bucket="snapshots")
     clock, vast, machines = Clock(), FakeProvider(), FakeMachines()
-    checks, api = FakeChecks(), FakeApi()
+    checks, api, hard_stops = FakeChecks(), FakeApi(), FakeHardStops()
     facts: list[Fact] = []
     ids = iter(range(1, 10_000))
     deps = Deps(
@@ -165,9 +173,10 @@ def _build(settings: Settings) -> World:
         provider=lambda _: vast,
         machines=machines,
         checks=checks,
+        hard_stops=hard_stops,
         ask_api=api,
         cipher=FakeCipher(),
         repeat_cipher=FakeCipher("repeat"),
         note=facts.append,
     )
-    return World(deps, clock, vast, machines, checks, api, facts, ids)
+    return World(deps, clock, vast, machines, checks, hard_stops, api, facts, ids)

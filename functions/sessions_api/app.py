@@ -20,6 +20,7 @@ from gpu_shopper.edge.answers.sessions import (
     SessionsBody,
     StopBody,
 )
+from gpu_shopper.edge.answers.values import instant
 from gpu_shopper.edge.bodies import (
     CreateSessionBody,
     ExtendBody,
@@ -81,7 +82,7 @@ def signal_done(
     """The caller is done: begin the end."""
     caller = caller_of(app.current_event.raw_event)
     session = sessions.request_stop(deps(), caller, session_id_of(session_id))
-    return _stopping(session, "session shutdown initiated")
+    return _stopping(session, "session shutdown initiated", instant(session.drain_until))
 
 
 @app.delete("/api/v1/sessions/<session_id>")
@@ -126,8 +127,13 @@ def override_hard_max(
     )
 
 
-def _stopping(session: Session, message: str) -> Response[StopBody]:
-    body = StopBody(message=message, session_id=session.id, status=session.state.value)
+def _stopping(session: Session, message: str, drain_until: str | None = None) -> Response[StopBody]:
+    body = StopBody(
+        message=message,
+        session_id=session.id,
+        status=session.state.value,
+        drain_until=drain_until,
+    )
     return Response(200 if session.state in TERMINAL else 202, http.JSON, body)
 
 

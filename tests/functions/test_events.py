@@ -91,6 +91,16 @@ def test_the_samples_end_a_session_and_prove_it(play: Play, world: World) -> Non
     assert (again["statusCode"], body(again)["status"]) == (200, "stopped")
 
 
+def test_the_sample_of_a_timer_ends_a_session_after_its_hard_max(play: Play, world: World) -> None:
+    for case in ("sessions_api/create", "provision_step/launch", "provision_step/look"):
+        play(case)
+    play("verify_ssh/verify")
+    assert play("hard_stop/session") == {"live": True, "handled": False}
+    world.clock.at = world.session(SESSION_ID).hard_max_at
+    assert play("hard_stop/session") == {"live": True, "handled": True}
+    assert world.session(SESSION_ID).end_reason is EndReason.HARD_MAX
+
+
 def test_the_samples_make_use_and_revoke_a_key(play: Play) -> None:
     made = play("operator_api/create_key")
     presented = sample("authorizer/key")["headers"]["Authorization"]

@@ -24,6 +24,7 @@ from tests.simulation.provider import KeyAttachingProvider, SimulatedProvider
 from tests.simulation.rows import Rows, rows_of
 from tests.simulation.scheduler import Killed, Run, carried_out
 from tests.simulation.tables import MemoryTable
+from tests.simulation.timers import Timers
 from tests.simulation.watch import Watch
 from tests.template.cfn import table_definitions
 
@@ -88,6 +89,7 @@ class Deployment:
             provider=guarded.__getitem__,
             machines=self,
             checks=self,
+            hard_stops=Timers(self.ports, self._look_after),
             ask_api=self._ask_api,
             cipher=FakeCipher(),
             repeat_cipher=FakeCipher("repeat"),
@@ -146,6 +148,11 @@ class Deployment:
             )
 
         self.ports.call(f"begin a check of {session_id}", effect, 5, 10)
+
+    def _look_after(self, session_id: str) -> None:
+        """See `HardStops`: the function of a session's timer is run."""
+        event = {"session_id": session_id}
+        self.invoke("HardStopFunction", event, lambda _told: None)
 
     def _ask_api(self, target: HostPort, path: str, settings: Settings) -> ApiTry:
         """See `AskApi`."""

@@ -12,6 +12,7 @@ from functions.provision_step.app import STEPS as PROVISION_STEPS
 from functions.teardown_step.app import STEPS as TEARDOWN_STEPS
 from functions.verify_ssh.app import STEPS as VERIFY_STEPS
 from gpu_shopper.core import deadlines, evidence, reconciling
+from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import EndReason, Event
 from gpu_shopper.errors import LaunchUncertain
 from gpu_shopper.store import operations
@@ -119,6 +120,14 @@ MUTANTS: tuple[Mutant, ...] = (
     _of(
         "an expired session is ended",
         (deadlines, "_agenda", sweeps.agenda_without(deadlines.End, Event.EXPIRE)),
+    ),
+    _of(
+        "a drain has its end",
+        (deadlines, "_agenda", sweeps.agenda_without(deadlines.EndDrain)),
+    ),
+    _of(
+        "a draining machine is left alone",
+        (Session, "is_tearing_down", property(sweeps.is_tearing_down_or_drains)),
     ),
     _of("extensions stop at the hard max", (extending, "extend", writes.extend_for_ever)),
     _of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from random import Random
 
 from gpu_shopper.core.session import RetryScope
@@ -147,6 +147,7 @@ class Rental:
     retry_scope: RetryScope = RetryScope.SAME_GPU
     serves_http: bool = False
     most_percent: int | None = None  # its max_price, of the offer's usual price
+    drain_min: int | None = None
 
 
 @dataclass(kw_only=True)
@@ -188,6 +189,8 @@ def drawn(seed: int) -> Plan:
         for deployment in deployments
         for _ in range(random.choice((1, 1, 2, 2, 3)))
     ]
+    drains = Random(seed + 3)
+    rentals = [replace(one, drain_min=_drain_min(drains)) for one in rentals]
     plan = Plan(
         seed=seed,
         odds=_odds(random),
@@ -237,16 +240,21 @@ def _rental(random: Random, deployment_id: str, providers: tuple[str, ...]) -> R
     )
 
 
+def _drain_min(random: Random) -> int | None:
+    return random.choice((1, 2, 10, 30)) if random.random() < 0.25 else None
+
+
 def _some_time(random: Random) -> int:
     """Often within the first minutes, where everything is under way."""
     return round(random.choice((random.uniform(0, 2), random.uniform(0, 15))) * MINUTE)
 
 
 def _busy_until_ms(rental: Rental) -> int:
+    drain_ms = (rental.drain_min or 0) * MINUTE
     if rental.stop_after_ms is not None:
-        return rental.create_ms + rental.stop_after_ms
+        return rental.create_ms + rental.stop_after_ms + drain_ms
     hours = min(12, rental.hours + sum(rental.extend))
-    return rental.create_ms + hours * 60 * MINUTE
+    return rental.create_ms + hours * 60 * MINUTE + drain_ms
 
 
 def _add_events(random: Random, plan: Plan) -> None:

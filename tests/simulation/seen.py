@@ -10,6 +10,9 @@ from tests.simulation.instants import ms_of
 
 type Item = dict[str, Any]
 
+HOLDING = frozenset({State.PENDING.value, State.PROVISIONING.value, State.RUNNING.value})
+"""The states in which a customer has a right to the machine."""
+
 
 @dataclass(eq=False)
 class Seen:
@@ -48,4 +51,15 @@ class Seen:
     @property
     def expires_ms(self) -> int:
         """Until when the customer has a right to the machine."""
-        return ms_of(self.item["expires_at"])
+        return ms_of(self.item.get("drain_until") or self.item["expires_at"])
+
+    @property
+    def end_due_ms(self) -> int:
+        """Since when it is in its state, or, of one that drained, since when its end was due."""
+        is_stopping = self.state == State.STOPPING.value
+        return self.expires_ms if is_stopping and "drain_until" in self.item else self.entered_ms
+
+    @property
+    def holds(self) -> bool:
+        """Whether its customer may use the machine."""
+        return self.state in HOLDING or bool(self.item.get("drains"))

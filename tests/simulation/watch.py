@@ -19,7 +19,7 @@ from tests.simulation.excuses import SWEEPS, excused_ms
 from tests.simulation.limits import check_launch, check_running
 from tests.simulation.patience import check_patience
 from tests.simulation.scheduler import MINUTE, Violation
-from tests.simulation.seen import Seen
+from tests.simulation.seen import HOLDING, Seen
 
 if TYPE_CHECKING:
     from tests.simulation.cloud import Cloud
@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 type Item = dict[str, Any]
 
 _TERMINAL = frozenset(state.value for state in TERMINAL)
-_HOLDING = frozenset({State.PENDING.value, State.PROVISIONING.value, State.RUNNING.value})
 _MOVES = frozenset((s.value, t.value) for row in ROWS for s in row.sources for t in row.targets)
 _FINAL = ("end_reason", "stopping_at", "created_at", "hard_max_at", "consumer_id")
 """Attributes that are written once."""
 
 _EXPECTED = (ClientError, ShopperError)
 _EXPECTED_NAMES = frozenset({"ClientError", "ConditionalCheckFailedException", "Conflict"})
-_ONCE = frozenset({"session_destroyed", "session_running", "session_stopping", "attempt_started"})
+_ONCE = frozenset(
+    {"session_destroyed", "session_running", "session_stopping", "attempt_started", "drain_started"}
+)
 """Facts that are told at most once per session and attempt."""
 
 
@@ -165,7 +166,7 @@ class Watch:
             check_patience(self._ports.plan, self._deployment, seen, self.now_ms)
             seen.entered_ms = self.now_ms
         seen.item = after
-        if new not in _HOLDING and seen.stop_ms is None:
+        if not seen.holds and seen.stop_ms is None:
             seen.stop_ms = self.now_ms
         if new in _TERMINAL:
             seen.ended_ms = self.now_ms
@@ -204,7 +205,7 @@ class Watch:
         for held, holder in list(self._holders.items()):
             if holder == item["id"]:
                 del self._holders[held]
-        if item["state"] in _HOLDING:
+        if item["state"] in HOLDING:
             key = (item["consumer_id"], item["attempts"][-1]["offer_id"])
             if key in self._holders:
                 self.broken("I9", item, f"shares {key} with {self._holders[key]}")
@@ -215,8 +216,8 @@ class Watch:
             self.broken("I8", item, "is reserved beyond its hard max")
         if len(item["attempts"]) > 1 + item["wish"]["max_retries"]:
             self.broken("N-16", item, f"has {len(item['attempts'])} attempts")
-        if item["expires_at"] > item["hard_max_at"]:
-            self.broken("I8", item, "expires after its hard max")
+        if max(item["expires_at"], item.get("drain_until", "")) > item["hard_max_at"]:
+            self.broken("I8", item, "expires, or drains, after its hard max")
         is_live = item["state"] not in _TERMINAL
         if is_live != ("due_at" in item):
             self.broken("I6", item, f"is {item['state']} and due at {item.get('due_at')}")
@@ -235,7 +236,7 @@ class Watch:
             raise Violation(f"I3 {deployment_id} ends machine {instance_id} of {machine.label}")
         self._count_orphan()
         seen = self.sessions.get(label.session_id)
-        if seen is None or seen.state not in _HOLDING:
+        if seen is None or not seen.holds:
             return
         current = seen.attempt
         wanted = (

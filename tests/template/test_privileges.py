@@ -13,6 +13,8 @@ QUERY, READ_SECRET = "dynamodb:Query", "secretsmanager:GetSecretValue"
 INVOKE = "lambda:InvokeFunction"
 START, GET_OBJECT, PUT_OBJECT = "states:StartExecution", "s3:GetObject", "s3:PutObject"
 SEND = "sqs:SendMessage"
+SET_TIMER, CLEAR_TIMER = "scheduler:CreateSchedule", "scheduler:DeleteSchedule"
+TIMERS, TIMER_ROLE, PASS_ROLE = "HardStops/*", "HardStopTimerRole", "iam:PassRole"
 GET_MANY, PUT_MANY = "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"
 LIST_BUCKET = "s3:ListBucket"
 ITEM_ACTIONS = {
@@ -57,6 +59,8 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "ProbeKey": {"kms:Encrypt"},
         "ProvisionMachine": {START},
         "TeardownMachine": {START},
+        TIMERS: {SET_TIMER, CLEAR_TIMER},
+        TIMER_ROLE: {PASS_ROLE},
     },
     "VerifySsh": {
         "SessionsTable": {ALL},
@@ -73,6 +77,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "VastaiSecret": {READ_SECRET},
         "TensordockSecret": {READ_SECRET},
         "ProvisionMachine": {START},
+        TIMERS: {CLEAR_TIMER},
     },
     "RefreshInventory": {
         "InventoryTable": {ALL},
@@ -92,6 +97,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "ProvisionMachine": {START},
         "TeardownMachine": {START},
         "VerifySshFunction": {INVOKE},
+        TIMERS: {CLEAR_TIMER},
         "SweepDeadLetters": {SEND},
     },
     "Reconcile": {
@@ -104,13 +110,26 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "TensordockSecret": {READ_SECRET},
         "ProvisionMachine": {START},
         "TeardownMachine": {START},
+        TIMERS: {CLEAR_TIMER},
+        "SweepDeadLetters": {SEND},
+    },
+    "HardStop": {
+        "SessionsTable": {ALL},
+        "InventoryTable": {QUERY, PUT},
+        "TeardownMachine": {START},
+        TIMERS: {SET_TIMER, CLEAR_TIMER},
+        TIMER_ROLE: {PASS_ROLE},
         "SweepDeadLetters": {SEND},
     },
 }
 REQUEST_ROUTES = ("InventoryApi", "SessionsApi", "OperatorApi")
 BY_NAME = {
     "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
-    ":stateMachine:${AWS::StackName}-provision": "ProvisionMachine"
+    ":stateMachine:${AWS::StackName}-provision": "ProvisionMachine",
+    "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}"
+    ":schedule/${HardStops}/*": TIMERS,
+    "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}"
+    ":function:${AWS::StackName}-hard-stop": "HardStopFunction",
 }
 NAMELESS = ("xray:", "logs:")
 
@@ -122,6 +141,13 @@ def _statements(role: str) -> list[dict[str, Any]]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def _on_aws(resources: Any) -> list[Any]:
+    """Resources of a statement, without what is allowed in a local run only."""
+    absent = {"Ref": "AWS::NoValue"}
+    every = [each["Fn::If"][1] if "Fn::If" in each else each for each in _list(resources)]
+    return [each for each in every if each != absent]
 
 
 def _named(resource: Any) -> str:
@@ -139,7 +165,7 @@ def _granted(function: str) -> dict[str, set[str]]:
         if statement["Sid"] == "Logs":
             continue
         actions = set(_list(statement["Action"]))
-        for resource in _list(statement["Resource"]):
+        for resource in _on_aws(statement["Resource"]):
             kept = {ALL} if actions == ITEM_ACTIONS else actions
             granted.setdefault(_named(resource), set()).update(kept)
     return granted
@@ -207,6 +233,24 @@ def test_only_actions_that_cannot_name_a_resource_are_allowed_on_all() -> None:
     for name in resources("AWS::IAM::ManagedPolicy"):
         for statement in properties(name)["PolicyDocument"]["Statement"]:
             assert all(action.startswith(NAMELESS) for action in statement["Action"])
+
+
+def test_a_timers_role_is_given_to_the_scheduler_alone() -> None:
+    """N-62: with PassRole alone, a function could give it to anything."""
+    for function in ("ProvisionStep", "HardStop"):
+        (statement,) = [s for s in _statements(f"{function}Role") if s["Action"] == PASS_ROLE]
+        assert statement["Condition"] == {
+            "StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}
+        }
+
+
+def test_a_timer_may_invoke_the_function_that_ends_its_session_and_nothing_else() -> None:
+    (statement,) = _statements("HardStopTimerRole")
+    assert statement["Action"] == INVOKE
+    assert _named(statement["Resource"]) == "HardStopFunction"
+    assert properties("HardStopFunction")["FunctionName"] == {
+        "Fn::Sub": "${AWS::StackName}-hard-stop"
+    }
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gpu_shopper.core.instances import Launched
 from gpu_shopper.core.states import State
 from gpu_shopper.usecases import sessions
@@ -17,9 +19,9 @@ from tests.world import ALICE, World
 LOOK, VERIFY, DONE = StepResult("look"), StepResult("verify"), StepResult("done")
 
 
-def running(world: World) -> str:
+def running(world: World, **wish: Any) -> str:
     """A session brought to running; its id."""
-    session_id = world.create().session.id
+    session_id = world.create(**wish).session.id
     launch(world.deps, session_id, 1)
     look(world.deps, session_id, 1)
     verify(world.deps, FakeProbe(), session_id, 1)

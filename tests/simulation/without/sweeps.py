@@ -10,7 +10,8 @@ from typing import Any
 from gpu_shopper.core import deadlines, labels
 from gpu_shopper.core.evidence import Listing
 from gpu_shopper.core.labels import Label
-from gpu_shopper.core.states import Event
+from gpu_shopper.core.session import Session
+from gpu_shopper.core.states import Event, State
 from gpu_shopper.errors import ProviderError
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases import reconcile
@@ -38,6 +39,14 @@ def agenda_without(kind: type[Any], event: Event | None = None) -> Callable[...,
         return kept or [(far, deadlines.Restart())]
 
     return agenda
+
+
+def is_tearing_down_or_drains(session: Any) -> bool:
+    """A session that is stopping has no need of its machine."""
+    return session.state is State.STOPPING or _IS_TEARING_DOWN(session)
+
+
+_IS_TEARING_DOWN = Session.is_tearing_down.fget  # type: ignore[attr-defined]
 
 
 class _Hasty:

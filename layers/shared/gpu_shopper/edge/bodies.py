@@ -224,6 +224,8 @@ class CreateSessionBody(RequestBody):
     launch_mode: Literal["ssh", "entrypoint"] = "ssh"
     exposed_ports: Annotated[list[Port], Field(max_length=16), AfterValidator(_ports)] = []
     health_path: Annotated[str, StringConstraints(max_length=256, pattern=r"^/[!-~]*$")] = "/"
+    storage_policy: Literal["destroy", "preserve"] = "destroy"
+    drain_minutes: Annotated[int, Field(ge=1, le=30)] | None = None
 
 
 class ExtendBody(RequestBody):

@@ -17,7 +17,7 @@ from botocore.config import Config
 
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
-from gpu_shopper.edge.aws import KmsCipher, LambdaChecks, Secrets, StepFunctions
+from gpu_shopper.edge.aws import KmsCipher, LambdaChecks, Schedules, Secrets, StepFunctions, Target
 from gpu_shopper.edge.http import Frame
 from gpu_shopper.edge.settings import read_settings, required
 from gpu_shopper.edge.telemetry import Telemetry
@@ -95,6 +95,7 @@ def deps() -> Deps:
         provider=provider,
         machines=_LazyMachines(),
         checks=_LazyChecks(),
+        hard_stops=_LazyHardStops(),
         ask_api=partial(ask, public_only=public_only),
         cipher=_LazyCipher("PROBE_KEY_KMS_ARN"),
         repeat_cipher=_LazyCipher("REPEAT_KEY_KMS_ARN"),
@@ -195,6 +196,25 @@ class _LazyChecks:
 def _checks() -> LambdaChecks:
     function = required(os.environ, "VERIFY_SSH_FUNCTION")
     return LambdaChecks(boto3.client("lambda", config=AWS_CALLS), function, logger)
+
+
+class _LazyHardStops:
+    """EventBridge Scheduler, its client made at first use."""
+
+    def set(self, session_id: str, at: datetime) -> None:
+        _hard_stops().set(session_id, at)
+
+    def clear(self, session_id: str, at: datetime) -> None:
+        _hard_stops().clear(session_id, at)
+
+
+@cache
+def _hard_stops() -> Schedules:
+    """A function without the target's names has no right to set one, and only clears them."""
+    group = required(os.environ, "HARD_STOP_GROUP")
+    names = ("HARD_STOP_FUNCTION_ARN", "HARD_STOP_ROLE_ARN")
+    target = Target(*(os.environ.get(name, "") for name in names))
+    return Schedules(boto3.client("scheduler", config=AWS_CALLS), group, target, logger)
 
 
 class _LazyCipher:

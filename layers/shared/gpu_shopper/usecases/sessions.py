@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gpu_shopper.core import disk
 from gpu_shopper.core.api_keys import Caller
 from gpu_shopper.core.deadlines import due_at
+from gpu_shopper.core.draining import end_drain, end_in_order
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.labels import Label
 from gpu_shopper.core.life import apply, illegal, planned_attempt
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.repeats import FirstRequest, KeyedRequest
 from gpu_shopper.core.session import Notice, Session, Wish
-from gpu_shopper.core.states import TERMINAL, Actor, EndReason, Event, State
+from gpu_shopper.core.states import TERMINAL, Actor, Event, State
 from gpu_shopper.core.templates import Template
 from gpu_shopper.errors import (
     Conflict,
@@ -28,7 +30,7 @@ from gpu_shopper.store import sessions as store
 from gpu_shopper.store.repeats import kept
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.disk import check_disk, disk_notices, settled_gb
-from gpu_shopper.usecases.facts import began_to_end
+from gpu_shopper.usecases.facts import about, began_to_end, drain_started
 from gpu_shopper.usecases.inventory import rentable_offer
 from gpu_shopper.usecases.repeats import Secrets, begun, first_of, secrets_again
 from gpu_shopper.usecases.templates import fitting_template
@@ -158,27 +160,48 @@ def get_running(deps: Deps, caller: Caller, session_id: str) -> Session:
 def request_stop(deps: Deps, caller: Caller, session_id: str) -> Session:
     """Begin ending a session; the teardown machine does the rest. Stopping twice is one stop.
 
+    A running session under `preserve` drains first, and the sweep begins its teardown.
     Raises: SessionNotFound, IllegalTransition when it has ended, Conflict.
     """
 
     def decide(session: Session) -> Decision:
         if session.state is State.STOPPING:
             return None
-        now = deps.now()
-        reason = EndReason.USER_REQUESTED
-        after = apply(session, Event.REQUEST_STOP, Actor.API, now, reason=reason)
-        return after, [began_to_end(session, after, Event.REQUEST_STOP, Actor.API, caller.key_id)]
+        event, actor = Event.REQUEST_STOP, Actor.API
+        after = end_in_order(session, event, actor, deps.now(), deps.settings)
+        told = began_to_end(session, after, event, actor, caller.key_id)
+        return after, [told, *drain_started(after, actor, caller.key_id)]
 
-    session, changed = change(deps, lambda: get(deps, caller, session_id), decide)
-    if changed:
-        deps.machines.start(Machine.TEARDOWN, session.id, session.attempt.number, 0)
-    return session
+    return _stopped(deps, caller, session_id, decide)
 
 
 def destroy(deps: Deps, caller: Caller, session_id: str) -> Session:
-    """Like `request_stop`, but a session that has ended already is simply given back."""
-    session = get(deps, caller, session_id)
-    return session if session.state in TERMINAL else request_stop(deps, caller, session_id)
+    """Begin ending a session at once, also one that drains; one that has ended is given back.
+
+    Raises: SessionNotFound, Conflict.
+    """
+
+    def decide(session: Session) -> Decision:
+        now, event, actor = deps.now(), Event.REQUEST_STOP, Actor.API
+        if session.drains:
+            told = about(session, "drain_ended", actor=actor.value, key_id=caller.key_id)
+            return end_drain(session, now), [told]
+        if session.state in TERMINAL or session.state is State.STOPPING:
+            return None
+        after = apply(session, event, actor, now)
+        return after, [began_to_end(session, after, event, actor, caller.key_id)]
+
+    return _stopped(deps, caller, session_id, decide)
+
+
+def _stopped(
+    deps: Deps, caller: Caller, session_id: str, decide: Callable[[Session], Decision]
+) -> Session:
+    """The session after `decide`; what that left without a machine to wait for is torn down."""
+    session, changed = change(deps, lambda: get(deps, caller, session_id), decide)
+    if changed and session.is_tearing_down:
+        deps.machines.start(Machine.TEARDOWN, session.id, session.attempt.number, 0)
+    return session
 
 
 def _keys(deps: Deps, wanted: NewSession, session_id: str) -> tuple[str, Secrets]:

@@ -104,6 +104,8 @@ class SessionBody(Shown):
     exposed_ports: list[int]
     health_path: str | None
     has_on_start_cmd: bool
+    storage_policy: str
+    drain_minutes: int | None
     ssh_timeout_minutes: int
     ssh_host: str | None
     ssh_port: int | None
@@ -125,6 +127,7 @@ class SessionBody(Shown):
     expires_at: str
     hard_max_at: str
     stopping_at: str | None
+    drain_until: str | None
     stopped_at: str | None
     warnings: list[NoticeBody]
 
@@ -195,6 +198,8 @@ def _asked(session: Session) -> dict[str, Any]:
         "exposed_ports": list(wish.exposed_ports),
         "health_path": wish.health_path if wish.serves_http else None,
         "has_on_start_cmd": wish.on_start_cmd is not None,
+        "storage_policy": wish.storage_policy.value,
+        "drain_minutes": wish.drain_min,
         "ssh_timeout_minutes": wish.ssh_timeout_min,
         "ssh_key_source": wish.ssh_key_source,
     }
@@ -231,6 +236,7 @@ def _times(session: Session) -> dict[str, Any]:
         "expires_at": to_text(session.expires_at),
         "hard_max_at": to_text(session.hard_max_at),
         "stopping_at": instant(session.stopping_at),
+        "drain_until": instant(session.drain_until),
         "stopped_at": instant(session.stopped_at),
     }
 
@@ -264,6 +270,7 @@ class StopBody(Shown):
     message: str
     session_id: str
     status: str
+    drain_until: str | None = None
 
 
 class OverriddenBody(Shown):
