@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gpu_shopper.core.budgets import AlertType, Budget, reservation, reserves_anew
-from gpu_shopper.core.life import evolve, extended
+from gpu_shopper.core.life import evolve
+from gpu_shopper.core.reservations import extended
+from gpu_shopper.core.session import Session, StoragePolicy
 from gpu_shopper.core.states import State
-from tests.builders import NOON, a_session, an_attempt, later
+from tests.builders import NOON, SETTINGS, a_session, an_attempt, later
 
 
 def a_budget(**changes: Any) -> Budget:
@@ -69,16 +72,29 @@ def test_a_new_month_starts_with_nothing_spent_and_with_all_that_is_reserved() -
     assert march.in_month("2026-02") == march
 
 
+def reserved(session: Session, at_s: float) -> int:
+    return reservation(session, later(at_s), SETTINGS)
+
+
 def test_a_session_reserves_all_until_it_runs_and_then_what_is_left() -> None:
     """2.16: nothing once it has ended."""
     for state in (State.PENDING, State.PROVISIONING):
-        assert reservation(a_session(state=state), later(3_600)) == 800_000
+        assert reserved(a_session(state=state), 3_600) == 800_000
     for state in (State.RUNNING, State.STOPPING):
-        assert reservation(a_session(state=state), later(1_800)) == 600_000
-        assert reservation(a_session(state=state), later(7_200)) == 0
-        assert reservation(a_session(state=state), later(9_000)) == 0
+        assert reserved(a_session(state=state), 1_800) == 600_000
+        assert reserved(a_session(state=state), 7_200) == 0
+        assert reserved(a_session(state=state), 9_000) == 0
     for state in (State.STOPPED, State.FAILED):
-        assert reservation(a_session(state=state), NOON) == 0
+        assert reserved(a_session(state=state), 0) == 0
+
+
+def test_a_drain_is_reserved_with_the_hours() -> None:
+    """2.16: drain_minutes under preserve; then until the drain is over."""
+    wish = replace(a_session().wish, storage_policy=StoragePolicy.PRESERVE, drain_min=15)
+    assert reserved(a_session(state=State.PENDING, wish=wish), 0) == 900_000
+    assert reserved(a_session(wish=wish), 7_200) == 100_000
+    draining = a_session(state=State.STOPPING, wish=wish, drains=True, drain_until=later(900))
+    assert reserved(draining, 0) == 100_000
 
 
 def test_only_extensions_and_attempts_need_more() -> None:

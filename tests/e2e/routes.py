@@ -48,6 +48,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/sessions": RENT,
     "POST /api/v1/sessions/{session_id}/extend": {"additional_hours": 1},
     "PUT /api/v1/budgets/{consumer_id}": {"monthly_limit_usd": 1000},
+    "POST /api/v1/sessions/{session_id}/override": {"max_hours": 24, "reason": "a test"},
     "POST /api/v1/keys": {"role": "consumer", "consumer_id": "made"},
 }
 
@@ -55,9 +56,9 @@ _BODIES: dict[str, dict[str, Any]] = {
 def _access(path: str) -> str:
     if not path.startswith("/api/"):
         return "open"
-    if path.startswith("/api/v1/sessions/"):
-        return "own"
-    return "operator" if path.startswith(("/api/v1/keys", "/api/v1/budgets")) else "shared"
+    if path.startswith(("/api/v1/keys", "/api/v1/budgets")) or path.endswith("/override"):
+        return "operator"
+    return "own" if path.startswith("/api/v1/sessions/") else "shared"
 
 
 def _described() -> Iterator[Route]:

@@ -25,6 +25,7 @@ FUNCTIONS = {
     "ExpireSessionsFunction": "expire_sessions",
     "ReconcileFunction": "reconcile",
     "AccrueCostsFunction": "accrue_costs",
+    "HardStopFunction": "hard_stop",
 }
 EACH_PROVIDER = [json.dumps({"provider": name}, separators=(",", ":")) for name in PROVIDERS]
 TEMPLATES = [

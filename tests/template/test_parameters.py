@@ -15,6 +15,8 @@ from tests.template.cfn import parameters, properties, resources, template
 LAMBDA_ENVIRONMENT_LIMIT_BYTES = 4096
 LONGEST_PARAMETER_CHARS = 9  # 999,999,999 s are 31 years
 LONGEST_REFERENCE_CHARS = 170
+LONGEST_GROUP_CHARS = 64  # the scheduler allows no longer name of a group of timers
+DEPLOYMENT_ID_CHARS = 8
 OF_THE_STACK = {
     "DeploymentId",
     "Stage",
@@ -113,9 +115,14 @@ def _longest(value: object) -> int:
         return len(value)
     if isinstance(value, dict) and "Fn::Join" in value:
         return sum(1 + _longest(part) for part in value["Fn::Join"][1])
-    parameter = parameters().get(value.get("Ref", ""), {}) if isinstance(value, dict) else {}
+    named = value.get("Ref", "") if isinstance(value, dict) else ""
+    parameter = parameters().get(named, {})
     if "AllowedValues" in parameter:
-        return max(len(str(allowed)) for allowed in parameter["AllowedValues"])
+        return max(len(str(each)) for each in parameter["AllowedValues"])
+    if named == "HardStops":
+        return LONGEST_GROUP_CHARS
+    if named == "DeploymentId":
+        return DEPLOYMENT_ID_CHARS
     is_number = parameter.get("Type") == "Number"
     return LONGEST_PARAMETER_CHARS if is_number else LONGEST_REFERENCE_CHARS
 

@@ -12,7 +12,7 @@ from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.errors import BudgetExceeded, BudgetNotFound, Conflict
 from gpu_shopper.store import budgets as store
 from gpu_shopper.store import costs
-from gpu_shopper.usecases import budgets, sessions
+from gpu_shopper.usecases import budgets, extending
 from gpu_shopper.usecases.expire import expire_sessions
 from gpu_shopper.usecases.ledger import accrue_costs
 from tests.builders import an_offer
@@ -131,10 +131,10 @@ def test_an_extension_needs_room_too_and_reserves_it(world: World) -> None:
     """N-44: extend obeys the same rule."""
     limit(world, 1.2)
     session_id = running(world)
-    assert sessions.extend(world.deps, ALICE, session_id, 1).reservation_hours == 3
+    assert extending.extend(world.deps, ALICE, session_id, 1).reservation_hours == 3
     assert account(world).committed_microusd == pytest.approx(1_200_000, abs=1_000)
     with pytest.raises(BudgetExceeded):
-        sessions.extend(world.deps, ALICE, session_id, 1)
+        extending.extend(world.deps, ALICE, session_id, 1)
     assert world.session(session_id).reservation_hours == 3
     assert account(world).committed_microusd == pytest.approx(1_200_000, abs=1_000)
 

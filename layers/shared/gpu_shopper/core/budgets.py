@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
+from gpu_shopper.core.costs import HOUR_S
+from gpu_shopper.core.draining import drain_s
 from gpu_shopper.core.money import accrued
 from gpu_shopper.core.session import Session
+from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.states import State
 
 
@@ -98,18 +101,20 @@ def month_name(at: datetime) -> str:
     return f"{at:%Y-%m}"
 
 
-def reservation(session: Session, now: datetime) -> int:
+def reservation(session: Session, now: datetime, settings: Settings) -> int:
     """Micro-dollars that the session has reserved beyond what it has cost.
 
-    The whole reservation until it runs, then what is left to its expiry; nothing once it has ended.
+    The whole reservation until it runs, then what is left to its expiry, each with the drain that
+    may follow; nothing once it has ended.
     """
     if not session.is_live:
         return 0
     price = session.attempt.price_microusd_per_hour
+    drains_s = drain_s(session.wish, settings)
     if session.state in (State.PENDING, State.PROVISIONING):
-        return price * session.reservation_hours
-    left_s = math.ceil((session.expires_at - now).total_seconds())
-    return accrued(price, max(0, left_s))
+        return accrued(price, session.reservation_hours * HOUR_S + drains_s)
+    until = session.drain_until or session.expires_at + timedelta(seconds=drains_s)
+    return accrued(price, max(0, math.ceil((until - now).total_seconds())))
 
 
 def reserves_anew(before: Session, after: Session) -> bool:

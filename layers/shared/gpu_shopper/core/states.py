@@ -34,6 +34,7 @@ class Event(StrEnum):
     INSTANCE_DIED = "instance_died"
     BUDGET_EXCEEDED = "budget_exceeded"
     EXTEND = "extend"
+    OVERRIDE = "override"
     LOSE_INSTANCE = "lose_instance"
     CONFIRM_GONE = "confirm_gone"
 
@@ -42,6 +43,7 @@ class Actor(StrEnum):
     """Who says that an event happened."""
 
     API = "api"
+    OPERATOR = "operator"
     LIFECYCLE = "lifecycle"
     RECONCILER = "reconciler"
 
@@ -148,6 +150,9 @@ ROWS: tuple[Row, ...] = (
     _row(_E.BUDGET_EXCEEDED, {_S.RUNNING}, {_S.STOPPING}, {_A.LIFECYCLE}, {_R.BUDGET_EXCEEDED}),
     _row(_E.INSTANCE_DIED, {_S.RUNNING}, {_S.STOPPING}, {_A.RECONCILER}, {_R.INSTANCE_STOPPED}),
     _row(_E.EXTEND, {_S.RUNNING}, {_S.RUNNING}, {_A.API}),
+    _row(_E.OVERRIDE, {_S.PENDING}, {_S.PENDING}, {_A.OPERATOR}),
+    _row(_E.OVERRIDE, {_S.PROVISIONING}, {_S.PROVISIONING}, {_A.OPERATOR}),
+    _row(_E.OVERRIDE, {_S.RUNNING}, {_S.RUNNING}, {_A.OPERATOR}),
     _row(
         _E.LOSE_INSTANCE,
         {_S.RUNNING},

@@ -7,16 +7,17 @@ import uuid
 from gpu_shopper.core.api_keys import Caller, Role
 from gpu_shopper.core.entrypoint import LaunchMode
 from gpu_shopper.core.provider_facts import FACTS
-from gpu_shopper.core.session import RetryScope, Session
+from gpu_shopper.core.session import RetryScope, Session, StoragePolicy
 from gpu_shopper.core.states import State
 from gpu_shopper.edge import cursors
-from gpu_shopper.edge.answers.sessions import SessionBody, SessionsBody
+from gpu_shopper.edge.answers.sessions import CreatedBody, SessionBody, SessionsBody
 from gpu_shopper.edge.bodies import CreateSessionBody, SessionsQuery, microusd
 from gpu_shopper.edge.inventory import checked_provider, offer_id_of
 from gpu_shopper.errors import Forbidden, SessionNotFound, ValidationFailed
 from gpu_shopper.usecases.costs import booked_costs
 from gpu_shopper.usecases.deps import Deps
 from gpu_shopper.usecases.listing import list_sessions
+from gpu_shopper.usecases.sessions import Created
 from gpu_shopper.usecases.wishes import NewSession
 
 
@@ -38,6 +39,9 @@ def new_session_of(body: CreateSessionBody, caller: Caller, enabled: tuple[str, 
     """
     provider, offer_id = offer_id_of(body.offer_id, enabled)
     _check_entrypoint(body, provider)
+    if body.drain_minutes is not None and body.storage_policy != StoragePolicy.PRESERVE.value:
+        text = "drain_minutes needs storage_policy preserve: nothing drains otherwise"
+        raise ValidationFailed([("drain_minutes", text)])
     return NewSession(
         consumer_id=_consumer(body.consumer_id, caller),
         provider=provider,
@@ -59,6 +63,8 @@ def new_session_of(body: CreateSessionBody, caller: Caller, enabled: tuple[str, 
         launch_mode=LaunchMode(body.launch_mode),
         exposed_ports=tuple(body.exposed_ports),
         health_path=body.health_path,
+        storage_policy=StoragePolicy(body.storage_policy),
+        drain_min=body.drain_minutes,
     )
 
 
@@ -91,6 +97,12 @@ def _consumer(asked: str | None, caller: Caller) -> str:
 def session_body(deps: Deps, session: Session) -> SessionBody:
     """The session with what is booked of its cost."""
     return SessionBody.of(session, booked_costs(deps, [session])[session.id])
+
+
+def created_body(deps: Deps, created: Created) -> CreatedBody:
+    """The new session, or the one that a repeated request found."""
+    session = created.session
+    return CreatedBody.of(created, booked_costs(deps, [session])[session.id])
 
 
 def listed_for(deps: Deps, caller: Caller, query: SessionsQuery) -> SessionsBody:

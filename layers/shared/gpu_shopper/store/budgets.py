@@ -19,6 +19,7 @@ from gpu_shopper.core.budgets import AlertType, Budget
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.errors import BudgetNotFound, Conflict
 from gpu_shopper.store.codec import Item, from_item
+from gpu_shopper.store.paging import pages
 from gpu_shopper.store.transactions import Cancelled, Delete, Put, Update, write_all
 
 if TYPE_CHECKING:
@@ -189,14 +190,11 @@ def consumers(table: Table, after: str | None = None, limit: int | None = None) 
     condition: Any = Key("pk").eq(LIST)
     if after is not None:
         condition &= Key("sk").gt(after)
-    query: dict[str, Any] = {"KeyConditionExpression": condition, "ConsistentRead": True}
     found: list[str] = []
-    while limit is None or len(found) < limit:
-        answer: Any = table.query(**query)
-        found += [str(item["sk"]) for item in answer["Items"]]
-        if "LastEvaluatedKey" not in answer:
+    for page in pages(table, KeyConditionExpression=condition, ConsistentRead=True):
+        found += [str(item["sk"]) for item in page]
+        if limit is not None and len(found) >= limit:
             break
-        query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
     return found[:limit]
 
 

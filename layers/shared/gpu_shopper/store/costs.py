@@ -23,6 +23,7 @@ from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.session import Session
 from gpu_shopper.errors import Conflict
 from gpu_shopper.store.codec import Item, from_item, to_item
+from gpu_shopper.store.paging import pages
 from gpu_shopper.store.transactions import Action, Cancelled, Delete, Put, write_all
 
 if TYPE_CHECKING:
@@ -246,11 +247,6 @@ def _months(first: date, last: date) -> Iterator[date]:
 
 
 def _items(table: Table, condition: Any) -> Iterator[Item]:
-    """Every item of a query, strongly consistent, over all its pages."""
-    query: dict[str, Any] = {"KeyConditionExpression": condition, "ConsistentRead": True}
-    while True:
-        answer: Any = table.query(**query)
-        yield from answer["Items"]
-        if "LastEvaluatedKey" not in answer:
-            return
-        query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+    """Every item of a query, strongly consistent."""
+    for page in pages(table, KeyConditionExpression=condition, ConsistentRead=True):
+        yield from page

@@ -4,6 +4,8 @@ pk SESSION#<id>              sk SESSION                 the session; in index by
 pk GUARD#<consumer>#<offer>  sk GUARD                   who holds this offer for this consumer
 pk LIST#<consumer> | LIST#*  sk <created_at>#<id>       newest-first lists, strongly consistent
 pk UNSETTLED                 sk <id>                    ended, and its cost may not be booked yet
+
+The table also holds the requests of `store.repeats`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import State
 from gpu_shopper.errors import Conflict, DuplicateSession, SessionNotFound
 from gpu_shopper.store.codec import Item, from_item, to_item
+from gpu_shopper.store.paging import pages
 from gpu_shopper.store.transactions import Action, Cancelled, Delete, Put, write_all
 
 if TYPE_CHECKING:
@@ -75,10 +78,11 @@ def _from_item(item: Item) -> Session:
     return from_item(Session, item)
 
 
-def create(table: Table, session: Session, due_at: datetime, also: Sequence[Action] = ()) -> None:
-    """Write a new session, its guard, its list rows and `also` in one transaction.
+def create(table: Table, session: Session, due_at: datetime, *also: Action) -> None:
+    """Write a new session, its guard, its list rows and what else `also` holds, or nothing.
 
-    Raises: DuplicateSession naming the live one; Conflict when it ended in between.
+    Raises: DuplicateSession naming the live one; Conflict when it ended in between, or when
+    `also` could not be written.
     """
     actions: list[Action] = [
         Put(_to_item(session, due_at), _ABSENT),
@@ -161,7 +165,7 @@ def _guard_moves(before: Session, after: Session) -> list[Put | Delete]:
 def unsettled(table: Table) -> Iterator[str]:
     """Ids of sessions that have ended, and whose cost may not be booked to the end."""
     condition = Key("pk").eq(UNSETTLED)
-    for page in _pages(table, KeyConditionExpression=condition, ConsistentRead=True):
+    for page in pages(table, KeyConditionExpression=condition, ConsistentRead=True):
         yield from (str(item["sk"]) for item in page)
 
 
@@ -233,7 +237,7 @@ def live(table: Table) -> Iterator[str]:
 
 
 def _due_ids(table: Table, condition: Any) -> Iterator[str]:
-    for page in _pages(table, IndexName=DUE_INDEX, KeyConditionExpression=condition):
+    for page in pages(table, IndexName=DUE_INDEX, KeyConditionExpression=condition):
         for item in page:
             yield str(item["pk"]).removeprefix("SESSION#")
 
@@ -244,25 +248,15 @@ def positions(table: Table, whose: str, before: str | None, limit: int) -> list[
     if before is not None:
         condition &= Key("sk").lt(before)
     rows: list[tuple[str, str]] = []
-    pages = _pages(
+    found = pages(
         table,
         KeyConditionExpression=condition,
         ConsistentRead=True,
         ScanIndexForward=False,
         Limit=limit,
     )
-    for page in pages:
+    for page in found:
         rows += [(str(item["sk"]), str(item["session_id"])) for item in page]
         if len(rows) >= limit:
             break
     return rows[:limit]
-
-
-def _pages(table: Table, **query: Any) -> Iterator[list[Item]]:
-    """Every page of a query; an empty page is not the end, a missing LastEvaluatedKey is."""
-    while True:
-        answer: Any = table.query(**query)
-        yield answer["Items"]
-        if "LastEvaluatedKey" not in answer:
-            return
-        query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

@@ -24,7 +24,7 @@ def reserving(deps: Deps, session: Session) -> list[Action]:
     """
     now = deps.now()
     booked = costs.booked(deps.costs, [session.id]).get(session.id)
-    wanted = reservation(session, now)
+    wanted = reservation(session, now, deps.settings)
     more = wanted - (booked.reserved_microusd if booked else 0)
     budget = store.opened(deps.costs, session.consumer_id, month_name(now))
     if not budget.allows(more):

@@ -88,7 +88,7 @@ def _book(deps: Deps, before: Account, session: Session, through: datetime) -> b
     booked = replace(
         _booked(before.booked, rows, session, through, whole=whole),
         has_strays=before.is_open,
-        reserved_microusd=reservation(session, through),
+        reserved_microusd=reservation(session, through, deps.settings),
     )
     after = Account(booked=booked, rows=rows)
     costs.book(deps.costs, before, after, _moves(deps, before, after, through))

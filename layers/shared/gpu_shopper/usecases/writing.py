@@ -12,6 +12,7 @@ from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.budgets import reserving
 from gpu_shopper.usecases.deps import Deps, Fact
 from gpu_shopper.usecases.ledger import accrue
+from gpu_shopper.usecases.timers import clear_timer
 
 TRIES = 3
 
@@ -28,6 +29,8 @@ def save(deps: Deps, before: Session, after: Session, facts: Iterable[Fact] = ()
     """
     also = reserving(deps, after) if reserves_anew(before, after) else []
     store.save(deps.sessions, before, after, due_at(after, deps.settings), also)
+    if not after.is_live:
+        clear_timer(deps, after)
     for fact in facts:
         deps.note(fact)
     if not after.is_live:
