@@ -40,7 +40,7 @@ from tests.fakes import (
 )
 from tests.simulation.rows import rows_of
 from tests.simulation.tables import MemoryTable
-from tests.simulation.twins import TwinTable
+from tests.simulation.twins import Both, TwinTable
 from tests.template.cfn import table_definitions
 
 # Moto forgets the default session between tests; one of our own keeps the service models loaded.
@@ -147,9 +147,10 @@ def _build(settings: Settings) -> World:
     # Beside each table stands the simulation's, and their answers must be equal.
     specs = table_definitions()
     rows = {name: rows_of(spec) for name, spec in specs.items()}
+    both = Both()
     tables: dict[str, Any] = {
         name: TwinTable(
-            dynamodb.create_table(**spec), MemoryTable(rows[name], others=rows.values())
+            dynamodb.create_table(**spec), MemoryTable(rows[name], others=rows.values()), both
         )
         for name, spec in specs.items()
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gpu_shopper.usecases.ledger import accrue_costs
 from gpu_shopper.usecases.teardown import ask
 from tests.builders import PUBLIC_KEY
 from tests.functions.calls import OPERATOR, OTHER, Client
@@ -223,9 +224,11 @@ def test_extend_branch_by_branch(sessions: Client, wired: World) -> None:
 
 
 def test_the_cost_runs_from_the_launch_to_the_proof(sessions: Client, wired: World) -> None:
-    """N-41, BUG-064: to the second, and then it stands."""
+    """N-41, BUG-064: to the second, as far as it is booked, and then it stands."""
     session_id = running(wired)
     wired.clock.tick(900)
+    assert sessions("GET", f"{PATH}/{session_id}").json["cost_usd"] == 0
+    accrue_costs(wired.deps)
     assert sessions("GET", f"{PATH}/{session_id}").json["cost_usd"] == 0.1
     sessions("DELETE", f"{PATH}/{session_id}")
     wired.clock.tick(90)

@@ -23,13 +23,14 @@ class TwinTable:
     """Carries every operation out on both tables, and gives moto's answer.
 
     An AssertionError means that the tables in memory are not what DynamoDB is. After an operation
-    that they have not been taught there is nothing to compare any more.
+    that they have not been taught there is nothing to compare any more: tables that are written
+    together share `both`.
     """
 
-    def __init__(self, real: Any, memory: MemoryTable) -> None:
+    def __init__(self, real: Any, memory: MemoryTable, both: Both | None = None) -> None:
         self.name = real.name
         self.real, self.memory = real, memory
-        self._both = _Both()
+        self._both = both or Both()
         self.meta = _Meta(_Client(real.meta.client, memory.meta.client, self._both))
 
     def __getattr__(self, operation: str) -> Any:
@@ -42,7 +43,7 @@ class _Meta:
 
 
 class _Client:
-    def __init__(self, real: Any, memory: Any, both: _Both) -> None:
+    def __init__(self, real: Any, memory: Any, both: Both) -> None:
         self.exceptions = real.exceptions
         self._real, self._memory, self._both = real, memory, both
 
@@ -50,7 +51,9 @@ class _Client:
         return self._both.asked(self._real, self._memory, operation)
 
 
-class _Both:
+class Both:
+    """Carries operations out on both, as long as both know them."""
+
     def __init__(self) -> None:
         self._knows_all = True
 
