@@ -172,6 +172,17 @@ def test_alerts_come_once_a_month_each(world: World) -> None:
     }
 
 
+def test_what_a_session_spends_at_its_end_is_told_by_the_next_run(world: World) -> None:
+    """N-45: also when nothing is rented any more."""
+    limit(world, 0.1, enforce=False)
+    session_id = running(world)
+    world.clock.tick(900)
+    stop(world, session_id)
+    torn_down(world, session_id)
+    accrue_costs(world.deps)
+    assert alerts(world) == ["warning", "exceeded"]
+
+
 def test_jumping_past_both_sends_both(world: World) -> None:
     """N-45: from nothing to beyond 100 %."""
     running(world)

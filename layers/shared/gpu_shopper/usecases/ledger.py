@@ -40,12 +40,17 @@ class Accrued:
 
 
 def accrue_costs(deps: Deps) -> Accrued:
-    """Book every session that is live, or has ended unbooked; one failure stops no other."""
+    """Book every session that is live, or has ended unbooked; one failure stops no other.
+
+    Then whoever has spent as much of a budget as is told of, is told of.
+    """
     # Before the sessions are read: what they say then holds up to this instant at least.
     through = deps.now()
     wanted = [*store.live(deps.sessions), *store.unsettled(deps.sessions)]
     sessions = store.get_many(deps.sessions, wanted)
     failed = tuple(one.id for one in sessions.values() if not accrue(deps, one, through))
+    for consumer_id in budgets.consumers(deps.costs):
+        tell_alerts(deps, consumer_id)
     operations.mark_sweep(deps.operations, SWEEP, through, deps.release)
     deps.note(Fact("sweep_completed", metrics={"SweepCompleted": 1}, dimensions={"Sweep": SWEEP}))
     return Accrued(len(sessions) - len(failed), failed)
@@ -94,7 +99,6 @@ def _book(deps: Deps, before: Account, session: Session, through: datetime) -> b
     costs.book(deps.costs, before, after, _moves(deps, before, after, through))
     for provider, grown in _growth(before.rows.values(), rows.values()).items():
         deps.note(_told(session, provider, grown))
-        tell_alerts(deps, session.consumer_id)
     return not whole
 
 
