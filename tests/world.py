@@ -36,7 +36,8 @@ from gpu_shopper.store import templates as templates_store
 from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
 from gpu_shopper.usecases import sessions
-from gpu_shopper.usecases.deps import Deps, Fact, Machine
+from gpu_shopper.usecases.deps import Deps, Fact, Machine, OrphanTold, OrphanWish
+from gpu_shopper.usecases.orphan_wishes import carry_out
 from gpu_shopper.usecases.sessions import Created
 from gpu_shopper.usecases.wishes import NewSession
 from tests.builders import ADDRESS, DEPLOYMENT, NOON, PUBLIC_KEY, a_session, a_template, an_offer
@@ -354,6 +355,11 @@ def _build(settings: Settings) -> World:
     checks, api, hard_stops = FakeChecks(), FakeApi(), FakeHardStops()
     facts: list[Fact] = []
     ids = iter(range(1, 10_000))
+
+    def orphan_desk(wish: OrphanWish) -> OrphanTold:
+        """The function that has the providers' keys, without a network between."""
+        return carry_out(deps, wish)
+
     deps = Deps(
         settings=settings,
         deployment_id=DEPLOYMENT,
@@ -374,6 +380,7 @@ def _build(settings: Settings) -> World:
         machines=machines,
         checks=checks,
         hard_stops=hard_stops,
+        orphan_desk=orphan_desk,
         ask_api=api,
         cipher=FakeCipher(),
         note=facts.append,

@@ -40,6 +40,7 @@ class Route:
 def located(path: str, session_id: str = NOBODY) -> str:
     """A path pattern with its names filled in."""
     known = {"offer_id": "vastai-1", "key_id": "abcd1234", "hash_id": "unknown"}
+    known |= {"provider": "vastai", "instance_id": "1"}
     return path.format(session_id=session_id, **known)
 
 
@@ -47,6 +48,8 @@ RENT = {"offer_id": "vastai-1", "workload_type": "ssh", "reservation_hours": 1}
 _BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/sessions": RENT,
     "POST /api/v1/sessions/{session_id}/extend": {"additional_hours": 1},
+    "POST /api/v1/orphans/{provider}/{instance_id}/destroy": {},
+    "POST /api/v1/orphans/{provider}/{instance_id}/adopt": {},
     "POST /api/v1/keys": {"role": "consumer", "consumer_id": "made"},
 }
 
@@ -56,7 +59,8 @@ def _access(path: str) -> str:
         return "open"
     if path.startswith("/api/v1/sessions/"):
         return "own"
-    return "operator" if path.startswith("/api/v1/keys") else "shared"
+    is_operators = path.startswith(("/api/v1/keys", "/api/v1/orphans"))
+    return "operator" if is_operators else "shared"
 
 
 def _described() -> Iterator[Route]:

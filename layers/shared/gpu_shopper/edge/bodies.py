@@ -256,6 +256,21 @@ class KeysQuery(Query):
     cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
 
 
+class OrphansQuery(Query):
+    """Which orphans to list; those that are still there unless `status` says otherwise."""
+
+    provider: Text | None = None
+    status: Literal["open", "destroying", "destroyed", "adopted"] | None = None
+    limit: Limit = 50
+    cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+
+
+class OrphanActBody(RequestBody):
+    """Why an operator wants it; kept in the audit log."""
+
+    reason: Text | None = None
+
+
 def microusd(usd: float) -> int:
     """Micro-dollars of a validated JSON number, through its decimal text."""
     return int((Decimal(str(usd)) * 1_000_000).to_integral_value())
