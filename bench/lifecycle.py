@@ -30,7 +30,7 @@ from gpu_shopper.ssh.keys import KeyPair
 from gpu_shopper.store import sessions as store
 from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
-from gpu_shopper.usecases.deps import Deps
+from gpu_shopper.usecases.deps import Deps, OrphanOutcome, OrphanTold
 from gpu_shopper.usecases.expire import expire_sessions
 from gpu_shopper.usecases.reconcile import reconcile
 from tests.builders import DEPLOYMENT, NOON, a_session, an_instance
@@ -138,6 +138,7 @@ def deps_with(tables: Tables, machines: list[Instance]) -> Deps:
         machines=FakeMachines(),
         checks=FakeChecks(),
         hard_stops=FakeHardStops(),
+        orphan_desk=lambda _wish: OrphanTold(OrphanOutcome.NOT_FOUND),
         ask_api=FakeApi(),
         cipher=FakeCipher(),
         repeat_cipher=FakeCipher("repeat"),

@@ -11,10 +11,35 @@ from gpu_shopper.core.api_keys import Role
 from gpu_shopper.core.entrypoint import LaunchMode
 from gpu_shopper.core.inventory import Usability
 from gpu_shopper.core.price_rows import Period
+from gpu_shopper.core.reconciling import Cause
 from gpu_shopper.core.session import Outcome, RetryScope, StoragePolicy
 from gpu_shopper.core.states import EndReason, State
+from gpu_shopper.store.orphans import OrphanStatus
 
 MEANINGS: Mapping[str, str] = {
+    # Orphans.
+    "OrphansQuery.provider": "Only this provider's machines.",
+    "OrphansQuery.status": "Only orphans of this status; without it those still there.",
+    "OrphanActBody.reason": "Why; kept in the audit log.",
+    "OrphansBody.orphans": "By provider and id.",
+    "dry_run": "Whether orphans are only told of, and destroyed one by one on demand.",
+    "OrphanBody.status": "How it stands with the machine.",
+    "OrphanBody.session_id": "The session that its label names; it need not exist.",
+    "OrphanBody.attempt": "The attempt that its label names.",
+    "OrphanBody.cause": "Why it belongs to nobody.",
+    "OrphanBody.instance_id": "The provider's id of the machine.",
+    "OrphanBody.provider": "Where it is.",
+    "first_seen_at": "When it was found.",
+    "last_seen_at": "When it was seen last, or its end was asked for.",
+    "destroy_tries": "How often its end was asked for.",
+    "destroyed_at": "When its end was proven.",
+    "last_error": "Why the last request to end it failed.",
+    "OrphanDestroyBody.message": "What is being done.",
+    "OrphanDestroyBody.provider": "Where the machine is.",
+    "OrphanDestroyBody.instance_id": "The provider's id of the machine.",
+    "OrphanDestroyBody.status": "How it stands with the machine.",
+    "OrphanAdoptedBody.session_id": "The session that has the machine now.",
+    "OrphanAdoptedBody.attempt": "Its attempt.",
     # Failures of offers.
     "OfferHealthQuery.provider": "Only this provider's offers; it must be enabled here.",
     "OfferHealthQuery.gpu_type": "Part of the GPU's name, as in the inventory.",
@@ -296,6 +321,9 @@ WORDS: Mapping[str, Iterable[str]] = {
     "AttemptBody.reason": EndReason,
     "ProviderBody.status": Usability,
     "KeyBody.role": Role,
+    "OrphanBody.status": OrphanStatus,
+    "OrphanBody.cause": Cause,
+    "OrphanDestroyBody.status": ("destroying", "destroyed"),
     "PricesBody.period": Period,
     "HealthBody.status": ("ok", "unavailable"),
 }

@@ -43,6 +43,7 @@ _GOOD: dict[str, tuple[int, ...]] = {
     "signal_done": (202,),
     "delete_session": (200, 202),
     "create_key": (201,),
+    "destroy_orphan": (200, 202),
     "health": (200, 503),
     "ready": (200, 503),
 }
@@ -59,11 +60,16 @@ _OWN_ERRORS: dict[str, tuple[int, ...]] = {
     "create_key": (403, 409),
     "list_keys": (403,),
     "revoke_key": (403, 409),
+    "list_orphans": (403,),
+    "destroy_orphan": (403, 409),
+    "adopt_orphan": (403, 409),
 }
 _SAMPLE_IDS = {
     "session_id": "7b0c2f0e-5a1d-4c7e-9a55-0d6f5f1c2e3a",
     "offer_id": "vastai-1001",
     "key_id": "example0",
+    "provider": "vastai",
+    "instance_id": "5001",
     "hash_id": "38a9dab633743d43107eb9a80d4ada9e",
 }
 _HEADERS: dict[str, tuple[str, str]] = {
@@ -92,7 +98,7 @@ def document() -> Schema:
         },
         "servers": [{"url": "/", "description": "The stage's address, output `ApiUrl`."}],
         "security": [{"ApiKey": []}],
-        "tags": [{"name": tag} for tag in (*APIS, "health")],
+        "tags": [{"name": tag} for tag in (*APIS, "orphans", "health")],
         "paths": _paths(),
         "components": {
             "securitySchemes": {
@@ -139,7 +145,7 @@ def _operation(tag: str, route: Route) -> Schema:
     operation: Schema = {
         "operationId": name,
         "summary": inspect.getdoc(route.func),
-        "tags": ["health" if public else tag],
+        "tags": [_tag(route, tag, public=public)],
         "parameters": [
             *_path_parameters(route),
             *_query_parameters(route),
@@ -154,6 +160,13 @@ def _operation(tag: str, route: Route) -> Schema:
     if body is not None:
         operation["requestBody"] = _request_body(route, body)
     return operation
+
+
+def _tag(route: Route, tag: str, *, public: bool) -> str:
+    """The group of a route: its function's, unless that serves more than one."""
+    if public:
+        return "health"
+    return "orphans" if "/orphans" in route.openapi_path else tag
 
 
 _REQUEST_ID = {"$ref": "#/components/parameters/RequestId"}

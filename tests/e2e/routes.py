@@ -40,6 +40,7 @@ class Route:
 def located(path: str, session_id: str = NOBODY) -> str:
     """A path pattern with its names filled in."""
     known = {"offer_id": "vastai-1", "key_id": "abcd1234", "hash_id": "unknown"}
+    known |= {"provider": "vastai", "instance_id": "1"}
     return path.format(session_id=session_id, **known)
 
 
@@ -48,6 +49,8 @@ _BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/sessions": RENT,
     "POST /api/v1/sessions/{session_id}/extend": {"additional_hours": 1},
     "POST /api/v1/sessions/{session_id}/override": {"max_hours": 24, "reason": "a test"},
+    "POST /api/v1/orphans/{provider}/{instance_id}/destroy": {},
+    "POST /api/v1/orphans/{provider}/{instance_id}/adopt": {},
     "POST /api/v1/keys": {"role": "consumer", "consumer_id": "made"},
 }
 
@@ -55,7 +58,7 @@ _BODIES: dict[str, dict[str, Any]] = {
 def _access(path: str) -> str:
     if not path.startswith("/api/"):
         return "open"
-    if path.startswith("/api/v1/keys") or path.endswith("/override"):
+    if path.startswith(("/api/v1/keys", "/api/v1/orphans")) or path.endswith("/override"):
         return "operator"
     return "own" if path.startswith("/api/v1/sessions/") else "shared"
 

@@ -33,6 +33,9 @@ STATUS = {
     "operator_api/create_key": 201,
     "operator_api/list_keys": 200,
     "operator_api/revoke_key": 404,
+    "operator_api/list_orphans": 200,
+    "operator_api/destroy_orphan": 404,
+    "operator_api/adopt_orphan": 404,
 }
 STEPS = ("provision_step", "verify_ssh", "teardown_step")
 SWEEPS = ("refresh_inventory", "expire_sessions", "reconcile")

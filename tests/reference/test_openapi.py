@@ -29,6 +29,7 @@ FUNCTIONS = {
     "health": "InventoryApiFunction",
     "sessions": "SessionsApiFunction",
     "keys": "OperatorApiFunction",
+    "orphans": "OperatorApiFunction",
 }
 
 

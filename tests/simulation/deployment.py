@@ -15,6 +15,7 @@ from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
+from gpu_shopper.usecases.orphan_wishes import carry_out
 from tests.fakes import FakeCipher
 from tests.simulation.buckets import MemoryBucket
 from tests.simulation.executions import HANDED_OVER_MS, Done, Execution, Failure
@@ -90,6 +91,7 @@ class Deployment:
             machines=self,
             checks=self,
             hard_stops=Timers(self.ports, self._look_after),
+            orphan_desk=lambda wish: carry_out(self.deps, wish),
             ask_api=self._ask_api,
             cipher=FakeCipher(),
             repeat_cipher=FakeCipher("repeat"),

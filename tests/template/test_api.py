@@ -23,6 +23,8 @@ SERVED_BY = {
     "/api/v1/sessions/{proxy+}": "SessionsApiFunction",
     "/api/v1/keys": "OperatorApiFunction",
     "/api/v1/keys/{proxy+}": "OperatorApiFunction",
+    "/api/v1/orphans": "OperatorApiFunction",
+    "/api/v1/orphans/{proxy+}": "OperatorApiFunction",
 } | dict.fromkeys(OPEN_PATHS, "InventoryApiFunction")
 GATEWAY_ANSWERS = {
     "DEFAULT_4XX": (None, "forbidden"),

@@ -47,7 +47,11 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "ProvisionMachine": {START},
         "TeardownMachine": {START},
     },
-    "OperatorApi": {"AccessTable": {ALL}},
+    "OperatorApi": {
+        "AccessTable": {ALL},
+        "OperationsTable": {QUERY},
+        "ReconcileFunction": {INVOKE},
+    },
     "ProvisionStep": {
         "SessionsTable": {ALL},
         DUE: {ALL},

@@ -121,6 +121,7 @@ class Settings:
     ghost_min_age_s: int = 600  # age of an attempt from which its absence may make it a ghost
     instance_failed_for_s: int = 600  # a running session's machine failed for so long has died
     orphans_per_pass_min: int = 5  # orphans that one pass may end in any case
+    reconcile_dry_run: int = 0  # 1: orphans are recorded and told of, and not destroyed
     orphans_per_pass_percent: int = 20  # or this share of our machines, if that is more
 
     # Calls to providers.

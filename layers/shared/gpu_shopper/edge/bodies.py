@@ -234,15 +234,18 @@ class ExtendBody(RequestBody):
     additional_hours: Annotated[int, Field(ge=1, le=MOST_OVERRIDE_HOURS)]
 
 
+Reason = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=500, strip_whitespace=True),
+    AfterValidator(_printable),
+]
+
+
 class OverrideBody(RequestBody):
     """A new hard max, and why."""
 
     max_hours: Annotated[int, Field(ge=LEAST_OVERRIDE_HOURS, le=MOST_OVERRIDE_HOURS)]
-    reason: Annotated[
-        str,
-        StringConstraints(min_length=1, max_length=500, strip_whitespace=True),
-        AfterValidator(_printable),
-    ]
+    reason: Reason
 
 
 class NoBody(RequestBody):
@@ -266,6 +269,21 @@ class KeysQuery(Query):
     include_revoked: QueryBool = False
     limit: Limit = 50
     cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+
+
+class OrphansQuery(Query):
+    """Which orphans to list; those that are still there unless `status` says otherwise."""
+
+    provider: Text | None = None
+    status: Literal["open", "destroying", "destroyed", "adopted"] | None = None
+    limit: Limit = 50
+    cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+
+
+class OrphanActBody(RequestBody):
+    """Why an operator wants it; kept in the audit log."""
+
+    reason: Reason | None = None
 
 
 def microusd(usd: float) -> int:
