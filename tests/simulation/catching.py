@@ -33,7 +33,12 @@ class Caught:
 def mutants(most_seeds: int, workers: int) -> Iterator[Caught]:
     """Each mutant with the seed that caught it, None if none did."""
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap(partial(caught, most_seeds), MUTANTS)
+        yield from pool.imap(partial(_caught, most_seeds), range(len(MUTANTS)))
+
+
+def _caught(most_seeds: int, number: int) -> Caught:
+    """By number: a mutant holds modules, which no other process can be sent."""
+    return caught(most_seeds, MUTANTS[number])
 
 
 def caught(most_seeds: int, mutant: Mutant) -> Caught:
