@@ -33,19 +33,11 @@ class Caught:
 def mutants(most_seeds: int, workers: int) -> Iterator[Caught]:
     """Each mutant with the seed that caught it, None if none did."""
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-<<<<<<< HEAD
         yield from pool.imap(partial(_numbered, most_seeds), range(len(MUTANTS)))
 
 
 def _numbered(most_seeds: int, number: int) -> Caught:
     """Mutants themselves do not go from one process to another."""
-=======
-        yield from pool.imap(partial(_caught, most_seeds), range(len(MUTANTS)))
-
-
-def _caught(most_seeds: int, number: int) -> Caught:
-    """By number: a mutant holds modules, which no other process can be sent."""
->>>>>>> claims/claims-simulation
     return caught(most_seeds, MUTANTS[number])
 
 
