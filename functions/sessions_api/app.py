@@ -24,6 +24,7 @@ from gpu_shopper.edge.callers import admit, caller_of
 from gpu_shopper.edge.sessions import listed_for, new_session_of, session_id_of
 from gpu_shopper.edge.wiring import deps, frame
 from gpu_shopper.usecases import sessions
+from gpu_shopper.usecases.agents import reported
 
 app = http.new_app()
 
@@ -37,8 +38,9 @@ def create_session(
     wanted = new_session_of(body, caller, deps().enabled_providers)
     created = sessions.create(deps(), caller, wanted)
     answer = CreatedBody(
-        session=SessionBody.of(created.session, deps().now()),
+        session=_shown(created.session),
         ssh_private_key=created.ssh_private_key,
+        agent_token=created.agent_token,
     )
     location = f"/api/v1/sessions/{created.session.id}"
     return Response(201, http.JSON, answer, headers={"Location": location})
@@ -54,8 +56,7 @@ def list_sessions(query: Annotated[SessionsQuery, Query()]) -> SessionsBody:
 def get_session(session_id: str) -> SessionBody:
     """One session as it is now."""
     caller = caller_of(app.current_event.raw_event)
-    session = sessions.get(deps(), caller, session_id_of(session_id))
-    return SessionBody.of(session, deps().now())
+    return _shown(sessions.get(deps(), caller, session_id_of(session_id)))
 
 
 @app.get("/api/v1/sessions/<session_id>/diagnostics")
@@ -100,6 +101,10 @@ def extend_session(
         new_expires_at=to_text(session.expires_at),
         reservation_hours=session.reservation_hours,
     )
+
+
+def _shown(session: Session) -> SessionBody:
+    return SessionBody.of(session, deps().now(), reported(deps(), [session]).get(session.id))
 
 
 def _stopping(session: Session, message: str) -> Response[StopBody]:

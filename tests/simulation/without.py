@@ -17,6 +17,7 @@ from gpu_shopper.errors import LaunchUncertain, ProviderError
 from gpu_shopper.store import sessions as store
 from gpu_shopper.store.transactions import Delete, Put, write_all
 from gpu_shopper.usecases import attempts, look, provision, reconcile, sessions, teardown
+from gpu_shopper.usecases.agents import AgentSetup
 from gpu_shopper.usecases.attempts import is_current
 from gpu_shopper.usecases.deps import StepResult
 from gpu_shopper.usecases.retrying import try_again
@@ -103,7 +104,9 @@ def launch_again(deps: Any, session_id: str, attempt: int) -> Any:
     session = provision._loaded(deps, session_id)
     unclear = session is not None and session.attempt.launch is LaunchState.CALLED
     if session is not None and unclear and is_current(session, attempt):
-        return provision._call(deps, session, provision._still_wanted(deps, session), None)
+        return provision._call(
+            deps, session, provision._still_wanted(deps, session), None, AgentSetup()
+        )
     return _LAUNCH(deps, session_id, attempt)
 
 

@@ -23,6 +23,7 @@ OF_THE_STACK = {
     "TensordockBaseUrl",
     "TensordockBillingUrl",
     "AllowedOrigins",
+    "PublicUrl",
     "LogLevel",
     "LogRetentionDays",
     "AuthorizerCacheS",
@@ -102,15 +103,24 @@ def test_templates_are_looked_after_well_within_their_hour() -> None:
     assert SETTINGS["templates_refresh_s"] == 3_600
 
 
+def test_machines_are_told_an_https_address_or_one_of_a_local_run() -> None:
+    """2.12: SHOPPER_URL is https; {api} stands for the id that only the deploy makes."""
+    pattern = re.compile(parameters()["PublicUrl"]["AllowedPattern"])
+    for good in ("", "https://gpu.example.com/v", "http://127.0.0.1:4566/restapis/{api}/local"):
+        assert pattern.fullmatch(good)
+    for bad in ("http://gpu.example.com", "gpu.example.com", "https://a b", "ftp://127.0.0.1"):
+        assert not pattern.fullmatch(bad)
+
+
 def _longest(value: object) -> int:
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict) and "Fn::Join" in value:
         return sum(1 + _longest(part) for part in value["Fn::Join"][1])
-    is_number = (
-        isinstance(value, dict)
-        and parameters().get(value.get("Ref", ""), {}).get("Type") == "Number"
-    )
+    parameter = parameters().get(value.get("Ref", ""), {}) if isinstance(value, dict) else {}
+    if "AllowedValues" in parameter:
+        return max(len(str(one)) for one in parameter["AllowedValues"])
+    is_number = parameter.get("Type") == "Number"
     return LONGEST_PARAMETER_CHARS if is_number else LONGEST_REFERENCE_CHARS
 
 

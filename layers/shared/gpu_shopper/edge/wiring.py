@@ -98,6 +98,7 @@ def deps() -> Deps:
         ask_api=partial(ask, public_only=public_only),
         cipher=_LazyCipher(),
         note=Telemetry(logger, deployment_id, namespace, now, print).note,
+        api_url=os.environ.get("API_URL", "").rstrip("/"),
         public_targets_only=public_only,
     )
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from gpu_shopper.core.deadlines import CheckMachine, End, NoteDelay, Restart, due_action
+from gpu_shopper.core.deadlines import (
+    CheckMachine,
+    End,
+    LookForAgent,
+    NoteDelay,
+    Restart,
+    due_action,
+)
 from gpu_shopper.core.evidence import never_called
 from gpu_shopper.core.life import apply, conclude, evolve
 from gpu_shopper.core.session import Notice, Session
@@ -17,6 +24,7 @@ from gpu_shopper.usecases.attempts import failing
 from gpu_shopper.usecases.blaming import blame
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.facts import about, began_to_end, ended
+from gpu_shopper.usecases.silence import look_at_agents, look_for_agent
 from gpu_shopper.usecases.writing import save
 
 SWEEP = "lifecycle"
@@ -40,9 +48,11 @@ def expire_sessions(deps: Deps) -> Swept:
         except Exception as exc:  # noqa: BLE001  (one bad item must not keep others alive)
             deps.note(Fact("sweep_item_failed", session_id=session_id, reason=type(exc).__name__))
             failed.append(session_id)
+    before = operations.last_sweep(deps.operations, SWEEP)
+    looked = look_at_agents(deps, before.at if before else None)
     operations.mark_sweep(deps.operations, SWEEP, deps.now(), deps.release)
     deps.note(Fact("sweep_completed", metrics={"SweepCompleted": 1}, dimensions={"Sweep": SWEEP}))
-    return Swept(handled, tuple(failed))
+    return Swept(handled + looked.ended, (*failed, *looked.failed))
 
 
 def _handle(deps: Deps, session_id: str) -> bool:
@@ -55,6 +65,9 @@ def _handle(deps: Deps, session_id: str) -> bool:
         return False
     if isinstance(action, CheckMachine):
         _begin_check(deps, session)
+        return True
+    if isinstance(action, LookForAgent):
+        look_for_agent(deps, session)
         return True
     after = _act(deps, session, action)
     if after.is_live:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from gpu_shopper.core import disk
-from gpu_shopper.core.api_keys import Caller
+from gpu_shopper.core.api_keys import Caller, digest
 from gpu_shopper.core.deadlines import due_at
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.labels import Label
@@ -23,6 +23,7 @@ from gpu_shopper.errors import (
     StaleInventory,
 )
 from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.agents import check_agent
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.disk import check_disk, disk_notices, settled_gb
 from gpu_shopper.usecases.facts import began_to_end, transition
@@ -34,10 +35,12 @@ from gpu_shopper.usecases.writing import Decision, change
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The new session, and the private key that is shown this once (None: the caller's own)."""
+    """The new session, and what is shown this once: the private key (None: the caller's own), and
+    a token for heartbeats (None: no agent)."""
 
     session: Session
     ssh_private_key: str | None = field(default=None, repr=False)
+    agent_token: str | None = field(default=None, repr=False)
 
 
 def create(deps: Deps, caller: Caller, wanted: NewSession) -> Created:
@@ -54,17 +57,20 @@ def create(deps: Deps, caller: Caller, wanted: NewSession) -> Created:
     estimate = _disk_estimate(wanted, template)
     disk_gb = settled_gb(wanted.disk_gb, estimate, shown.offer)
     price = shown.offer.price_with_disk(disk_gb)
+    check_agent(wanted, template)
     check_price(shown.offer, price, wanted.max_price_microusd_per_hour)
     check_disk(wanted.disk_gb, estimate)
     notices = (*disk_notices(wanted.disk_gb, disk_gb, now), *capped(deps, wanted, now))
     session_id = deps.new_id()
     public_line, private_pem = _keys(deps, wanted, session_id)
     wish = wish_of(deps, wanted, template, public_line, disk_gb)
+    token = deps.new_secret() if wanted.agent else None
     session = _new(deps, wanted, shown, session_id, wish, price, now, notices)
+    session = replace(session, agent_token_sha256=digest(token) if token else None)
     store.create(deps.sessions, session, due_at(session, deps.settings) or now)
     deps.note(_created(session, caller))
     deps.machines.start(Machine.PROVISION, session.id, 1, 0)
-    return Created(session, private_pem)
+    return Created(session, private_pem, token)
 
 
 def _disk_estimate(wanted: NewSession, template: Template | None) -> disk.DiskEstimate | None:

@@ -39,6 +39,8 @@ class NewSession:
     launch_mode: LaunchMode = LaunchMode.SSH
     exposed_ports: tuple[int, ...] = ()
     health_path: str = "/"
+    agent: bool = False
+    idle_threshold_min: int = 0
 
 
 def check_software(wanted: NewSession) -> None:
@@ -90,6 +92,8 @@ def wish_of(
         launch_mode=wanted.launch_mode,
         exposed_ports=wanted.exposed_ports,
         health_path=wanted.health_path,
+        agent=wanted.agent,
+        idle_threshold_min=wanted.idle_threshold_min,
     )
 
 

@@ -11,8 +11,10 @@ from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.money import to_usd
 from gpu_shopper.core.session import Attempt, Session
 from gpu_shopper.core.ssh_keys import fingerprint, known_hosts_line
+from gpu_shopper.edge.answers.heartbeats import told_of
 from gpu_shopper.edge.answers.values import instant, usd
 from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.usecases.agents import Reported
 
 
 class AttemptBody(Shown):
@@ -103,6 +105,8 @@ class SessionBody(Shown):
     exposed_ports: list[int]
     health_path: str | None
     has_on_start_cmd: bool
+    idle_threshold_minutes: int
+    agent: bool
     ssh_timeout_minutes: int
     ssh_host: str | None
     ssh_port: int | None
@@ -125,11 +129,20 @@ class SessionBody(Shown):
     hard_max_at: str
     stopping_at: str | None
     stopped_at: str | None
+    agent_status: str | None
+    last_heartbeat_at: str | None
+    idle_seconds: int | None
+    gpu_util_pct: float | None
+    memory_used_mb: int | None
     warnings: list[NoticeBody]
 
+    def nullable(self) -> frozenset[str]:
+        """With a heartbeat that does not know them, its values are unknown and not absent."""
+        return self.NULLABLE | (frozenset({"idle_seconds"}) if self.last_heartbeat_at else set())
+
     @classmethod
-    def of(cls, session: Session, now: datetime) -> SessionBody:
-        """The session as it is at `now`."""
+    def of(cls, session: Session, now: datetime, told: Reported | None = None) -> SessionBody:
+        """The session as it is at `now`; `told` is what its agent last reported."""
         through = session.stopped_at or now
         return cls(
             **_identity(session),
@@ -137,6 +150,7 @@ class SessionBody(Shown):
             **_asked(session),
             **_access(session),
             **_times(session),
+            **told_of(told),
             cost_usd=to_usd(session_cost(session, now)),
             cost_through=to_text(through),
             attempts=[AttemptBody.of(one, now) for one in session.attempts],
@@ -194,6 +208,8 @@ def _asked(session: Session) -> dict[str, Any]:
         "exposed_ports": list(wish.exposed_ports),
         "health_path": wish.health_path if wish.serves_http else None,
         "has_on_start_cmd": wish.on_start_cmd is not None,
+        "idle_threshold_minutes": wish.idle_threshold_min,
+        "agent": wish.agent,
         "ssh_timeout_minutes": wish.ssh_timeout_min,
         "ssh_key_source": wish.ssh_key_source,
     }
@@ -235,10 +251,11 @@ def _times(session: Session) -> dict[str, Any]:
 
 
 class CreatedBody(Shown):
-    """The new session; the private key is in this answer and in no other."""
+    """The new session; the private key and the agent's token are in this answer and in no other."""
 
     session: SessionBody
     ssh_private_key: str | None = None
+    agent_token: str | None = None
 
 
 class SessionsBody(Shown):

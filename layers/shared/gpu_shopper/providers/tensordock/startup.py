@@ -23,9 +23,12 @@ _APT = f"DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout={LOCK_TIM
 
 
 def commands(
-    key_lines: Iterable[str], start_up: str | None, host_key: HostKey | None = None
+    key_lines: Iterable[str],
+    start_up: str | None,
+    host_key: HostKey | None = None,
+    agent_cmd: str | None = None,
 ) -> list[str]:
-    """The whole list: keys, host key, package manager, driver, and the session's own command."""
+    """All of it: keys, host key, package manager, driver, agent, and the session's own command."""
     lines = list(key_lines)
     return [
         *_authorised("/root", "root", lines),
@@ -37,7 +40,7 @@ def commands(
         _wait_for_lock(),
         "DEBIAN_FRONTEND=noninteractive dpkg --configure -a || true",
         _driver(),
-        *([start_up] if start_up else []),
+        *filter(None, [agent_cmd, start_up]),
     ]
 
 
