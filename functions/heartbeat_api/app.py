@@ -51,5 +51,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _admit(event: dict[str, Any]) -> None:
-    """Who has no token of a live session learns nothing, not even what the body should be."""
-    app.context["session"] = session_of(deps(), event)
+    """Who has no token of a live session learns nothing, not even what the body should be.
+
+    Other methods have no route here, which needs no token to be told.
+    """
+    if event["httpMethod"] == "POST":
+        app.context["session"] = session_of(deps(), event)

@@ -98,9 +98,15 @@ def deps() -> Deps:
         ask_api=partial(ask, public_only=public_only),
         cipher=_LazyCipher(),
         note=Telemetry(logger, deployment_id, namespace, now, print).note,
-        api_url=os.environ.get("API_URL", "").rstrip("/"),
+        api_url=_api_url(),
         public_targets_only=public_only,
     )
+
+
+def _api_url() -> str:
+    """Where machines reach the API; known only to the function that rents them."""
+    url, api_id = (os.environ.get(name, "") for name in ("API_URL", "API_ID"))
+    return url.replace("{api}", api_id).rstrip("/")
 
 
 @cache
