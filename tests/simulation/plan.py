@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
 from random import Random
 
 from gpu_shopper.core.session import RetryScope
@@ -118,6 +119,15 @@ class Spell:
     odds: float
 
 
+class Agent(StrEnum):
+    """What an agent does."""
+
+    WORKS = "works"
+    IDLES = "idles"
+    FALLS_SILENT = "falls_silent"
+    NEVER_REPORTS = "never_reports"
+
+
 @dataclass(frozen=True, slots=True)
 class Rental:
     """What one customer does: create, perhaps extend, and end; instants in milliseconds."""
@@ -136,6 +146,7 @@ class Rental:
     max_retries: int | None = None
     retry_scope: RetryScope = RetryScope.SAME_GPU
     serves_http: bool = False
+    agent: Agent | None = None
 
 
 @dataclass(kw_only=True)
@@ -173,6 +184,7 @@ def drawn(seed: int) -> Plan:
         providers=providers,
         rentals=rentals,
     )
+    _add_agents(Random(seed + 3), plan)
     plan.faults_end_ms = max(_busy_until_ms(one) for one in rentals) + 10 * MINUTE
     _add_events(random, plan)
     return plan
@@ -212,6 +224,13 @@ def _rental(random: Random, deployment_id: str, providers: tuple[str, ...]) -> R
         retry_scope=random.choice(tuple(RetryScope)),
         serves_http=provider == "vastai" and random.random() < 0.12,
     )
+
+
+def _add_agents(random: Random, plan: Plan) -> None:
+    """By draws of its own: the rest of a seed is as it was before there were agents."""
+    for place, rental in enumerate(plan.rentals):
+        if random.random() < 0.25 and not rental.serves_http:
+            plan.rentals[place] = replace(rental, agent=random.choice(tuple(Agent)))
 
 
 def _some_time(random: Random) -> int:
