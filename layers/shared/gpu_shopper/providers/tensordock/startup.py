@@ -17,6 +17,8 @@ LOCK_WAIT_S = 300
 LOCK_LOOK_S = 5
 DRIVER = "nvidia-driver-550"
 LOG = "/var/log/cloud-init-nvidia.log"
+AGENT_FILE = "/var/lib/cloud/scripts/per-boot/gpu-shopper-agent"
+"""What is there is run by cloud-init at every boot; at the first one it looks there before us."""
 
 _LOCKS = "/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock"
 _APT = f"DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout={LOCK_TIMEOUT_S}"
@@ -40,7 +42,19 @@ def commands(
         _wait_for_lock(),
         "DEBIAN_FRONTEND=noninteractive dpkg --configure -a || true",
         _driver(),
-        *filter(None, [agent_cmd, start_up]),
+        *(_at_each_boot(agent_cmd) if agent_cmd else []),
+        *([start_up] if start_up else []),
+    ]
+
+
+def _at_each_boot(agent_cmd: str) -> list[str]:
+    """Start the agent now, and when the machine is restarted: one that falls silent is ended."""
+    script = f"printf '%s\\n' '#!/bin/sh' {_quoted(agent_cmd)} > {AGENT_FILE}"
+    return [
+        f"mkdir -p {AGENT_FILE.rpartition('/')[0]}",
+        f"(umask 077; {script})",
+        f"chmod 700 {AGENT_FILE}",
+        f"sh {AGENT_FILE}",
     ]
 
 
