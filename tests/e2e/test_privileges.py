@@ -68,20 +68,6 @@ def test_whoever_shows_price_history_cannot_write_it(live: Deployed, ids: dict[s
     assert _refusal(_as(live, role, "s3").put_object, **book) == "AccessDenied"
 
 
-def test_whoever_takes_heartbeats_can_change_no_session(
-    live: Deployed, ids: dict[str, str]
-) -> None:
-    """2.12: its route is open to whoever has no API key."""
-    table = _as(live, ids["HeartbeatApiRole"], "dynamodb")
-    for pk in ("SESSION#any", "GUARD#any", "LIST#any"):
-        item = {"pk": {"S": pk}, "sk": {"S": "SESSION"}}
-        code = _refusal(table.put_item, TableName=ids["SessionsTable"], Item=item)
-        assert code == "AccessDeniedException"
-    key = {"pk": {"S": "LIST#*"}, "sk": {"S": "any"}}
-    code = _refusal(table.get_item, TableName=ids["SessionsTable"], Key=key)
-    assert code == "AccessDeniedException"
-
-
 @pytest.mark.parametrize("role", [*API_ROLES, "ProvisionStepRole", "TeardownStepRole"])
 def test_only_the_verifying_function_opens_probe_keys(
     live: Deployed, ids: dict[str, str], role: str
