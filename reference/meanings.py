@@ -11,7 +11,7 @@ from gpu_shopper.core.api_keys import Role
 from gpu_shopper.core.entrypoint import LaunchMode
 from gpu_shopper.core.inventory import Usability
 from gpu_shopper.core.price_rows import Period
-from gpu_shopper.core.session import Outcome, RetryScope
+from gpu_shopper.core.session import Outcome, RetryScope, StoragePolicy
 from gpu_shopper.core.states import EndReason, State
 
 MEANINGS: Mapping[str, str] = {
@@ -92,6 +92,10 @@ MEANINGS: Mapping[str, str] = {
     "CreateSessionBody.ssh_timeout_minutes": (
         "How long the machine may take to answer over SSH; without it 10, or more for some images."
     ),
+    "CreateSessionBody.storage_policy": (
+        "Whether `done` and expiry destroy the machine at once, or preserve it for a drain."
+    ),
+    "CreateSessionBody.drain_minutes": "How long that is; without it 10, only with `preserve`.",
     "CreateSessionBody.quantization": "How its weights are packed, in any case; else by its name.",
     "CreateSessionBody.docker_image": "Image to run; without it the provider's own.",
     "CreateSessionBody.template_hash_id": "Vast.ai's template to run; not with `docker_image`.",
@@ -105,9 +109,10 @@ MEANINGS: Mapping[str, str] = {
     "HeartbeatBody.idle_seconds": "For how long all GPUs have been idle; null when unknown.",
     "HeartbeatAnswer.status": "Always `ok`.",
     "session_status": "Where the session is in its life.",
-    "drain_until": "Until when a stopping session's machine is kept.",
     "next_heartbeat_seconds": "When to report again.",
-    "additional_hours": "Hours to add to the reservation.",
+    "additional_hours": "Hours to add to the reservation; up to 12, or 72 under an override.",
+    "OverrideBody.max_hours": "Hours that the session may live in all, from its creation.",
+    "OverrideBody.reason": "Why it may; kept with your key's id.",
     "CreateKeyBody.consumer_id": "Whose key; required for a consumer key, absent for an operator.",
     "CreateKeyBody.expires_at": "When the key ends, at most 2 years away; never, if absent.",
     # Offers.
@@ -188,6 +193,8 @@ MEANINGS: Mapping[str, str] = {
     "health_path": "What is asked of the first exposed port to see that it serves.",
     "api_endpoint": "Where the first exposed port can be reached.",
     "api_port": "Its port there.",
+    "storage_policy": "Whether an orderly end destroys the machine at once or lets it drain.",
+    "drain_minutes": "Minutes for which the machine stays after `done` or expiry.",
     "has_on_start_cmd": "Whether a start command was given.",
     "idle_threshold_minutes": "Minutes of idle GPUs, as its agent tells, that end it; 0: none.",
     "agent": "Whether the agent was to be installed on the machine.",
@@ -212,7 +219,7 @@ MEANINGS: Mapping[str, str] = {
     "retry_count": "Number of attempts after the first.",
     "failed_offers": "Offers whose attempts failed, in order.",
     "warnings": "What you should know and what ended nothing, newest last, at most 20.",
-    "ssh_private_key": "The made private key (OpenSSH PEM); in this answer only.",
+    "ssh_private_key": "The made private key (OpenSSH PEM); repeats show it for 15 minutes.",
     "new_expires_at": "When the session expires now.",
     # Checks of a running session's machine.
     "uptime": "How long it has been running, as `1h 30m` or `30m`.",
@@ -282,6 +289,7 @@ MEANINGS: Mapping[str, str] = {
     "expires_at": "When it ends by itself.",
     "hard_max_at": "When it ends at the latest, whatever is extended.",
     "stopping_at": "When its end began.",
+    "drain_until": "Until when the machine of a session that ends stays reachable, or stayed.",
     "stopped_at": "When the end of its machine was proven.",
     "started_at": "When the attempt began.",
     "launched_at": "When the provider accepted the launch: costs run from here.",
@@ -294,6 +302,7 @@ WORDS: Mapping[str, Iterable[str]] = {
     "StopBody.status": State,
     "SessionBody.end_reason": EndReason,
     "SessionBody.retry_scope": RetryScope,
+    "SessionBody.storage_policy": StoragePolicy,
     "SessionBody.ssh_key_source": ("client", "generated"),
     "SessionBody.price_source": ("offer", "provider"),
     "SessionBody.host_key_source": ("injected", "first_use"),
@@ -312,6 +321,7 @@ WORDS: Mapping[str, Iterable[str]] = {
 FORMATS: Mapping[str, str] = {
     "timestamp": "date-time",
     "cost_through": "date-time",
+    "drain_until": "date-time",
     "from": "date-time",
     "to": "date-time",
 }

@@ -48,6 +48,7 @@ RENT = {"offer_id": "vastai-1", "workload_type": "ssh", "reservation_hours": 1}
 _BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/sessions": RENT,
     "POST /api/v1/sessions/{session_id}/extend": {"additional_hours": 1},
+    "POST /api/v1/sessions/{session_id}/override": {"max_hours": 24, "reason": "a test"},
     "POST /api/v1/keys": {"role": "consumer", "consumer_id": "made"},
 }
 
@@ -57,9 +58,9 @@ def _access(path: str) -> str:
         return "open"
     if path.endswith("/heartbeat"):
         return "agent"
-    if path.startswith("/api/v1/sessions/"):
-        return "own"
-    return "operator" if path.startswith("/api/v1/keys") else "shared"
+    if path.startswith("/api/v1/keys") or path.endswith("/override"):
+        return "operator"
+    return "own" if path.startswith("/api/v1/sessions/") else "shared"
 
 
 def _described() -> Iterator[Route]:

@@ -28,6 +28,7 @@ STATUS = {
     "sessions_api/diagnostics": 404,
     "sessions_api/done": 404,
     "sessions_api/extend": 404,
+    "sessions_api/override": 404,
     "sessions_api/delete": 404,
     "heartbeat_api/heartbeat": 401,
     "operator_api/create_key": 201,
@@ -65,6 +66,12 @@ def test_a_sweep_reports_what_it_did(live: Deployed, case: str) -> None:
     assert isinstance(live.functions.invoke(logical_id(case), sample(case)), dict)
 
 
+@pytest.mark.parametrize("case", of("hard_stop"))
+def test_the_timer_of_a_session_that_is_not_there_does_nothing(live: Deployed, case: str) -> None:
+    answer = live.functions.invoke(logical_id(case), sample(case))
+    assert answer == {"live": False, "handled": False}
+
+
 @pytest.mark.parametrize("case", of("authorizer"))
 def test_a_key_that_was_never_made_is_refused(live: Deployed, case: str) -> None:
     with pytest.raises(FunctionFailed, match="Unauthorized"):
@@ -72,4 +79,4 @@ def test_a_key_that_was_never_made_is_refused(live: Deployed, case: str) -> None
 
 
 def test_every_sample_is_sent() -> None:
-    assert {*of(*STEPS), *of(*SWEEPS), *of("authorizer"), *STATUS} == set(cases())
+    assert {*of(*STEPS), *of(*SWEEPS), *of("authorizer"), *of("hard_stop"), *STATUS} == set(cases())

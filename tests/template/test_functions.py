@@ -24,6 +24,7 @@ FUNCTIONS = {
     "RefreshInventoryFunction": "refresh_inventory",
     "ExpireSessionsFunction": "expire_sessions",
     "ReconcileFunction": "reconcile",
+    "HardStopFunction": "hard_stop",
 }
 EACH_PROVIDER = [json.dumps({"provider": name}, separators=(",", ":")) for name in PROVIDERS]
 TEMPLATES = [

@@ -12,7 +12,8 @@ from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.verify import verify
 from tests.builders import an_offer
-from tests.world import FakeProbe, World
+from tests.fakes import FakeProbe
+from tests.world import World
 
 API_URL = "https://api.example/prod"
 
@@ -25,7 +26,7 @@ def rented(world: World, **changes: Any) -> tuple[str, str]:
     look(world.deps, session_id, 1)
     verify(world.deps, FakeProbe(), session_id, 1)
     assert world.session(session_id).state is State.RUNNING
-    return session_id, created.agent_token or ""
+    return session_id, created.secrets.get("agent_token") or ""
 
 
 def beat(world: World, session_id: str, token: str, idle_s: int | None = None) -> Session:

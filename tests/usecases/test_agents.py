@@ -70,7 +70,7 @@ def test_the_agent_of_a_failed_attempt_cannot_speak_for_its_heir(market: World) 
     assert beat(market, session_id, machines_token(market)).attempt.number == 2
     with pytest.raises(Unauthorized):
         beat(market, session_id, first)
-    assert beat(market, session_id, created.agent_token or "")
+    assert beat(market, session_id, created.secrets.get("agent_token") or "")
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic {}", "{}", "Bearer {}x"])

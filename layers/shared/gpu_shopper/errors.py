@@ -8,6 +8,7 @@
     │   ├── NotFound ── SessionNotFound · OfferNotFound · TemplateNotFound · KeyNotFound
     │   ├── InsufficientDisk
     │   ├── IllegalTransition · DuplicateSession · PriceAboveMax · OfferSuppressed
+    │   ├── IdempotencyMismatch
     │   └── TooManyRequests
     ├── Conflict                    somebody else wrote first: read again
     ├── StaleInventory · ProviderNotUsable
@@ -164,6 +165,12 @@ class OfferSuppressed(RequestError):
     """The offer, or its machine, failed too often lately; it comes back by itself."""
 
     code = "offer_suppressed"
+
+
+class IdempotencyMismatch(RequestError):
+    """The consumer's Idempotency-Key already stands for a request with another body."""
+
+    code = "idempotency_mismatch"
 
 
 class TooManyRequests(RequestError):

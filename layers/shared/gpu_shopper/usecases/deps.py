@@ -43,8 +43,23 @@ class Checks(Protocol):
         ...
 
 
+class HardStops(Protocol):
+    """Timers of single sessions, which end them when every sweep is broken."""
+
+    def set(self, session_id: str, at: datetime) -> None:
+        """Have `hard_stop` called at `at`, a whole second; the same again is the same timer.
+
+        Raises when that cannot be promised.
+        """
+        ...
+
+    def clear(self, session_id: str, at: datetime) -> None:
+        """Remove that timer; one that stays finds nothing to do, so a failure is not raised."""
+        ...
+
+
 class Cipher(Protocol):
-    """Encrypts a session's probe key; the session id is part of the encryption context."""
+    """Encrypts what is secret of a session; its id is part of the encryption context."""
 
     def seal(self, session_id: str, plaintext: str) -> str:
         """The ciphertext as text."""
@@ -114,8 +129,11 @@ class Deps:
     provider: Callable[[str], Provider]
     machines: Machines
     checks: Checks
+    hard_stops: HardStops
     ask_api: AskApi
     cipher: Cipher
+    # Of what a repeat may show again: with a key of its own, which opens no probe key.
+    repeat_cipher: Cipher
     note: Callable[[Fact], None]
     # Where machines reach this API, without a slash at the end; empty where no machine is rented.
     api_url: str = ""

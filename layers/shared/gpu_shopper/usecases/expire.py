@@ -8,11 +8,13 @@ from datetime import timedelta
 from gpu_shopper.core.deadlines import (
     CheckMachine,
     End,
+    EndDrain,
     LookForAgent,
     NoteDelay,
     Restart,
     due_action,
 )
+from gpu_shopper.core.draining import end_drain, end_in_order
 from gpu_shopper.core.evidence import never_called
 from gpu_shopper.core.life import apply, conclude, evolve
 from gpu_shopper.core.session import Notice, Session
@@ -23,7 +25,8 @@ from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.attempts import failing
 from gpu_shopper.usecases.blaming import blame
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
-from gpu_shopper.usecases.facts import about, began_to_end, ended
+from gpu_shopper.usecases.facts import about, began_to_end, drain_started, ended
+from gpu_shopper.usecases.repeats import forget_secrets
 from gpu_shopper.usecases.silence import look_at_agents, look_for_agent
 from gpu_shopper.usecases.writing import save
 
@@ -40,14 +43,18 @@ class Swept:
 
 
 def expire_sessions(deps: Deps) -> Swept:
-    """Handle every session that is due, one by one; one failure does not stop the rest."""
+    """Handle every session that is due, one by one, then secrets that nobody may see any more.
+
+    One failure does not stop the rest.
+    """
     handled, failed = 0, []
     for session_id in list(store.due(deps.sessions, deps.now())):
         try:
-            handled += _handle(deps, session_id)
+            handled += look_after(deps, session_id)
         except Exception as exc:  # noqa: BLE001  (one bad item must not keep others alive)
             deps.note(Fact("sweep_item_failed", session_id=session_id, reason=type(exc).__name__))
             failed.append(session_id)
+    forget_secrets(deps)
     before = operations.last_sweep(deps.operations, SWEEP)
     looked = look_at_agents(deps, before.at if before else None)
     operations.mark_sweep(deps.operations, SWEEP, deps.now(), deps.release)
@@ -55,7 +62,8 @@ def expire_sessions(deps: Deps) -> Swept:
     return Swept(handled + looked.ended, (*failed, *looked.failed))
 
 
-def _handle(deps: Deps, session_id: str) -> bool:
+def look_after(deps: Deps, session_id: str) -> bool:
+    """Do what is due with this session now, if anything is. Raises: Conflict."""
     try:
         session = store.get(deps.sessions, session_id)
     except SessionNotFound:
@@ -70,7 +78,7 @@ def _handle(deps: Deps, session_id: str) -> bool:
         look_for_agent(deps, session)
         return True
     after = _act(deps, session, action)
-    if after.is_live:
+    if after.is_live and not after.drains:
         restarts = 0 if after.state is not session.state else after.restarts
         deps.machines.start(_machine(after), after.id, after.attempt.number, restarts)
     return True
@@ -88,12 +96,14 @@ def _begin_check(deps: Deps, session: Session) -> None:
     deps.checks.begin(session.id, session.attempt.number)
 
 
-def _act(deps: Deps, session: Session, action: End | NoteDelay | Restart) -> Session:
+def _act(deps: Deps, session: Session, action: End | NoteDelay | EndDrain | Restart) -> Session:
     match action:
         case End():
             return _end(deps, session, action)
         case NoteDelay():
             return _note_delay(deps, session)
+        case EndDrain():
+            return _end_drain(deps, session)
         case Restart():
             return _restart(deps, session)
 
@@ -111,8 +121,18 @@ def _end(deps: Deps, session: Session, end: End) -> Session:
         save(deps, session, after, facts)
         blame(deps, after, end.reason, NOT_READY)
         return after
-    after = apply(session, end.event, actor, now, reason=end.reason)
-    save(deps, session, after, [began_to_end(session, after, end.event, actor)])
+    if end.event is Event.EXPIRE:
+        after = end_in_order(session, end.event, actor, now, deps.settings)
+    else:
+        after = apply(session, end.event, actor, now, reason=end.reason)
+    told = began_to_end(session, after, end.event, actor)
+    save(deps, session, after, [told, *drain_started(after, actor)])
+    return after
+
+
+def _end_drain(deps: Deps, session: Session) -> Session:
+    after = end_drain(session, deps.now())
+    save(deps, session, after)
     return after
 
 

@@ -9,6 +9,7 @@ from gpu_shopper.core.session import Session
 from gpu_shopper.errors import Conflict
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.deps import Deps, Fact
+from gpu_shopper.usecases.timers import clear_timer
 
 TRIES = 3
 
@@ -21,6 +22,8 @@ def save(deps: Deps, before: Session, after: Session, facts: Iterable[Fact] = ()
     Raises: Conflict; then nothing was written and nothing is told.
     """
     store.save(deps.sessions, before, after, due_at(after, deps.settings))
+    if not after.is_live:
+        clear_timer(deps, after)
     for fact in facts:
         deps.note(fact)
 

@@ -15,6 +15,7 @@ from gpu_shopper.edge.answers.heartbeats import told_of
 from gpu_shopper.edge.answers.values import instant, usd
 from gpu_shopper.edge.bodies import Shown
 from gpu_shopper.usecases.agents import Reported
+from gpu_shopper.usecases.sessions import Created
 
 
 class AttemptBody(Shown):
@@ -107,6 +108,8 @@ class SessionBody(Shown):
     has_on_start_cmd: bool
     idle_threshold_minutes: int
     agent: bool
+    storage_policy: str
+    drain_minutes: int | None
     ssh_timeout_minutes: int
     ssh_host: str | None
     ssh_port: int | None
@@ -128,6 +131,7 @@ class SessionBody(Shown):
     expires_at: str
     hard_max_at: str
     stopping_at: str | None
+    drain_until: str | None
     stopped_at: str | None
     agent_status: str | None
     last_heartbeat_at: str | None
@@ -210,6 +214,8 @@ def _asked(session: Session) -> dict[str, Any]:
         "has_on_start_cmd": wish.on_start_cmd is not None,
         "idle_threshold_minutes": wish.idle_threshold_min,
         "agent": wish.agent,
+        "storage_policy": wish.storage_policy.value,
+        "drain_minutes": wish.drain_min,
         "ssh_timeout_minutes": wish.ssh_timeout_min,
         "ssh_key_source": wish.ssh_key_source,
     }
@@ -246,16 +252,26 @@ def _times(session: Session) -> dict[str, Any]:
         "expires_at": to_text(session.expires_at),
         "hard_max_at": to_text(session.hard_max_at),
         "stopping_at": instant(session.stopping_at),
+        "drain_until": instant(session.drain_until),
         "stopped_at": instant(session.stopped_at),
     }
 
 
 class CreatedBody(Shown):
-    """The new session; the private key and the agent's token are in this answer and in no other."""
+    """The new session; its secrets are in this answer, and for a while in those to repeats."""
 
     session: SessionBody
     ssh_private_key: str | None = None
     agent_token: str | None = None
+
+    @classmethod
+    def of(cls, created: Created, now: datetime, told: Reported | None = None) -> CreatedBody:
+        """What was created, or found again, as it is at `now`; of its agent what it `told`."""
+        return cls(
+            session=SessionBody.of(created.session, now, told),
+            ssh_private_key=created.secrets.get("ssh_private_key"),
+            agent_token=created.secrets.get("agent_token"),
+        )
 
 
 class SessionsBody(Shown):
@@ -272,6 +288,16 @@ class StopBody(Shown):
     message: str
     session_id: str
     status: str
+    drain_until: str | None = None
+
+
+class OverriddenBody(Shown):
+    """How long a session may live now; it expires when it did."""
+
+    session_id: str
+    hard_max_hours: int
+    hard_max_at: str
+    expires_at: str
 
 
 class ExtendedBody(Shown):
