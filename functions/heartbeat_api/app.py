@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.edge import http
 from gpu_shopper.edge.answers.heartbeats import HeartbeatAnswer
+from gpu_shopper.edge.answers.values import instant
 from gpu_shopper.edge.bodies import HeartbeatBody
 from gpu_shopper.edge.heartbeats import check_session_id, note_failure, session_of
 from gpu_shopper.edge.wiring import deps, frame
@@ -38,6 +39,7 @@ def heartbeat(
         session_id=session.id,
         session_status=session.state.value,
         expires_at=to_text(session.expires_at),
+        drain_until=instant(session.drain_until),
         next_heartbeat_seconds=deps().settings.heartbeat_every_s,
     )
 
