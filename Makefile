@@ -9,7 +9,7 @@ VENVS := .local/venvs
 UV := .local/uv/bin/uv
 DEV := $(VENVS)/dev/bin
 PY := $(DEV)/python
-CODE := layers/shared/gpu_shopper $(wildcard functions reference simulator local tests bench)
+CODE := layers/shared/gpu_shopper $(wildcard functions agent reference simulator local tests bench)
 
 # The first Python 3.12 found; looked for only when something has to be installed.
 PYTHON ?= $(shell for each in python3.12 python3 python; do \

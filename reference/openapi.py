@@ -15,6 +15,7 @@ from typing import Any, cast
 from aws_lambda_powertools.event_handler.api_gateway import Route
 from pydantic import BaseModel
 
+from functions.heartbeat_api import app as heartbeat_api
 from functions.inventory_api import app as inventory_api
 from functions.operator_api import app as operator_api
 from functions.sessions_api import app as sessions_api
@@ -25,7 +26,9 @@ from reference.meanings import meaning
 
 type Schema = dict[str, Any]
 
-APIS = {"inventory": inventory_api, "sessions": sessions_api, "keys": operator_api}
+APIS = {"inventory": inventory_api, "sessions": sessions_api}
+APIS |= {"heartbeats": heartbeat_api, "keys": operator_api}
+AGENTS = "heartbeats"
 EVENTS = Path(__file__).resolve().parents[1] / "events"
 
 ABOUT = """\
@@ -106,7 +109,12 @@ def document() -> Schema:
                     "type": "http",
                     "scheme": "bearer",
                     "description": "An API key, `gsk_<id>_<secret>`, of a consumer or operator.",
-                }
+                },
+                "AgentToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The token of one session, `agent_token`, while it is live.",
+                },
             },
             "parameters": {"RequestId": _request_id()},
             "headers": {
@@ -152,10 +160,10 @@ def _operation(tag: str, route: Route) -> Schema:
             *_OWN_HEADERS.get(name, ()),
             _REQUEST_ID,
         ],
-        "responses": {**_good(route), **_bad(route, public=public)},
+        "responses": {**_good(route), **_bad(tag, route, public=public)},
     }
-    if public:
-        operation["security"] = []
+    if public or tag == AGENTS:
+        operation["security"] = [] if public else [{"AgentToken": []}]
     body = _body(route)
     if body is not None:
         operation["requestBody"] = _request_body(route, body)
@@ -266,9 +274,9 @@ def _good(route: Route) -> dict[str, Schema]:
     return {str(status): answer for status in _GOOD.get(route.func.__name__, (200,))}
 
 
-def _bad(route: Route, *, public: bool) -> dict[str, Schema]:
+def _bad(tag: str, route: Route, *, public: bool) -> dict[str, Schema]:
     name = route.func.__name__
-    statuses = {*_common(route, public=public), *_OWN_ERRORS.get(name, ())}
+    statuses = {*_common(tag, route, public=public), *_OWN_ERRORS.get(name, ())}
     statuses -= {*_GOOD.get(name, ())}
     return {
         str(status): {"$ref": f"#/components/responses/{problems.name(status)}"}
@@ -276,11 +284,12 @@ def _bad(route: Route, *, public: bool) -> dict[str, Schema]:
     }
 
 
-def _common(route: Route, *, public: bool) -> Iterator[int]:
+def _common(tag: str, route: Route, *, public: bool) -> Iterator[int]:
     yield from (400, 406, 413, 415, 500, 502, 503, 504)
     if not public:
         yield from (401, 429)
-    if route.dependant.path_params:
+    # Of whom an agent's token is not, it learns nothing.
+    if route.dependant.path_params and tag != AGENTS:
         yield 404
 
 

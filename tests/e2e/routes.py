@@ -16,7 +16,8 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 class Route:
     """One method on one path.
 
-    `access`: open (no key needed), shared (any key), own (one's own sessions), operator.
+    `access`: open (no key needed), shared (any key), own (one's own sessions), operator, agent
+    (no key, but the token of one session).
     `body` is one that passes validation; what it asks for need not exist. `parameters` and
     `fields`: names of its query and of its body, those that are numbers under `numbers`.
     """
@@ -58,6 +59,8 @@ _BODIES: dict[str, dict[str, Any]] = {
 def _access(path: str) -> str:
     if not path.startswith("/api/"):
         return "open"
+    if path.endswith("/heartbeat"):
+        return "agent"
     if path.startswith(("/api/v1/keys", "/api/v1/orphans")) or path.endswith("/override"):
         return "operator"
     return "own" if path.startswith("/api/v1/sessions/") else "shared"

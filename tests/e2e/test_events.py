@@ -30,6 +30,7 @@ STATUS = {
     "sessions_api/extend": 404,
     "sessions_api/override": 404,
     "sessions_api/delete": 404,
+    "heartbeat_api/heartbeat": 401,
     "operator_api/create_key": 201,
     "operator_api/list_keys": 200,
     "operator_api/revoke_key": 404,
@@ -45,7 +46,9 @@ def of(*functions: str) -> list[str]:
     return [case for case in cases() if case.split("/")[0] in functions]
 
 
-@pytest.mark.parametrize("case", of("inventory_api", "sessions_api", "operator_api"))
+@pytest.mark.parametrize(
+    "case", of("inventory_api", "sessions_api", "heartbeat_api", "operator_api")
+)
 def test_a_sample_request_gets_its_answer(live: Deployed, case: str) -> None:
     answer = live.functions.invoke(logical_id(case), sample(case))
     assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (

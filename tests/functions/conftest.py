@@ -14,7 +14,7 @@ from gpu_shopper.edge.http import Frame
 from tests.functions.calls import Client
 from tests.world import World
 
-API = ("inventory_api", "sessions_api", "operator_api")
+API = ("inventory_api", "sessions_api", "heartbeat_api", "operator_api")
 
 
 @pytest.fixture
@@ -53,6 +53,12 @@ def inventory(wired: World) -> Client:
 def sessions(wired: World) -> Client:
     """The function that holds sessions."""
     return Client(_module("sessions_api").handler)
+
+
+@pytest.fixture
+def agents(wired: World) -> Client:
+    """The function for agents; nobody has told it who calls."""
+    return Client(_module("heartbeat_api").handler, caller=None)
 
 
 @pytest.fixture

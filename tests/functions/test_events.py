@@ -20,7 +20,7 @@ from tests.template.cfn import ROOT, resources
 from tests.world import World
 
 SECRET = "A" * 43
-API = {"inventory_api", "sessions_api", "operator_api"}
+API = {"inventory_api", "sessions_api", "heartbeat_api", "operator_api"}
 
 type Play = Callable[[str], Any]
 
@@ -80,6 +80,7 @@ def test_the_samples_bring_a_session_to_running(play: Play, world: World) -> Non
 def test_the_samples_end_a_session_and_prove_it(play: Play, world: World) -> None:
     for case in ("sessions_api/create", "provision_step/launch", "provision_step/look"):
         play(case)
+    assert play("heartbeat_api/heartbeat")["statusCode"] == 401
     assert play("sessions_api/done")["statusCode"] == 202
     world.clock.tick(world.deps.settings.absence_min_age_s)
     assert play("teardown_step/ask")["outcome"] == "prove"

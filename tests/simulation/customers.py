@@ -16,10 +16,11 @@ from gpu_shopper.usecases.deps import Deps
 from gpu_shopper.usecases.sessions import Created
 from gpu_shopper.usecases.wishes import NewSession
 from tests.builders import PUBLIC_KEY
+from tests.simulation.agents import IDLE_THRESHOLD_MIN, Reports
 from tests.simulation.cloud import offer_of
 from tests.simulation.deployment import Deployment
 from tests.simulation.executions import Failure
-from tests.simulation.functions import API
+from tests.simulation.functions import API, HEARTBEATS
 from tests.simulation.plan import Rental
 from tests.simulation.scheduler import MINUTE, SECOND, Scheduler, Violation
 
@@ -63,6 +64,8 @@ class Customer:
             storage_policy=_POLICIES[rental.drain_min is not None],
             drain_min=rental.drain_min,
             **(_SERVES_HTTP if rental.serves_http else {}),
+            agent=rental.agent is not None,
+            idle_threshold_min=IDLE_THRESHOLD_MIN if rental.agent is not None else 0,
         )
 
     def _most(self) -> int | None:
@@ -84,6 +87,7 @@ class Customer:
     def _create(self, tries: int = 1) -> None:
         def told(answer: Any) -> None:
             if isinstance(answer, Created):
+                self._report(answer)
                 self._plan_the_rest(answer.session.id)
                 self._repeat(answer)
             elif isinstance(answer.cause, DuplicateSession) and tries > 1:
@@ -109,6 +113,17 @@ class Customer:
         if self._request() is not None:
             for wait_ms in (SECOND, 10 * MINUTE):
                 self._scheduler.after(wait_ms, lambda: self._call("repeat", self._ask, told))
+
+    def _report(self, created: Created) -> None:
+        token = created.secrets.get("agent_token")
+        if self._rental.agent is None or token is None:
+            return
+        id_ = created.session.id
+        reports = Reports(
+            self._rental.agent,
+            lambda body, told: self._call(f"heartbeat {id_}", body, told, HEARTBEATS),
+        )
+        reports.begin(self._scheduler, id_, token)
 
     def _plan_the_rest(self, id_: str) -> None:
         rental, self.session_id = self._rental, id_
@@ -143,10 +158,16 @@ class Customer:
 
         self._call("stop", lambda deps: stop(deps, self._caller, session_id), told)
 
-    def _call(self, what: str, body: Callable[[Deps], Any], told: Callable[[Any], None]) -> None:
+    def _call(
+        self,
+        what: str,
+        body: Callable[[Deps], Any],
+        told: Callable[[Any], None],
+        function: str = API,
+    ) -> None:
         deployment = self._deployment
         name = f"{self._rental.consumer_id}'s {what} {self.session_id}".strip()
-        deployment.run(name, API, lambda: body(deployment.deps), told)
+        deployment.run(name, function, lambda: body(deployment.deps), told)
 
 
 _SERVES_HTTP: dict[str, Any] = {

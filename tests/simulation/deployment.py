@@ -17,9 +17,10 @@ from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
 from gpu_shopper.usecases.orphan_wishes import carry_out
 from tests.fakes import FakeCipher
+from tests.simulation.agents import AgentWatch
 from tests.simulation.buckets import MemoryBucket
 from tests.simulation.executions import HANDED_OVER_MS, Done, Execution, Failure
-from tests.simulation.functions import FUNCTIONS, timeout_ms
+from tests.simulation.functions import FUNCTIONS, HEARTBEATS, timeout_ms
 from tests.simulation.ports import Ports
 from tests.simulation.provider import KeyAttachingProvider, SimulatedProvider
 from tests.simulation.rows import Rows, rows_of
@@ -41,6 +42,11 @@ def _definitions() -> dict[str, dict[str, Any]]:
     return table_definitions()
 
 
+def _loss_of(function: str) -> str:
+    """A heartbeat that is lost delays nothing, so it excuses nothing."""
+    return "heartbeat" if function == HEARTBEATS else "function"
+
+
 class Deployment:
     """Everything with one deployment id."""
 
@@ -55,6 +61,7 @@ class Deployment:
         self.rows: dict[str, Rows] = {name: rows_of(one) for name, one in _definitions().items()}
         self.watch = Watch(self, ports)
         self.rows["SessionsTable"].watches.append(self.watch.session_written)
+        self.rows["SessionsTable"].watches.append(AgentWatch(self).written)
         self._number = number
         self._ids = 0
         self.deps = self._wired()
@@ -202,11 +209,11 @@ class Deployment:
         except Killed:
             if scheduler.is_stopping:
                 raise
-            self.watch.lost("function")
+            self.watch.lost(_loss_of(function))
             told = Failure("Lambda.Unknown")
         except Exception as exc:  # noqa: BLE001  (as the runtime does)
             told = Failure(type(exc).__name__, exc)
-            self.watch.failed(run.name, exc)
+            self.watch.failed(run.name, exc, _loss_of(function))
         finally:
             del self.ports.runs[run]
         self.ports.tell(lambda: f"{run.name}: {told}")

@@ -76,7 +76,7 @@ class Quiet:
     def _is_at_rest(self, deployment: Deployment, seen: Seen) -> bool:
         if seen.ended_ms is not None:
             return True
-        if seen.state != State.RUNNING.value:
+        if seen.state != State.RUNNING.value or seen.item["wish"].get("agent"):
             return False
         machines = deployment.watch.machines[seen.id]
         now_ms = self._simulation.scheduler.now_ms

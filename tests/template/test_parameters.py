@@ -15,7 +15,8 @@ from tests.template.cfn import parameters, properties, resources, template
 LAMBDA_ENVIRONMENT_LIMIT_BYTES = 4096
 LONGEST_PARAMETER_CHARS = 9  # 999,999,999 s are 31 years
 LONGEST_REFERENCE_CHARS = 170
-DEPLOYMENT_ID_CHARS = 8
+# Identifiers whose longest form AWS fixes, or we do.
+OF_FIXED_FORM = {"DeploymentId": 8, "Api": 10, "SnapshotBucket": 63, "ProbeKey": 90}
 OF_THE_STACK = {
     "DeploymentId",
     "Stage",
@@ -24,6 +25,7 @@ OF_THE_STACK = {
     "TensordockBaseUrl",
     "TensordockBillingUrl",
     "AllowedOrigins",
+    "PublicUrl",
     "LogLevel",
     "LogRetentionDays",
     "AuthorizerCacheS",
@@ -103,17 +105,33 @@ def test_templates_are_looked_after_well_within_their_hour() -> None:
     assert SETTINGS["templates_refresh_s"] == 3_600
 
 
+def test_machines_are_told_an_https_address_or_one_of_a_local_run() -> None:
+    """2.12: SHOPPER_URL is https; {api} stands for the id that only the deploy makes."""
+    pattern = re.compile(parameters()["PublicUrl"]["AllowedPattern"])
+    for good in ("", "https://gpu.example.com/v", "http://127.0.0.1:4566/restapis/{api}/local"):
+        assert pattern.fullmatch(good)
+    for bad in ("http://gpu.example.com", "gpu.example.com", "https://a b", "ftp://127.0.0.1"):
+        assert not pattern.fullmatch(bad)
+
+
+def _named(value: object) -> str:
+    """The parameter or resource that a reference is to."""
+    if not isinstance(value, dict):
+        return ""
+    return str(value.get("Ref") or value.get("Fn::GetAtt", [""])[0])
+
+
 def _longest(value: object) -> int:
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict) and "Fn::Join" in value:
         return sum(1 + _longest(part) for part in value["Fn::Join"][1])
-    named = value.get("Ref", "") if isinstance(value, dict) else ""
+    named = _named(value)
     parameter = parameters().get(named, {})
     if "AllowedValues" in parameter:
         return max(len(str(each)) for each in parameter["AllowedValues"])
-    if named == "DeploymentId":
-        return DEPLOYMENT_ID_CHARS
+    if named in OF_FIXED_FORM:
+        return OF_FIXED_FORM[named]
     is_number = parameter.get("Type") == "Number"
     return LONGEST_PARAMETER_CHARS if is_number else LONGEST_REFERENCE_CHARS
 

@@ -38,7 +38,12 @@ class CheckMachine:
     """Look at the machine of a running session again."""
 
 
-Due = End | Restart | NoteDelay | EndDrain | CheckMachine
+@dataclass(frozen=True, slots=True)
+class LookForAgent:
+    """The agent should have reported by now."""
+
+
+Due = End | Restart | NoteDelay | EndDrain | CheckMachine | LookForAgent
 
 
 _SLOW_IMAGES = ("vllm", "nemo", "megatron")
@@ -119,6 +124,9 @@ def _agenda(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:
                 (session.hard_max_at, End(Event.HARD_MAX)),
                 (session.expires_at, End(Event.EXPIRE)),
             ]
+            if session.wish.agent and not session.agent_looked_for:
+                within = timedelta(seconds=settings.agent_report_within_s)
+                ends.append((session.state_entered_at + within, LookForAgent()))
             # Nobody can log in to a machine that serves HTTP.
             if session.wish.serves_http:
                 return ends

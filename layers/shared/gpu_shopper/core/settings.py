@@ -110,6 +110,13 @@ class Settings:
     check_limit_s: int = 30  # for all checks of one login together; what is late is unknown
     check_interval_s: int = 900  # between the checks of a running session's machine
 
+    # The agent on a machine.
+    heartbeat_every_s: int = 30  # pause that an agent is told to keep between two heartbeats
+    heartbeat_write_s: int = 10  # least time between two heartbeats of a session that are kept
+    heartbeat_fresh_s: int = 90  # an older heartbeat says nothing of idleness; the agent is silent
+    heartbeat_silent_s: int = 300  # silence for longer than this ends a running session
+    agent_report_within_s: int = 600  # an agent unheard of so long after `running` is warned of
+
     # Teardown.
     teardown_wait_step_s: int = 5  # pause between terminate and proof, times the round
     teardown_wait_cap_s: int = 50  # longest such pause

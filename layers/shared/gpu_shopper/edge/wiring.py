@@ -112,8 +112,15 @@ def deps() -> Deps:
         cipher=_LazyCipher("PROBE_KEY_KMS_ARN"),
         repeat_cipher=_LazyCipher("REPEAT_KEY_KMS_ARN"),
         note=Telemetry(logger, deployment_id, namespace, now, print).note,
+        api_url=_api_url(),
         public_targets_only=public_only,
     )
+
+
+def _api_url() -> str:
+    """Where machines reach the API; known only to the function that rents them."""
+    url, api_id = (os.environ.get(name, "") for name in ("API_URL", "API_ID"))
+    return url.replace("{api}", api_id).rstrip("/")
 
 
 @cache

@@ -4,6 +4,7 @@ pk SWEEP#<name>         sk RUN            when a sweep last ended well, and unde
 pk PROVIDER#<name>      sk CREDENTIALS    whether the secret could be read and is complete
 pk PROVIDER#<name>      sk BALANCE        when its balance was last asked for
 pk PROVIDER#<name>      sk LISTINGS       since when every listing of it has been complete
+pk HEARTBEATS           sk FAILURE        when a heartbeat last got an answer of 5xx
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from gpu_shopper.core.instants import from_text, to_text
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
+
+_HEARTBEAT_FAILURE = {"pk": "HEARTBEATS", "sk": "FAILURE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,17 @@ def take_balance_look(table: Table, provider: str, now: datetime, every: timedel
     except table.meta.client.exceptions.ConditionalCheckFailedException:
         return False
     return True
+
+
+def mark_heartbeat_failure(table: Table, at: datetime) -> None:
+    """Write down that a heartbeat got an error of ours at `at`."""
+    table.put_item(Item={**_HEARTBEAT_FAILURE, "at": to_text(at)})
+
+
+def heartbeat_failure_at(table: Table) -> datetime | None:
+    """When that last happened, if ever."""
+    item: Any = table.get_item(Key=_HEARTBEAT_FAILURE, ConsistentRead=True).get("Item")
+    return from_text(item["at"]) if item else None
 
 
 def listings_complete_since(table: Table, provider: str) -> datetime | None:

@@ -175,6 +175,8 @@ class Deps:
     # Of what a repeat may show again: with a key of its own, which opens no probe key.
     repeat_cipher: Cipher
     note: Callable[[Fact], None]
+    # Where machines reach this API, without a slash at the end; empty where no machine is rented.
+    api_url: str = ""
     # Only a local run may check machines at other than public addresses: the simulator's.
     public_targets_only: bool = True
 
