@@ -57,6 +57,7 @@ _OWN_ERRORS: dict[str, tuple[int, ...]] = {
     "create_key": (403, 409),
     "list_keys": (403,),
     "revoke_key": (403, 409),
+    "list_events": (403,),
 }
 _SAMPLE_IDS = {
     "session_id": "7b0c2f0e-5a1d-4c7e-9a55-0d6f5f1c2e3a",

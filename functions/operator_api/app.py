@@ -1,4 +1,4 @@
-"""The /keys routes, for operators only."""
+"""The /keys and /audit routes, for operators only."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from gpu_shopper.core.api_keys import Role
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.edge import http
+from gpu_shopper.edge.answers.audit import EventsBody
 from gpu_shopper.edge.answers.keys import KeyBody, KeysBody, NewKeyBody, RevokedBody
-from gpu_shopper.edge.bodies import CreateKeyBody, KeysQuery
+from gpu_shopper.edge.audit import listed_events
+from gpu_shopper.edge.bodies import AuditQuery, CreateKeyBody, KeysQuery
 from gpu_shopper.edge.callers import admit, operator_of
 from gpu_shopper.edge.keys import checked_new_key, key_id_of, listed_keys
 from gpu_shopper.edge.wiring import deps, frame
@@ -43,6 +45,12 @@ def revoke_key(key_id: str) -> RevokedBody:
     caller = operator_of(app.current_event.raw_event)
     key = keys.revoke_key(deps(), caller, key_id_of(key_id))
     return RevokedBody(key_id=key.id, revoked_at=to_text(key.revoked_at or deps().now()))
+
+
+@app.get("/api/v1/audit")
+def list_events(query: Annotated[AuditQuery, Query()]) -> EventsBody:
+    """Who did what, when and from where."""
+    return listed_events(deps(), operator_of(app.current_event.raw_event), query)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def _access(path: str) -> str:
         return "open"
     if path.startswith("/api/v1/sessions/"):
         return "own"
-    return "operator" if path.startswith("/api/v1/keys") else "shared"
+    return "operator" if path.startswith(("/api/v1/keys", "/api/v1/audit")) else "shared"
 
 
 def _described() -> Iterator[Route]:

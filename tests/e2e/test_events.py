@@ -32,6 +32,7 @@ STATUS = {
     "operator_api/create_key": 201,
     "operator_api/list_keys": 200,
     "operator_api/revoke_key": 404,
+    "operator_api/list_audit": 200,
 }
 STEPS = ("provision_step", "verify_ssh", "teardown_step")
 SWEEPS = ("refresh_inventory", "expire_sessions", "reconcile")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 import io
+from dataclasses import replace
 from types import ModuleType
 
 import pytest
 from aws_lambda_powertools import Logger
 
-from gpu_shopper.edge import wiring
+from gpu_shopper.edge import origins, wiring
 from gpu_shopper.edge.http import Frame
+from gpu_shopper.usecases.deps import Deps
 from tests.functions.calls import Client
 from tests.world import World
 
@@ -20,8 +22,12 @@ API = ("inventory_api", "sessions_api", "operator_api")
 @pytest.fixture
 def wired(world: World, frame: Frame, monkeypatch: pytest.MonkeyPatch) -> World:
     """Every API function uses this world."""
+
+    def deps() -> Deps:
+        return replace(world.deps, origin=lambda: origins.current("api"))
+
     for name in API:
-        monkeypatch.setattr(_module(name), "deps", lambda: world.deps)
+        monkeypatch.setattr(_module(name), "deps", deps)
         monkeypatch.setattr(_module(name), "frame", lambda: frame)
     return world
 

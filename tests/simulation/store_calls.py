@@ -167,9 +167,11 @@ CALLS: Mapping[str, Call] = {
     "operations.note_orphan_asked": lambda t, i, j, k: operations.note_orphan_asked(
         t, "vastai", f"50{i}", _at(k)
     ),
-    "operations.close_orphan": lambda t, i, j, k: operations.close_orphan(
-        t, "vastai", f"50{i}", _at(k)
-    ),
+    "operations.close_orphan": lambda t, i, j, k: [
+        operations.close_orphan(t, one, _at(k))
+        for one in operations.open_orphans(t, "vastai")
+        if one.instance_id == f"50{i}"
+    ],
     "operations.open_orphans": lambda t, i, j, k: operations.open_orphans(t, "vastai"),
     "breakers.write": _breaker,
     "inventory.publish": _publish,

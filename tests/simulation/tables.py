@@ -141,13 +141,18 @@ class _Meta:
 
 
 class MemoryTable:
-    """One function's view of a table: boto3's `Table`, as far as the store knows it."""
+    """One function's view of a table: boto3's `Table`, as far as the store knows it.
 
-    def __init__(self, rows: Rows, around: Around = _at_once) -> None:
+    `others` are the tables that its transactions may write besides.
+    """
+
+    def __init__(
+        self, rows: Rows, around: Around = _at_once, others: Mapping[str, Rows] | None = None
+    ) -> None:
         self.rows = rows
         self.name = rows.name
         self._around = around
-        self.meta = _Meta(MemoryClient({rows.name: rows}, around))
+        self.meta = _Meta(MemoryClient({**(others or {}), rows.name: rows}, around))
 
     def get_item(self, *, Key: Item, ConsistentRead: bool = False) -> dict[str, Any]:
         """See boto3."""
@@ -228,7 +233,7 @@ class MemoryTable:
                 found.reverse()
             if ExclusiveStartKey is not None:
                 found = _after(found, ExclusiveStartKey, self.rows, index, ScanIndexForward)
-            return _page(self.rows, found, FilterExpression, Limit)
+            return _page(self.rows, found, index, FilterExpression, Limit)
 
         return dict(self._around("query", effect))
 
@@ -298,7 +303,11 @@ def _after(
 
 
 def _page(
-    rows: Rows, found: list[Item], wanted: ConditionBase | None, limit: int | None
+    rows: Rows,
+    found: list[Item],
+    index: str | None,
+    wanted: ConditionBase | None,
+    limit: int | None,
 ) -> dict[str, Any]:
     """One page of what was found; a full page names its last key, also when nothing follows."""
     most = rows.page_items or len(found) + 1
@@ -308,6 +317,6 @@ def _page(
     answer: dict[str, Any] = {"Items": items, "Count": len(items), "ScannedCount": len(page)}
     if len(page) == size:
         last = page[-1]
-        keys = {"pk", "sk"}.union(*rows.indexes.values()) if "due_at" in last else {"pk", "sk"}
+        keys = {"pk", "sk", *(rows.indexes[index] if index else ())}
         answer["LastEvaluatedKey"] = {name: last[name] for name in keys if name in last}
     return answer

@@ -23,6 +23,7 @@ SERVED_BY = {
     "/api/v1/sessions/{proxy+}": "SessionsApiFunction",
     "/api/v1/keys": "OperatorApiFunction",
     "/api/v1/keys/{proxy+}": "OperatorApiFunction",
+    "/api/v1/audit": "OperatorApiFunction",
 } | dict.fromkeys(OPEN_PATHS, "InventoryApiFunction")
 GATEWAY_ANSWERS = {
     "DEFAULT_4XX": (None, "forbidden"),

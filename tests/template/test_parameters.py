@@ -107,10 +107,10 @@ def _longest(value: object) -> int:
         return len(value)
     if isinstance(value, dict) and "Fn::Join" in value:
         return sum(1 + _longest(part) for part in value["Fn::Join"][1])
-    is_number = (
-        isinstance(value, dict)
-        and parameters().get(value.get("Ref", ""), {}).get("Type") == "Number"
-    )
+    parameter = parameters().get(value.get("Ref", ""), {}) if isinstance(value, dict) else {}
+    if "AllowedValues" in parameter:
+        return max(len(str(one)) for one in parameter["AllowedValues"])
+    is_number = parameter.get("Type") == "Number"
     return LONGEST_PARAMETER_CHARS if is_number else LONGEST_REFERENCE_CHARS
 
 

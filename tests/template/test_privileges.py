@@ -37,6 +37,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     },
     "SessionsApi": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         DUE: {ALL},
         "InventoryTable": {GET, QUERY},
         "SnapshotBucket/*": {GET_OBJECT},
@@ -44,9 +45,14 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "ProvisionMachine": {START},
         "TeardownMachine": {START},
     },
-    "OperatorApi": {"AccessTable": {ALL}},
+    "OperatorApi": {
+        "AccessTable": {ALL},
+        "AuditTable": {PUT, QUERY},
+        "AuditTable/index/*": {QUERY},
+    },
     "ProvisionStep": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         DUE: {ALL},
         "InventoryTable": {GET, QUERY, PUT, UPDATE},
         "OperationsTable": {GET, PUT, UPDATE},
@@ -59,12 +65,14 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     },
     "VerifySsh": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         "InventoryTable": {QUERY, PUT},
         "ProbeKey": {"kms:Decrypt"},
         "TeardownMachine": {START},
     },
     "TeardownStep": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         DUE: {ALL},
         "InventoryTable": {QUERY, UPDATE},
         "SnapshotBucket/*": {GET_OBJECT},
@@ -85,6 +93,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     },
     "ExpireSessions": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         DUE: {ALL},
         "InventoryTable": {QUERY, PUT},
         "OperationsTable": {ALL},
@@ -95,6 +104,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     },
     "Reconcile": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         DUE: {ALL},
         "InventoryTable": {QUERY, PUT, UPDATE},
         "SnapshotBucket/*": {GET_OBJECT},

@@ -42,6 +42,9 @@ class Settings:
     price_page_points: int = 20_000  # points that one page of series may hold
     price_percentile_points: int = 24  # hours of the last 168 that a percentile needs
 
+    # Audit.
+    audit_keep_days: int = 400  # how long events are kept
+
     # Failure memory of offers.
     failure_offer_window_s: int = 1_800  # failures of an offer or its machine count this long
     failure_type_window_s: int = 3_600  # failures of a GPU type count this long, then are forgotten

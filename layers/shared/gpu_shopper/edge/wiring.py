@@ -17,6 +17,7 @@ from botocore.config import Config
 
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
+from gpu_shopper.edge import origins
 from gpu_shopper.edge.aws import KmsCipher, LambdaChecks, Secrets, StepFunctions
 from gpu_shopper.edge.http import Frame
 from gpu_shopper.edge.settings import read_settings, required
@@ -88,6 +89,7 @@ def deps() -> Deps:
         sessions=_table("SESSIONS_TABLE"),
         access=_table("ACCESS_TABLE"),
         operations=_table("OPERATIONS_TABLE"),
+        audit=_table("AUDIT_TABLE"),
         inventory=Storage(_table("INVENTORY_TABLE"), _bucket()),
         prices=_table("PRICES_TABLE"),
         snapshots=SnapshotCache(),
@@ -97,6 +99,7 @@ def deps() -> Deps:
         checks=_LazyChecks(),
         ask_api=partial(ask, public_only=public_only),
         cipher=_LazyCipher(),
+        origin=partial(origins.current, required(os.environ, "POWERTOOLS_SERVICE_NAME")),
         note=Telemetry(logger, deployment_id, namespace, now, print).note,
         public_targets_only=public_only,
     )

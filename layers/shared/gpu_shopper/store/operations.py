@@ -9,8 +9,8 @@ pk ORPHAN#<provider>    sk <instance id>  a machine of ours that no live attempt
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from gpu_shopper.core.instants import from_text, to_text
 from gpu_shopper.core.reconciling import Orphan
 from gpu_shopper.store.codec import from_item, to_item
+from gpu_shopper.store.transactions import Cancelled, Put, write_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -126,8 +127,10 @@ def note_failed_listing(table: Table, provider: str) -> None:
     table.put_item(Item={"pk": f"PROVIDER#{provider}", "sk": "LISTINGS"})
 
 
-def see_orphan(table: Table, provider: str, orphan: Orphan, now: datetime) -> bool:
-    """Record a sighting; True exactly for the first one of this machine."""
+def see_orphan(
+    table: Table, provider: str, orphan: Orphan, now: datetime, beside: Iterable[Put] = ()
+) -> bool:
+    """Record a sighting; True exactly for the first one of this machine, written with `beside`."""
     key = {"pk": f"ORPHAN#{provider}", "sk": orphan.instance.id}
     record = OrphanRecord(
         provider=provider,
@@ -142,8 +145,8 @@ def see_orphan(table: Table, provider: str, orphan: Orphan, now: datetime) -> bo
         price_microusd_per_hour=orphan.instance.price_microusd_per_hour,
     )
     try:
-        table.put_item(Item=key | to_item(record), ConditionExpression=Attr("pk").not_exists())
-    except table.meta.client.exceptions.ConditionalCheckFailedException:
+        write_all(table, [Put(key | to_item(record), Attr("pk").not_exists()), *beside])
+    except Cancelled:
         table.update_item(
             Key=key,
             UpdateExpression="SET last_seen_at = :at REMOVE destroyed_at, #ttl",
@@ -172,21 +175,23 @@ def note_orphan_asked(table: Table, provider: str, instance_id: str, at: datetim
     )
 
 
-def close_orphan(table: Table, provider: str, instance_id: str, at: datetime) -> bool:
-    """Write down the proven end of an orphan; True exactly once."""
+def close_orphan(
+    table: Table, record: OrphanRecord, at: datetime, beside: Iterable[Put] = ()
+) -> bool:
+    """Write down the proven end of an orphan, and `beside`; True exactly once.
+
+    One whose end was asked for since `record` was read stays open: the next pass looks again.
+    """
+    closed = replace(record, status="destroyed", destroyed_at=at)
+    item = {
+        "pk": f"ORPHAN#{record.provider}",
+        "sk": record.instance_id,
+        "ttl": int((at + KEEP_DESTROYED).timestamp()),
+    }
+    same = Attr("destroyed_at").not_exists() & Attr("destroy_tries").eq(record.destroy_tries)
     try:
-        table.update_item(
-            Key={"pk": f"ORPHAN#{provider}", "sk": instance_id},
-            UpdateExpression="SET #s = :s, destroyed_at = :at, #ttl = :ttl",
-            ConditionExpression=Attr("destroyed_at").not_exists(),
-            ExpressionAttributeNames={"#s": "status", "#ttl": "ttl"},
-            ExpressionAttributeValues={
-                ":s": "destroyed",
-                ":at": to_text(at),
-                ":ttl": int((at + KEEP_DESTROYED).timestamp()),
-            },
-        )
-    except table.meta.client.exceptions.ConditionalCheckFailedException:
+        write_all(table, [Put(item | to_item(closed), same), *beside])
+    except Cancelled:
         return False
     return True
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gpu_shopper.core.audit import Origin
 from gpu_shopper.core.instances import HostPort, SshAddress
 from gpu_shopper.core.polling import ApiTry, SshTry
 from gpu_shopper.core.settings import Settings
@@ -76,7 +77,7 @@ class AskApi(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that became true, once: an audit line, and the metrics that count it."""
+    """Something that became true, once: an audit event, and the metrics that count it."""
 
     operation: str
     provider: str | None = None
@@ -107,6 +108,7 @@ class Deps:
     sessions: Table
     access: Table
     operations: Table
+    audit: Table
     inventory: Storage
     prices: Table
     snapshots: SnapshotCache
@@ -116,6 +118,7 @@ class Deps:
     checks: Checks
     ask_api: AskApi
     cipher: Cipher
+    origin: Callable[[], Origin]
     note: Callable[[Fact], None]
     # Only a local run may check machines at other than public addresses: the simulator's.
     public_targets_only: bool = True

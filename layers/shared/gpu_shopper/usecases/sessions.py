@@ -23,6 +23,7 @@ from gpu_shopper.errors import (
     StaleInventory,
 )
 from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.auditing import audited
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.disk import check_disk, disk_notices, settled_gb
 from gpu_shopper.usecases.facts import began_to_end, transition
@@ -61,8 +62,9 @@ def create(deps: Deps, caller: Caller, wanted: NewSession) -> Created:
     public_line, private_pem = _keys(deps, wanted, session_id)
     wish = wish_of(deps, wanted, template, public_line, disk_gb)
     session = _new(deps, wanted, shown, session_id, wish, price, now, notices)
-    store.create(deps.sessions, session, due_at(session, deps.settings) or now)
-    deps.note(_created(session, caller))
+    due, made = due_at(session, deps.settings) or now, _created(session, caller)
+    store.create(deps.sessions, session, due, audited(deps, [made]))
+    deps.note(made)
     deps.machines.start(Machine.PROVISION, session.id, 1, 0)
     return Created(session, private_pem)
 

@@ -8,6 +8,7 @@ from gpu_shopper.core.deadlines import due_at
 from gpu_shopper.core.session import Session
 from gpu_shopper.errors import Conflict
 from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.auditing import audited
 from gpu_shopper.usecases.deps import Deps, Fact
 
 TRIES = 3
@@ -16,12 +17,14 @@ type Decision = tuple[Session, Iterable[Fact]] | None
 
 
 def save(deps: Deps, before: Session, after: Session, facts: Iterable[Fact] = ()) -> None:
-    """Write `after` over `before`, then tell the facts that this write made true.
+    """Write `after` over `before` with the audit of the facts that this makes true; tell them.
 
     Raises: Conflict; then nothing was written and nothing is told.
     """
-    store.save(deps.sessions, before, after, due_at(after, deps.settings))
-    for fact in facts:
+    told = tuple(facts)
+    due = due_at(after, deps.settings)
+    store.save(deps.sessions, before, after, due, audited(deps, told))
+    for fact in told:
         deps.note(fact)
 
 
