@@ -69,5 +69,12 @@ def test_a_key_that_was_never_made_is_refused(live: Deployed, case: str) -> None
         live.functions.invoke(logical_id(case), sample(case))
 
 
+@pytest.mark.parametrize("case", of("publish_events"))
+def test_a_new_event_is_taken_by_the_bus(live: Deployed, case: str) -> None:
+    answer = live.functions.invoke(logical_id(case), sample(case))
+    assert answer == {"batchItemFailures": []}
+
+
 def test_every_sample_is_sent() -> None:
-    assert {*of(*STEPS), *of(*SWEEPS), *of("authorizer"), *STATUS} == set(cases())
+    others = of(*STEPS, *SWEEPS, "authorizer", "publish_events")
+    assert {*others, *STATUS} == set(cases())

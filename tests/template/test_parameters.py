@@ -23,6 +23,8 @@ OF_THE_STACK = {
     "TensordockBaseUrl",
     "TensordockBillingUrl",
     "AllowedOrigins",
+    "AlertsEmail",
+    "NoticesEmail",
     "LogLevel",
     "LogRetentionDays",
     "AuthorizerCacheS",

@@ -116,6 +116,17 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "SweepDeadLetters": {SEND},
     },
 }
+READ_STREAM = {
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+}
+MATRIX["PublishEvents"] = {
+    "AuditTable/stream/*": READ_STREAM,
+    "EventBus": {"events:PutEvents"},
+    "EventDeadLetters": {SEND},
+}
 REQUEST_ROUTES = ("InventoryApi", "SessionsApi", "OperatorApi")
 BY_NAME = {
     "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"

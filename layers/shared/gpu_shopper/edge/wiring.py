@@ -20,6 +20,7 @@ from gpu_shopper.core.settings import Settings
 from gpu_shopper.edge import origins
 from gpu_shopper.edge.aws import KmsCipher, LambdaChecks, Secrets, StepFunctions
 from gpu_shopper.edge.http import Frame
+from gpu_shopper.edge.publishing import EventBus
 from gpu_shopper.edge.settings import read_settings, required
 from gpu_shopper.edge.telemetry import Telemetry
 from gpu_shopper.ssh.keys import new_pair
@@ -143,6 +144,14 @@ def bootstrap_secret() -> str:
 def secret_values() -> Secrets:
     """Secrets Manager, with what was read kept."""
     return Secrets(boto3.client("secretsmanager", config=AWS_CALLS))
+
+
+@cache
+def event_bus() -> EventBus:
+    """The bus on which this deployment tells what happens."""
+    client = boto3.client("events", config=AWS_CALLS)
+    name = required(os.environ, "EVENT_BUS")
+    return EventBus(client, name, required(os.environ, "DEPLOYMENT_ID"))
 
 
 @cache
