@@ -28,6 +28,7 @@ QUICK_BOOT_S = (0.2, 0.2)
 SLOW_BOOT_S = (2.0, 20.0)
 _LOOK_EVERY_S = 0.05
 _RUNNING_WITHIN_S = 90
+_REFRESHED_WITHIN_S = 60
 _SEED = 1
 
 type Row = dict[str, Any]
@@ -40,9 +41,23 @@ class Bench:
         self.caller = Api(endpoints.api_url, endpoints.operator_key)
         self.simulator = Api(endpoints.simulator_url)
         self.simulator.post("/_test/reset", {"offers": OFFERS})
-        world.functions().invoke("RefreshInventoryFunction", {"provider": "vastai"})
-        found = self.caller.get("/api/v1/inventory", provider="vastai", limit=1000)["offers"]
+        found = self._read_since(datetime.now(UTC), world)
         self._offers = list({offer["machine_id"]: offer for offer in found}.values())
+
+    def _read_since(self, reset_at: datetime, world: World) -> list[Row]:
+        """The offers of a snapshot begun after `reset_at`: a refresh may be under way already."""
+        answers = list[Row]()
+
+        def fresh() -> bool:
+            world.functions().invoke("RefreshInventoryFunction", {"provider": "vastai"})
+            answers.append(self.caller.get("/api/v1/inventory", provider="vastai", limit=1000))
+            fetched_at = answers[-1]["providers"]["vastai"]["fetched_at"]
+            return _instant(fetched_at) >= reset_at.timestamp()
+
+        if not wait_until(fresh, _REFRESHED_WITHIN_S, every_s=1):
+            raise TimeoutError("no refresh after the reset")
+        offers: list[Row] = answers[-1]["offers"]
+        return offers
 
     def rent(self) -> tuple[Row, float]:
         """A new session, and the seconds that POST took."""

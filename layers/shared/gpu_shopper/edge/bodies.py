@@ -125,17 +125,19 @@ Port = Annotated[int, Field(ge=1, le=65_535)]
 class Query(BaseModel):
     """Query parameters: unknown ones are refused."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class RequestBody(BaseModel):
     """A JSON body: unknown fields and values of another type are refused."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
 class Shown(BaseModel):
     """An answer: fields without a value are left out, except those in `nullable`."""
+
+    model_config = ConfigDict(defer_build=True)
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 from msgspec import UNSET
 
@@ -32,6 +33,7 @@ DEFAULT_DISK_GB = 50
 BASE_CONFIDENCE = 0.9
 MAX_GPUS = 1_024
 _SECONDS_PER_HOUR = 3_600
+_IDS_END = 10**18
 
 
 class Unreadable(ValueError):
@@ -40,9 +42,10 @@ class Unreadable(ValueError):
 
 def offer_of(row: Row) -> Offer | None:
     """The offer in `row`; None when it is not for rent now and on demand. Raises Unreadable."""
-    if type(row.rentable) is not bool:
+    rentable = row.rentable
+    if rentable is not True and rentable is not False:
         raise Unreadable("rentable")
-    if not row.rentable or row.rented or row.is_bid:
+    if not rentable or row.rented or row.is_bid:
         return None
     try:
         return _offer(row)
@@ -64,22 +67,34 @@ def _offer(row: Row) -> Offer:
 
     What many rows have in common is looked up as a whole: a model, a machine, a price list.
     """
-    own_id = _own_id(row.id)
+    number, gpu_count = row.id, row.num_gpus
+    if type(number) is not int or not 0 < number < _IDS_END:
+        raise Unreadable("id")
+    if type(gpu_count) is not int or not 0 < gpu_count <= MAX_GPUS:
+        raise Unreadable("num_gpus")
+    own_id = str(number)
     gpu_type, name, vram_gb, gpu_ram_mb, compute_cap, cuda = _card(
         row.gpu_name, row.gpu_ram, row.compute_cap, row.cuda_max_good
     )
-    location, country, driver, arch, static_ip, verified = _machine(
-        row.geolocation, row.driver_version, row.cpu_arch, row.static_ip, row.verification
+    location, country, driver, arch, static_ip, verified, machine, host, cores = _machine(
+        row.geolocation,
+        row.driver_version,
+        row.cpu_arch,
+        row.static_ip,
+        row.verification,
+        row.machine_id,
+        row.host_id,
+        row.cpu_cores_effective,
     )
     storage, upload, download = _rates(row.storage_cost, row.inet_up_cost, row.inet_down_cost)
     share = row.reliability if row.reliability2 is UNSET else row.reliability2
     fields = (
-        f"{PROVIDER}-{own_id}",
-        PROVIDER,
+        "vastai-" + own_id,
+        "vastai",
         own_id,
         gpu_type,
         name,
-        _gpu_count(row.num_gpus),
+        gpu_count,
         vram_gb,
         _price(row.dph_base, row.storage_cost),
         DEFAULT_DISK_GB,
@@ -91,8 +106,8 @@ def _offer(row: Row) -> Offer:
         BASE_CONFIDENCE,
         cuda,
         driver,
-        _box(row.machine_id),
-        _box(row.host_id),
+        machine,
+        host,
         verified,
         count(row.disk_space),
         count(row.inet_up),
@@ -104,14 +119,14 @@ def _offer(row: Row) -> Offer:
         gpu_ram_mb,
         compute_cap,
         arch,
-        _cores(row.cpu_cores_effective),
+        cores,
         static_ip,
     )
-    return tuple.__new__(Offer, fields)
+    return _tuple(Offer, fields)
 
 
+_tuple = tuple.__new__
 _share = lru_cache(maxsize=32_768, typed=True)(reliability)
-_box = lru_cache(maxsize=32_768, typed=True)(machine_id)
 
 
 @lru_cache(maxsize=4_096, typed=True)
@@ -132,10 +147,17 @@ def _card(
     )
 
 
-@lru_cache(maxsize=4_096, typed=True)
+@lru_cache(maxsize=32_768, typed=True)
 def _machine(
-    place: object, driver: object, arch: object, static_ip: object, verification: object
-) -> tuple[str, str | None, str | None, str | None, bool | None, bool | None]:
+    place: object,
+    driver: object,
+    arch: object,
+    static_ip: object,
+    verification: object,
+    machine: object,
+    host: object,
+    cores: object,
+) -> tuple[Any, ...]:
     location = locations.cleaned(_text(place))
     return (
         location,
@@ -144,6 +166,9 @@ def _machine(
         _short(arch),
         static_ip if isinstance(static_ip, bool) else None,
         verification == "verified" if isinstance(verification, str) else None,
+        machine_id(machine),
+        machine_id(host),
+        _cores(cores),
     )
 
 
@@ -155,18 +180,6 @@ def _rates(storage: object, upload: object, download: object) -> tuple[int | Non
 
 def _short(text: object) -> str | None:
     return provider_text(text, 64) or None if isinstance(text, str) else None
-
-
-def _own_id(value: object) -> str:
-    if type(value) is not int or not 0 < value < 10**18:
-        raise Unreadable("id")
-    return str(value)
-
-
-def _gpu_count(value: object) -> int:
-    if type(value) is not int or not 0 < value <= MAX_GPUS:
-        raise Unreadable("num_gpus")
-    return value
 
 
 def _price(base: object, storage: object) -> int:
@@ -194,7 +207,6 @@ def _hours(duration_s: object) -> int:
     return max(1, seconds // _SECONDS_PER_HOUR) if seconds else 0
 
 
-@lru_cache(maxsize=4_096, typed=True)
 def _cores(value: object) -> float | None:
     found = number(value)
     return None if found is None else round(found, 2)
