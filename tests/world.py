@@ -218,15 +218,15 @@ class FakeChecks:
 
 
 class FakeCipher:
-    """Ties a text to its session, as the encryption context does."""
+    """Ties a text to its owner, as the encryption context does."""
 
-    def seal(self, session_id: str, plaintext: str) -> str:
-        return f"sealed:{session_id}:{plaintext}"
+    def seal(self, owner_id: str, plaintext: str) -> str:
+        return f"sealed:{owner_id}:{plaintext}"
 
-    def open(self, session_id: str, sealed: str) -> str:
-        prefix = f"sealed:{session_id}:"
+    def open(self, owner_id: str, sealed: str) -> str:
+        prefix = f"sealed:{owner_id}:"
         if not sealed.startswith(prefix):
-            raise ValueError("sealed for another session")
+            raise ValueError("sealed for another")
         return sealed.removeprefix(prefix)
 
 

@@ -39,7 +39,12 @@ class Route:
 
 def located(path: str, session_id: str = NOBODY) -> str:
     """A path pattern with its names filled in."""
-    known = {"offer_id": "vastai-1", "key_id": "abcd1234", "hash_id": "unknown"}
+    known = {
+        "offer_id": "vastai-1",
+        "key_id": "abcd1234",
+        "hash_id": "unknown",
+        "webhook_id": NOBODY,
+    }
     return path.format(session_id=session_id, **known)
 
 
@@ -48,6 +53,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/sessions": RENT,
     "POST /api/v1/sessions/{session_id}/extend": {"additional_hours": 1},
     "POST /api/v1/keys": {"role": "consumer", "consumer_id": "made"},
+    "POST /api/v1/webhooks": {"url": "ftp://nowhere"},
 }
 
 

@@ -33,6 +33,11 @@ STATUS = {
     "operator_api/list_keys": 200,
     "operator_api/revoke_key": 404,
     "operator_api/list_audit": 200,
+    "webhooks_api/create": 400,
+    "webhooks_api/list": 200,
+    "webhooks_api/get": 404,
+    "webhooks_api/test": 404,
+    "webhooks_api/delete": 404,
 }
 STEPS = ("provision_step", "verify_ssh", "teardown_step")
 SWEEPS = ("refresh_inventory", "expire_sessions", "reconcile")
@@ -42,7 +47,9 @@ def of(*functions: str) -> list[str]:
     return [case for case in cases() if case.split("/")[0] in functions]
 
 
-@pytest.mark.parametrize("case", of("inventory_api", "sessions_api", "operator_api"))
+@pytest.mark.parametrize(
+    "case", of("inventory_api", "sessions_api", "operator_api", "webhooks_api")
+)
 def test_a_sample_request_gets_its_answer(live: Deployed, case: str) -> None:
     answer = live.functions.invoke(logical_id(case), sample(case))
     assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (
@@ -75,6 +82,11 @@ def test_a_new_event_is_taken_by_the_bus(live: Deployed, case: str) -> None:
     assert answer == {"batchItemFailures": []}
 
 
+@pytest.mark.parametrize("case", of("deliver_webhooks"))
+def test_a_message_that_concerns_no_webhook_is_dropped(live: Deployed, case: str) -> None:
+    assert live.functions.invoke(logical_id(case), sample(case)) is None
+
+
 def test_every_sample_is_sent() -> None:
-    others = of(*STEPS, *SWEEPS, "authorizer", "publish_events")
+    others = of(*STEPS, *SWEEPS, "authorizer", "publish_events", "deliver_webhooks")
     assert {*others, *STATUS} == set(cases())

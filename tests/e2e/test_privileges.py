@@ -12,7 +12,13 @@ from local import aws, stack
 from local.emulator import REGION
 from tests.e2e.deployed import Deployed
 
-API_ROLES = ("AuthorizerRole", "InventoryApiRole", "SessionsApiRole", "OperatorApiRole")
+API_ROLES = (
+    "AuthorizerRole",
+    "InventoryApiRole",
+    "SessionsApiRole",
+    "OperatorApiRole",
+    "WebhooksApiRole",
+)
 
 
 @pytest.fixture(scope="module")

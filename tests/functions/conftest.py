@@ -16,7 +16,7 @@ from gpu_shopper.usecases.deps import Deps
 from tests.functions.calls import Client
 from tests.world import World
 
-API = ("inventory_api", "sessions_api", "operator_api")
+API = ("inventory_api", "sessions_api", "operator_api", "webhooks_api")
 
 
 @pytest.fixture

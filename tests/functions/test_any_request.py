@@ -42,6 +42,7 @@ SERVED_BY = {
     "/api/v1/sessions": "sessions_api",
     "/api/v1/keys": "operator_api",
     "/api/v1/audit": "operator_api",
+    "/api/v1/webhooks": "webhooks_api",
 }
 
 schema = schemathesis.openapi.from_dict(openapi.document())

@@ -29,6 +29,7 @@ FUNCTIONS = {
     "health": "InventoryApiFunction",
     "sessions": "SessionsApiFunction",
     "keys": "OperatorApiFunction",
+    "webhooks": "WebhooksApiFunction",
 }
 
 
@@ -110,7 +111,7 @@ def test_no_meaning_and_no_list_of_words_is_left_over() -> None:
     }
     own = {f"{model}.{field}" for model, field in fields}
     shared = {field for model, field in fields if f"{model}.{field}" not in MEANINGS}
-    path_ids = {"session_id", "offer_id", "key_id", "hash_id"}
+    path_ids = {"session_id", "offer_id", "key_id", "hash_id", "webhook_id"}
     assert set(MEANINGS) - own - shared - path_ids == set()
     assert set(WORDS) - own == set()
 

@@ -24,6 +24,8 @@ FUNCTIONS = {
     "ExpireSessionsFunction": "expire_sessions",
     "ReconcileFunction": "reconcile",
     "PublishEventsFunction": "publish_events",
+    "WebhooksApiFunction": "webhooks_api",
+    "DeliverWebhooksFunction": "deliver_webhooks",
 }
 EACH_PROVIDER = [json.dumps({"provider": name}, separators=(",", ":")) for name in PROVIDERS]
 TEMPLATES = [

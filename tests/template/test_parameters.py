@@ -23,6 +23,7 @@ OF_THE_STACK = {
     "TensordockBaseUrl",
     "TensordockBillingUrl",
     "AllowedOrigins",
+    "WebhookTargets",
     "AlertsEmail",
     "NoticesEmail",
     "LogLevel",

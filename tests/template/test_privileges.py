@@ -127,7 +127,26 @@ MATRIX["PublishEvents"] = {
     "EventBus": {"events:PutEvents"},
     "EventDeadLetters": {SEND},
 }
-REQUEST_ROUTES = ("InventoryApi", "SessionsApi", "OperatorApi")
+MATRIX["WebhooksApi"] = {
+    "AuditTable": {PUT},
+    "WebhooksTable": {ALL},
+    "WebhookKey": {"kms:Encrypt", "kms:Decrypt"},
+    "AccessTable": {UPDATE},
+}
+MATRIX["DeliverWebhooks"] = {
+    "AuditTable": {PUT},
+    "SessionsTable": {GET},
+    "WebhooksTable": {GET, PUT, UPDATE},
+    "WebhookKey": {"kms:Decrypt"},
+    "WebhookQueue": {
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        SEND,
+    },
+    "WebhookDeadLetters": {SEND},
+}
+REQUEST_ROUTES = ("InventoryApi", "SessionsApi", "OperatorApi", "WebhooksApi")
 BY_NAME = {
     "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
     ":stateMachine:${AWS::StackName}-provision": "ProvisionMachine"
@@ -179,8 +198,16 @@ def test_the_matrix_is_complete() -> None:
 @pytest.mark.parametrize("function", REQUEST_ROUTES)
 def test_no_function_behind_a_route_can_read_a_secret_or_use_a_key(function: str) -> None:
     """N-62: consumer routes can neither read provider secrets nor decrypt probe keys."""
-    actions = {action for granted in _granted(function).values() for action in granted}
+    granted = {name: what for name, what in _granted(function).items() if name != "WebhookKey"}
+    actions = {action for what in granted.values() for action in what}
     assert not [each for each in actions if each.startswith(("secretsmanager:", "kms:"))]
+
+
+@pytest.mark.parametrize("function", ["WebhooksApi", "DeliverWebhooks"])
+def test_a_webhooks_secret_is_bound_to_it(function: str) -> None:
+    (statement,) = [s for s in _statements(f"{function}Role") if s["Sid"] == "WebhookKey"]
+    wanted = {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["webhook_id"]}}
+    assert statement["Condition"] == wanted
 
 
 def test_whoever_seals_a_probe_key_cannot_open_it_and_the_other_way_round() -> None:
@@ -195,7 +222,7 @@ def test_a_probe_key_is_bound_to_its_session(function: str) -> None:
     assert statement["Condition"] == wanted
 
 
-@pytest.mark.parametrize("function", ["InventoryApi", "SessionsApi"])
+@pytest.mark.parametrize("function", ["InventoryApi", "SessionsApi", "WebhooksApi"])
 def test_a_route_that_counts_requests_can_touch_token_buckets_but_no_key(function: str) -> None:
     (statement,) = [s for s in _statements(f"{function}Role") if s["Sid"] == "RateLimit"]
     wanted = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["RATE#*"]}}

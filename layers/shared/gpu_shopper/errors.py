@@ -6,6 +6,7 @@
     │   │   └── HardMaxExceeded
     │   ├── Unauthorized · Forbidden
     │   ├── NotFound ── SessionNotFound · OfferNotFound · TemplateNotFound · KeyNotFound
+    │   │            └─ WebhookNotFound
     │   ├── InsufficientDisk
     │   ├── IllegalTransition · DuplicateSession · PriceAboveMax · OfferSuppressed
     │   └── TooManyRequests
@@ -116,6 +117,12 @@ class KeyNotFound(NotFound):
     """No API key with this id."""
 
     code = "key_not_found"
+
+
+class WebhookNotFound(NotFound):
+    """No webhook with this id, or somebody else's."""
+
+    code = "webhook_not_found"
 
 
 class MethodNotAllowed(RequestError):

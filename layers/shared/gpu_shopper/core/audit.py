@@ -21,6 +21,7 @@ OPERATIONS = (
     "session_running",
     "session_extended",
     "session_stopping",
+    "session_expiring",
     "session_expired",
     "session_destroyed",
     "hard_max_overridden",

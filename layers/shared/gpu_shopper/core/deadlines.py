@@ -33,7 +33,12 @@ class CheckMachine:
     """Look at the machine of a running session again."""
 
 
-Due = End | Restart | NoteDelay | CheckMachine
+@dataclass(frozen=True, slots=True)
+class TellExpiry:
+    """Say that a running session will expire soon."""
+
+
+Due = End | Restart | NoteDelay | CheckMachine | TellExpiry
 
 
 _SLOW_IMAGES = ("vllm", "nemo", "megatron")
@@ -100,6 +105,9 @@ def _agenda(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:
                 (session.hard_max_at, End(Event.HARD_MAX)),
                 (session.expires_at, End(Event.EXPIRE)),
             ]
+            if session.expiry_told != session.expires_at:
+                notice = timedelta(minutes=settings.expiring_notice_min)
+                ends.append((session.expires_at - notice, TellExpiry()))
             # Nobody can log in to a machine that serves HTTP.
             if session.wish.serves_http:
                 return ends

@@ -87,12 +87,12 @@ def deps() -> Deps:
         new_id=new_id,
         new_secret=new_secret,
         new_pair=new_pair,
-        sessions=_table("SESSIONS_TABLE"),
-        access=_table("ACCESS_TABLE"),
-        operations=_table("OPERATIONS_TABLE"),
-        audit=_table("AUDIT_TABLE"),
-        inventory=Storage(_table("INVENTORY_TABLE"), _bucket()),
-        prices=_table("PRICES_TABLE"),
+        sessions=table("SESSIONS_TABLE"),
+        access=table("ACCESS_TABLE"),
+        operations=table("OPERATIONS_TABLE"),
+        audit=table("AUDIT_TABLE"),
+        inventory=Storage(table("INVENTORY_TABLE"), _bucket()),
+        prices=table("PRICES_TABLE"),
         snapshots=SnapshotCache(),
         templates=TemplatesCache(),
         provider=provider,
@@ -113,7 +113,7 @@ def provider(name: str) -> Provider:
     from gpu_shopper.providers.registry import build
 
     adapter = build(name, _access(name), settings())
-    return GuardedProvider(adapter, _table("OPERATIONS_TABLE"), now, settings())
+    return GuardedProvider(adapter, table("OPERATIONS_TABLE"), now, settings())
 
 
 def _access(name: str) -> Access:
@@ -123,7 +123,7 @@ def _access(name: str) -> Access:
     return Access(
         base_url=required(os.environ, f"{name.upper()}_BASE_URL"),
         credentials=lambda fresh: secret_values().field(secret_id, credential, fresh=fresh),
-        pace=Pacer(name, _table("OPERATIONS_TABLE"), now, time.sleep, settings()),
+        pace=Pacer(name, table("OPERATIONS_TABLE"), now, time.sleep, settings()),
         billing_url=os.environ.get(f"{name.upper()}_BILLING_URL", ""),
         field=lambda other: secret_values().field_or_none(secret_id, other) or "",
     )
@@ -159,7 +159,7 @@ def _dynamodb() -> Any:
     return boto3.resource("dynamodb", config=AWS_CALLS)
 
 
-def _table(name: str) -> Any:
+def table(name: str) -> Any:
     """The table that setting `name` names; a function without that setting never uses it."""
     return _dynamodb().Table(os.environ.get(name, f"no-{name.lower()}"))
 
@@ -211,11 +211,11 @@ def _checks() -> LambdaChecks:
 class _LazyCipher:
     """KMS, its client made at first use."""
 
-    def seal(self, session_id: str, plaintext: str) -> str:
-        return _cipher().seal(session_id, plaintext)
+    def seal(self, owner_id: str, plaintext: str) -> str:
+        return _cipher().seal(owner_id, plaintext)
 
-    def open(self, session_id: str, sealed: str) -> str:
-        return _cipher().open(session_id, sealed)
+    def open(self, owner_id: str, sealed: str) -> str:
+        return _cipher().open(owner_id, sealed)
 
 
 @cache

@@ -45,14 +45,14 @@ class Checks(Protocol):
 
 
 class Cipher(Protocol):
-    """Encrypts a session's probe key; the session id is part of the encryption context."""
+    """Encrypts a secret of a session or webhook; its id is part of the encryption context."""
 
-    def seal(self, session_id: str, plaintext: str) -> str:
+    def seal(self, owner_id: str, plaintext: str) -> str:
         """The ciphertext as text."""
         ...
 
-    def open(self, session_id: str, sealed: str) -> str:
-        """The plaintext; fails for another session's id."""
+    def open(self, owner_id: str, sealed: str) -> str:
+        """The plaintext; fails for another's id."""
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from gpu_shopper.core.deadlines import CheckMachine, End, NoteDelay, Restart, due_action
+from gpu_shopper.core.deadlines import CheckMachine, End, NoteDelay, Restart, TellExpiry, due_action
 from gpu_shopper.core.evidence import never_called
 from gpu_shopper.core.life import apply, conclude, evolve
 from gpu_shopper.core.session import Notice, Session
@@ -56,6 +56,9 @@ def _handle(deps: Deps, session_id: str) -> bool:
     if isinstance(action, CheckMachine):
         _begin_check(deps, session)
         return True
+    if isinstance(action, TellExpiry):
+        _tell_expiry(deps, session)
+        return True
     after = _act(deps, session, action)
     if after.is_live:
         restarts = 0 if after.state is not session.state else after.restarts
@@ -73,6 +76,12 @@ def _begin_check(deps: Deps, session: Session) -> None:
     next_at = now + timedelta(seconds=deps.settings.check_interval_s)
     save(deps, session, evolve(session, now, next_check_at=next_at))
     deps.checks.begin(session.id, session.attempt.number)
+
+
+def _tell_expiry(deps: Deps, session: Session) -> None:
+    """Once for each expiry: an extension makes another one."""
+    after = evolve(session, deps.now(), expiry_told=session.expires_at)
+    save(deps, session, after, [about(after, "session_expiring", actor=Actor.LIFECYCLE.value)])
 
 
 def _act(deps: Deps, session: Session, action: End | NoteDelay | Restart) -> Session:
