@@ -262,6 +262,7 @@ class World:
     api: FakeApi
     facts: list[Fact]
     ids: Iterator[int]
+    webhooks: Any = None
 
     def session(self, session_id: str) -> Session:
         return session_store.get(self.deps.sessions, session_id)
@@ -365,4 +366,5 @@ def _build(settings: Settings) -> World:
         origin=lambda: Origin(ActorType.STATE_MACHINE),
         note=facts.append,
     )
-    return World(deps, clock, vast, machines, checks, api, facts, ids)
+    hooks = tables["WebhooksTable"]
+    return World(deps, clock, vast, machines, checks, api, facts, ids, hooks)

@@ -14,13 +14,14 @@ from gpu_shopper.edge import origins, wiring
 from gpu_shopper.edge.http import Frame
 from gpu_shopper.usecases.deps import Deps
 from tests.functions.calls import Client
+from tests.hooks import Mail, mail_of
 from tests.world import World
 
 API = ("inventory_api", "sessions_api", "operator_api", "webhooks_api")
 
 
 @pytest.fixture
-def wired(world: World, frame: Frame, monkeypatch: pytest.MonkeyPatch) -> World:
+def wired(world: World, frame: Frame, mail: Mail, monkeypatch: pytest.MonkeyPatch) -> World:
     """Every API function uses this world."""
 
     def deps() -> Deps:
@@ -29,7 +30,15 @@ def wired(world: World, frame: Frame, monkeypatch: pytest.MonkeyPatch) -> World:
     for name in API:
         monkeypatch.setattr(_module(name), "deps", deps)
         monkeypatch.setattr(_module(name), "frame", lambda: frame)
+    webhooks = replace(mail.hooks, deps=deps())
+    monkeypatch.setattr(_module("webhooks_api"), "hooks", lambda: webhooks)
     return world
+
+
+@pytest.fixture
+def mail(world: World) -> Mail:
+    """Receivers and the queue of messages to them."""
+    return mail_of(world)
 
 
 @pytest.fixture
@@ -59,6 +68,12 @@ def inventory(wired: World) -> Client:
 def sessions(wired: World) -> Client:
     """The function that holds sessions."""
     return Client(_module("sessions_api").handler)
+
+
+@pytest.fixture
+def webhooks(wired: World) -> Client:
+    """The function that holds webhooks."""
+    return Client(_module("webhooks_api").handler)
 
 
 @pytest.fixture
