@@ -1,6 +1,7 @@
 """`make bench`: what the product promises in numbers, measured; 1 when a goal is missed.
 
-With names of parts as arguments, only those: imports, peers, inventory, search, deployed.
+With names of parts as arguments, only those: imports, peers, inventory, search, lifecycle,
+boots, seeds, deployed.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 
-from bench import deployed, imports, inventory, search
+from bench import boots, deployed, imports, inventory, lifecycle, search, seeds
 from local import paths
 
 PEERS_PYTHON = paths.STATE / "venvs" / "bench" / "bin" / "python"
@@ -27,6 +28,9 @@ PARTS: Mapping[str, Callable[[], int]] = {
     "peers": against_peers,
     "inventory": inventory.main,
     "search": search.main,
+    "lifecycle": lifecycle.main,
+    "boots": boots.main,
+    "seeds": seeds.main,
     "deployed": deployed.main,
 }
 

@@ -12,7 +12,7 @@ from gpu_shopper.core.audit import ActorType
 from gpu_shopper.core.entrypoint import LaunchMode
 from gpu_shopper.core.inventory import Usability
 from gpu_shopper.core.price_rows import Period
-from gpu_shopper.core.session import Outcome, RetryScope
+from gpu_shopper.core.session import Outcome, RetryScope, StoragePolicy
 from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.core.webhooks import Outcome as DeliveryOutcome
 
@@ -94,13 +94,19 @@ MEANINGS: Mapping[str, str] = {
     "CreateSessionBody.ssh_timeout_minutes": (
         "How long the machine may take to answer over SSH; without it 10, or more for some images."
     ),
+    "CreateSessionBody.storage_policy": (
+        "Whether `done` and expiry destroy the machine at once, or preserve it for a drain."
+    ),
+    "CreateSessionBody.drain_minutes": "How long that is; without it 10, only with `preserve`.",
     "CreateSessionBody.quantization": "How its weights are packed, in any case; else by its name.",
     "CreateSessionBody.docker_image": "Image to run; without it the provider's own.",
     "CreateSessionBody.template_hash_id": "Vast.ai's template to run; not with `docker_image`.",
     "CreateSessionBody.reservation_hours": "Hours until the session expires; it may be extended.",
     "ssh_public_key": "Your public key, one line; without it a pair is made and shown once.",
     "on_start_cmd": "Command to run when the machine starts; never shown again.",
-    "additional_hours": "Hours to add to the reservation.",
+    "additional_hours": "Hours to add to the reservation; up to 12, or 72 under an override.",
+    "OverrideBody.max_hours": "Hours that the session may live in all, from its creation.",
+    "OverrideBody.reason": "Why it may; kept with your key's id.",
     "CreateKeyBody.consumer_id": "Whose key; required for a consumer key, absent for an operator.",
     "CreateKeyBody.expires_at": "When the key ends, at most 2 years away; never, if absent.",
     # Offers.
@@ -181,6 +187,8 @@ MEANINGS: Mapping[str, str] = {
     "health_path": "What is asked of the first exposed port to see that it serves.",
     "api_endpoint": "Where the first exposed port can be reached.",
     "api_port": "Its port there.",
+    "storage_policy": "Whether an orderly end destroys the machine at once or lets it drain.",
+    "drain_minutes": "Minutes for which the machine stays after `done` or expiry.",
     "has_on_start_cmd": "Whether a start command was given.",
     "ssh_timeout_minutes": "Minutes from launch within which SSH, or the health path, must answer.",
     "ssh_host": "Where to log in.",
@@ -196,7 +204,7 @@ MEANINGS: Mapping[str, str] = {
     "retry_count": "Number of attempts after the first.",
     "failed_offers": "Offers whose attempts failed, in order.",
     "warnings": "What you should know and what ended nothing, newest last, at most 20.",
-    "ssh_private_key": "The made private key (OpenSSH PEM); in this answer only.",
+    "ssh_private_key": "The made private key (OpenSSH PEM); repeats show it for 15 minutes.",
     "new_expires_at": "When the session expires now.",
     # Checks of a running session's machine.
     "uptime": "How long it has been running, as `1h 30m` or `30m`.",
@@ -320,6 +328,7 @@ MEANINGS: Mapping[str, str] = {
     "expires_at": "When it ends by itself.",
     "hard_max_at": "When it ends at the latest, whatever is extended.",
     "stopping_at": "When its end began.",
+    "drain_until": "Until when the machine of a session that ends stays reachable, or stayed.",
     "stopped_at": "When the end of its machine was proven.",
     "started_at": "When the attempt began.",
     "launched_at": "When the provider accepted the launch: costs run from here.",
@@ -332,6 +341,7 @@ WORDS: Mapping[str, Iterable[str]] = {
     "StopBody.status": State,
     "SessionBody.end_reason": EndReason,
     "SessionBody.retry_scope": RetryScope,
+    "SessionBody.storage_policy": StoragePolicy,
     "SessionBody.ssh_key_source": ("client", "generated"),
     "SessionBody.price_source": ("offer", "provider"),
     "SessionBody.host_key_source": ("injected", "first_use"),
@@ -354,6 +364,7 @@ WORDS: Mapping[str, Iterable[str]] = {
 FORMATS: Mapping[str, str] = {
     "timestamp": "date-time",
     "cost_through": "date-time",
+    "drain_until": "date-time",
     "from": "date-time",
     "to": "date-time",
 }

@@ -20,6 +20,7 @@ from functions.operator_api import app as operator_api
 from functions.sessions_api import app as sessions_api
 from functions.webhooks_api import app as webhooks_api
 from gpu_shopper import __version__
+from gpu_shopper.edge import repeats
 from reference import models, problems
 from reference.meanings import meaning
 
@@ -55,11 +56,12 @@ _GOOD: dict[str, tuple[int, ...]] = {
 # Errors that only some routes give; `_common` adds the rest.
 _OWN_ERRORS: dict[str, tuple[int, ...]] = {
     "list_inventory": (404,),
-    "create_session": (403, 404, 409),
+    "create_session": (403, 404, 409, 422),
     "list_sessions": (403,),
     "signal_done": (409,),
     "delete_session": (409,),
     "extend_session": (409,),
+    "override_hard_max": (403, 409),
     "get_diagnostics": (409,),
     "create_key": (403, 409),
     "list_keys": (403,),
@@ -150,7 +152,12 @@ def _operation(tag: str, route: Route) -> Schema:
         "operationId": name,
         "summary": inspect.getdoc(route.func),
         "tags": ["health" if public else tag],
-        "parameters": [*_path_parameters(route), *_query_parameters(route), _REQUEST_ID],
+        "parameters": [
+            *_path_parameters(route),
+            *_query_parameters(route),
+            *_OWN_HEADERS.get(name, ()),
+            _REQUEST_ID,
+        ],
         "responses": {**_good(route), **_bad(route, public=public)},
     }
     if public:
@@ -162,6 +169,14 @@ def _operation(tag: str, route: Route) -> Schema:
 
 
 _REQUEST_ID = {"$ref": "#/components/parameters/RequestId"}
+_IDEMPOTENCY_KEY = {
+    "name": repeats.HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Your name of this request: sent again within 24 hours, it makes no second one.",
+    "schema": {"type": "string", "pattern": repeats.PATTERN},
+}
+_OWN_HEADERS: dict[str, tuple[Schema, ...]] = {"create_session": (_IDEMPOTENCY_KEY,)}
 
 
 def _request_id() -> Schema:

@@ -24,6 +24,7 @@ _TEXTS: Mapping[int, str] = {
     409: "The request does not fit what is there now.",
     413: "The body is larger than 1 MiB.",
     415: "The body is not declared as application/json.",
+    422: "The Idempotency-Key stands for a request with another body; nothing was done.",
     429: "Too many requests with this key.",
     500: "An error of ours; the log has more under this request id.",
     502: "The gateway got no usable answer from a function.",

@@ -22,8 +22,9 @@ data, not a state. A session that ends before it ran, for a reason of ours or th
 EVENTS = """
 ## What can happen
 
-Who may say so: `api` is a caller's request, `lifecycle` a step of a state machine or the expiry
-sweep, `reconciler` the comparison with the provider's listing.
+Who may say so: `api` is a caller's request, `operator` a request that needs an operator's key,
+`lifecycle` a step of a state machine or the expiry sweep, `reconciler` the comparison with the
+provider's listing.
 """
 OFFERS = """
 ## What a caller may do
@@ -61,7 +62,7 @@ def _cells(row: Row) -> Iterator[str]:
 
 
 def _offers() -> Iterator[str]:
-    yield "| state | an end | events a caller may cause (`allowed_events` of a 409) |"
+    yield "| state | an end | events any caller may cause (`allowed_events` of a 409) |"
     yield "|---|---|---|"
     for state in State:
         events = ", ".join(f"`{event}`" for event in api_events(state)) or "–"

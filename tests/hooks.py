@@ -12,7 +12,8 @@ from gpu_shopper.core.webhooks import Letter, Posted, Target
 from gpu_shopper.edge.answers.sessions import SessionBody
 from gpu_shopper.usecases.hooks import Hooks
 from gpu_shopper.web.webhooks import BadTarget
-from tests.world import FakeCipher, World
+from tests.fakes import FakeCipher
+from tests.world import World
 
 
 @dataclass
@@ -70,7 +71,7 @@ def mail_of(world: World) -> Mail:
     hooks = Hooks(
         deps=world.deps,
         table=table,
-        cipher=FakeCipher(),
+        cipher=FakeCipher("webhook"),
         check=receiver.check,
         post=receiver,
         letters=letters,

@@ -15,15 +15,24 @@ from gpu_shopper.edge.answers.diagnostics import DiagnosticsBody
 from gpu_shopper.edge.answers.sessions import (
     CreatedBody,
     ExtendedBody,
+    OverriddenBody,
     SessionBody,
     SessionsBody,
     StopBody,
 )
-from gpu_shopper.edge.bodies import CreateSessionBody, ExtendBody, NoBody, SessionsQuery
-from gpu_shopper.edge.callers import admit, caller_of
+from gpu_shopper.edge.answers.values import instant
+from gpu_shopper.edge.bodies import (
+    CreateSessionBody,
+    ExtendBody,
+    NoBody,
+    OverrideBody,
+    SessionsQuery,
+)
+from gpu_shopper.edge.callers import admit, caller_of, operator_of
+from gpu_shopper.edge.repeats import idempotency_key_of, keyed_request
 from gpu_shopper.edge.sessions import listed_for, new_session_of, session_id_of
 from gpu_shopper.edge.wiring import deps, frame
-from gpu_shopper.usecases import sessions
+from gpu_shopper.usecases import extending, sessions
 
 app = http.new_app()
 
@@ -33,13 +42,12 @@ def create_session(
     body: Annotated[CreateSessionBody, Body()],
 ) -> Response[CreatedBody]:
     """Record a session and start its provisioning."""
-    caller = caller_of(app.current_event.raw_event)
+    event = app.current_event.raw_event
+    caller, key = caller_of(event), idempotency_key_of(event)
     wanted = new_session_of(body, caller, deps().enabled_providers)
-    created = sessions.create(deps(), caller, wanted)
-    answer = CreatedBody(
-        session=SessionBody.of(created.session, deps().now()),
-        ssh_private_key=created.ssh_private_key,
-    )
+    request = keyed_request(event, key, wanted.consumer_id)
+    created = sessions.create(deps(), caller, wanted, request)
+    answer = CreatedBody.of(created, deps().now())
     location = f"/api/v1/sessions/{created.session.id}"
     return Response(201, http.JSON, answer, headers={"Location": location})
 
@@ -74,7 +82,7 @@ def signal_done(
     """The caller is done: begin the end."""
     caller = caller_of(app.current_event.raw_event)
     session = sessions.request_stop(deps(), caller, session_id_of(session_id))
-    return _stopping(session, "session shutdown initiated")
+    return _stopping(session, "session shutdown initiated", instant(session.drain_until))
 
 
 @app.delete("/api/v1/sessions/<session_id>")
@@ -94,7 +102,7 @@ def extend_session(
     """Reserve more hours, within the hard maximum."""
     caller = caller_of(app.current_event.raw_event)
     hours = body.additional_hours
-    session = sessions.extend(deps(), caller, session_id_of(session_id), hours)
+    session = extending.extend(deps(), caller, session_id_of(session_id), hours)
     return ExtendedBody(
         session_id=session.id,
         new_expires_at=to_text(session.expires_at),
@@ -102,11 +110,40 @@ def extend_session(
     )
 
 
-def _stopping(session: Session, message: str) -> Response[StopBody]:
-    body = StopBody(message=message, session_id=session.id, status=session.state.value)
+@app.post("/api/v1/sessions/<session_id>/override")
+def override_hard_max(
+    session_id: str,
+    body: Annotated[OverrideBody, Body()],
+) -> OverriddenBody:
+    """Let one session live longer than others; extending it is another request."""
+    caller = operator_of(app.current_event.raw_event)
+    asked = (session_id_of(session_id), body.max_hours, body.reason)
+    session = extending.override(deps(), caller, *asked)
+    return OverriddenBody(
+        session_id=session.id,
+        hard_max_hours=session.hard_max_hours,
+        hard_max_at=to_text(session.hard_max_at),
+        expires_at=to_text(session.expires_at),
+    )
+
+
+def _stopping(session: Session, message: str, drain_until: str | None = None) -> Response[StopBody]:
+    body = StopBody(
+        message=message,
+        session_id=session.id,
+        status=session.state.value,
+        drain_until=drain_until,
+    )
     return Response(200 if session.state in TERMINAL else 202, http.JSON, body)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """One request."""
-    return http.serve(app, event, context, frame(), lambda one: admit(deps(), one))
+    return http.serve(app, event, context, frame(), _admit)
+
+
+def _admit(event: dict[str, Any]) -> None:
+    """Operators' routes are closed to others before anything about the request is judged."""
+    admit(deps(), event)
+    if event["path"].endswith("/override"):
+        operator_of(event)

@@ -7,7 +7,17 @@ from itertools import product
 
 import pytest
 
-from gpu_shopper.core.states import LIVE, ROWS, TERMINAL, Actor, EndReason, Event, State, row_for
+from gpu_shopper.core.states import (
+    LIVE,
+    ROWS,
+    TERMINAL,
+    Actor,
+    EndReason,
+    Event,
+    State,
+    api_events,
+    row_for,
+)
 
 
 def test_only_stopped_and_failed_are_ends() -> None:
@@ -43,7 +53,7 @@ def test_the_api_cannot_declare_a_machine_gone() -> None:
 
 def test_running_is_reached_from_provisioning_alone() -> None:
     """M-32: stopping, stopped and failed never become running."""
-    rows = [row for row in ROWS if State.RUNNING in row.targets and row.event is not Event.EXTEND]
+    rows = [row for row in ROWS if State.RUNNING in row.targets and row.sources != {State.RUNNING}]
     assert {source for row in rows for source in row.sources} == {State.PROVISIONING}
 
 
@@ -61,6 +71,18 @@ def test_rows_that_begin_or_make_an_end_have_their_reasons() -> None:
     for row in ROWS:
         ends = row.targets & (TERMINAL | {State.STOPPING})
         assert bool(row.reasons) == (bool(ends) and row.event is not Event.CONFIRM_GONE)
+
+
+def test_an_override_changes_no_state_and_is_nothing_that_a_caller_is_offered() -> None:
+    """2.15: in pending, provisioning and running; a 409 names what every caller may do."""
+    rows = [row for row in ROWS if row.event is Event.OVERRIDE]
+    assert {source for row in rows for source in row.sources} == {
+        State.PENDING,
+        State.PROVISIONING,
+        State.RUNNING,
+    }
+    assert all(row.sources == row.targets and row.actors == {Actor.OPERATOR} for row in rows)
+    assert "override" not in {event for state in State for event in api_events(state)}
 
 
 @pytest.mark.parametrize(("state", "event"), list(product(sorted(TERMINAL), Event)))

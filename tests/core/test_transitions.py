@@ -13,11 +13,11 @@ from gpu_shopper.core.life import (
     apply,
     conclude,
     evolve,
-    extended,
     fail_attempt,
     planned_attempt,
     try_next,
 )
+from gpu_shopper.core.reservations import extended
 from gpu_shopper.core.session import Attempt, LaunchState, Outcome, Session
 from gpu_shopper.core.states import TERMINAL, Actor, EndReason, Event, State, row_for
 from gpu_shopper.errors import IllegalTransition

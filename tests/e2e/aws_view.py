@@ -27,6 +27,13 @@ def executions_of(live: Deployed, session_id: str, purpose: str = "") -> list[Ro
     return [one for one in executions(live) if one["name"].startswith(wanted)]
 
 
+def timers_of(live: Deployed, session_id: str) -> list[Row]:
+    """The schedules that would end this session at its hard max, with their targets."""
+    client = aws.client("scheduler", live.endpoints.emulator_url)
+    found = client.list_schedules(NamePrefix=session_id)["Schedules"]
+    return [client.get_schedule(Name=one["Name"], GroupName=one["GroupName"]) for one in found]
+
+
 def log_lines(live: Deployed) -> list[str]:
     """Everything that the functions and the gateway logged, as it was written."""
     logs = aws.client("logs", live.endpoints.emulator_url)

@@ -26,6 +26,7 @@ SHORT = {
     "InstanceFailedForS": "3",
     "SshAuthGraceS": "3",
     "CheckIntervalS": "5",
+    "DrainMinuteS": "4",
     "RefreshBackoffS": "1",
     "RefreshBackoffCapS": "1",
     "TemplatesRefreshS": "1",

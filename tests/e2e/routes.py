@@ -52,6 +52,7 @@ RENT = {"offer_id": "vastai-1", "workload_type": "ssh", "reservation_hours": 1}
 _BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/sessions": RENT,
     "POST /api/v1/sessions/{session_id}/extend": {"additional_hours": 1},
+    "POST /api/v1/sessions/{session_id}/override": {"max_hours": 24, "reason": "a test"},
     "POST /api/v1/keys": {"role": "consumer", "consumer_id": "made"},
     "POST /api/v1/webhooks": {"url": "ftp://nowhere"},
 }
@@ -60,9 +61,9 @@ _BODIES: dict[str, dict[str, Any]] = {
 def _access(path: str) -> str:
     if not path.startswith("/api/"):
         return "open"
-    if path.startswith("/api/v1/sessions/"):
-        return "own"
-    return "operator" if path.startswith(("/api/v1/keys", "/api/v1/audit")) else "shared"
+    if path.startswith(("/api/v1/keys", "/api/v1/audit")) or path.endswith("/override"):
+        return "operator"
+    return "own" if path.startswith("/api/v1/sessions/") else "shared"
 
 
 def _described() -> Iterator[Route]:

@@ -69,7 +69,7 @@ def test_a_session_is_visible_to_its_consumer_and_operators_only(
 
 
 @pytest.mark.parametrize("route", [each for each in CLOSED if each.access == "operator"], ids=str)
-def test_keys_are_for_operators(live: Deployed, route: Route) -> None:
+def test_what_is_for_operators_is_closed_to_consumers(live: Deployed, route: Route) -> None:
     """N-1."""
     status, body = _ask(live.consumer, route)
     assert (status, body["error_type"]) == (403, "forbidden")

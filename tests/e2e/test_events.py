@@ -28,6 +28,7 @@ STATUS = {
     "sessions_api/diagnostics": 404,
     "sessions_api/done": 404,
     "sessions_api/extend": 404,
+    "sessions_api/override": 404,
     "sessions_api/delete": 404,
     "operator_api/create_key": 201,
     "operator_api/list_keys": 200,
@@ -70,6 +71,12 @@ def test_a_sweep_reports_what_it_did(live: Deployed, case: str) -> None:
     assert isinstance(live.functions.invoke(logical_id(case), sample(case)), dict)
 
 
+@pytest.mark.parametrize("case", of("hard_stop"))
+def test_the_timer_of_a_session_that_is_not_there_does_nothing(live: Deployed, case: str) -> None:
+    answer = live.functions.invoke(logical_id(case), sample(case))
+    assert answer == {"live": False, "handled": False}
+
+
 @pytest.mark.parametrize("case", of("authorizer"))
 def test_a_key_that_was_never_made_is_refused(live: Deployed, case: str) -> None:
     with pytest.raises(FunctionFailed, match="Unauthorized"):
@@ -88,5 +95,5 @@ def test_a_message_that_concerns_no_webhook_is_dropped(live: Deployed, case: str
 
 
 def test_every_sample_is_sent() -> None:
-    others = of(*STEPS, *SWEEPS, "authorizer", "publish_events", "deliver_webhooks")
-    assert {*others, *STATUS} == set(cases())
+    apart = ("authorizer", "hard_stop", "publish_events", "deliver_webhooks")
+    assert {*of(*STEPS, *SWEEPS, *apart), *STATUS} == set(cases())

@@ -82,3 +82,17 @@ def test_only_the_verifying_function_opens_probe_keys(
     assert opened["Plaintext"] == b"x"
     other = opening | {"EncryptionContext": {"session_id": "another"}}
     assert _refusal(_as(live, ids["VerifySshRole"], "kms").decrypt, **other)
+
+
+@pytest.mark.parametrize("role", ["InventoryApiRole", "OperatorApiRole", "VerifySshRole"])
+def test_only_the_sessions_function_opens_what_repeats_show_again(
+    live: Deployed, ids: dict[str, str], role: str
+) -> None:
+    """N-11, N-62."""
+    sealing = {"KeyId": ids["RepeatKey"], "EncryptionContext": {"session_id": "some"}}
+    mine = _as(live, ids["SessionsApiRole"], "kms")
+    opening = sealing | {
+        "CiphertextBlob": mine.encrypt(Plaintext=b"x", **sealing)["CiphertextBlob"]
+    }
+    assert mine.decrypt(**opening)["Plaintext"] == b"x"
+    assert _refusal(_as(live, ids[role], "kms").decrypt, **opening) == "AccessDeniedException"

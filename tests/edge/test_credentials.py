@@ -15,7 +15,7 @@ from gpu_shopper.edge import wiring
 from gpu_shopper.errors import MissingSetting, ProviderAuth
 from gpu_shopper.providers import registry
 from gpu_shopper.providers.access import Access
-from tests.world import FakeProvider
+from tests.fakes import FakeProvider
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from gpu_shopper.core.settings import Settings
 from gpu_shopper.edge import wiring
 from gpu_shopper.providers import registry
 from gpu_shopper.providers.access import Access
-from tests.world import FakeProvider, World
+from tests.fakes import FakeProvider
+from tests.world import World
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ from gpu_shopper.core.diagnostics import Check
 from gpu_shopper.core.polling import SshResult
 from gpu_shopper.edge.answers.diagnostics import spoken
 from gpu_shopper.usecases.checking import check
+from tests.fakes import FakeProbe
 from tests.functions.calls import OPERATOR, OTHER, Client
 from tests.functions.rentals import PATH, post
 from tests.usecases.story import running
-from tests.world import FakeProbe, World
+from tests.world import World
 
 ANSWERS: dict[Check, str | None] = {
     Check.GPUS: "NVIDIA A100, 0, 81920, [N/A], 35, [N/A]",

@@ -16,8 +16,9 @@ from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.edge.http import Frame
 from tests.builders import SESSION_ID
 from tests.events import cases, logical_id, sample
+from tests.fakes import FakeProbe
 from tests.template.cfn import ROOT, resources
-from tests.world import FakeProbe, World
+from tests.world import World
 
 SECRET = "A" * 43
 API = {"inventory_api", "sessions_api", "operator_api"}
@@ -79,6 +80,7 @@ def test_the_samples_bring_a_session_to_running(play: Play, world: World) -> Non
     assert body(play("sessions_api/extend"))["reservation_hours"] == 3
     events = body(play("operator_api/list_audit"))["events"]
     assert "session_extended" in [one["operation"] for one in events]
+    assert body(play("sessions_api/override"))["hard_max_hours"] == 24
 
 
 def test_the_samples_end_a_session_and_prove_it(play: Play, world: World) -> None:
@@ -93,6 +95,16 @@ def test_the_samples_end_a_session_and_prove_it(play: Play, world: World) -> Non
     assert (ended.state, ended.end_reason) == (State.STOPPED, EndReason.USER_REQUESTED)
     again = play("sessions_api/delete")
     assert (again["statusCode"], body(again)["status"]) == (200, "stopped")
+
+
+def test_the_sample_of_a_timer_ends_a_session_after_its_hard_max(play: Play, world: World) -> None:
+    for case in ("sessions_api/create", "provision_step/launch", "provision_step/look"):
+        play(case)
+    play("verify_ssh/verify")
+    assert play("hard_stop/session") == {"live": True, "handled": False}
+    world.clock.at = world.session(SESSION_ID).hard_max_at
+    assert play("hard_stop/session") == {"live": True, "handled": True}
+    assert world.session(SESSION_ID).end_reason is EndReason.HARD_MAX
 
 
 def test_the_samples_make_use_and_revoke_a_key(play: Play) -> None:

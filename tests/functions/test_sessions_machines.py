@@ -9,9 +9,10 @@ import pytest
 from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.verify import verify
+from tests.fakes import FakeProbe
 from tests.functions.calls import Client
 from tests.functions.rentals import PATH, SERVED, post
-from tests.world import FakeProbe, World
+from tests.world import World
 
 
 def nothing_was_written(world: World) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.simulation import runner, story
+from tests.simulation import catching, runner, story
 from tests.simulation.crashes import PATHS, with_crashes
 from tests.simulation.runner import Tally, timed, worker_count
 from tests.simulation.simulation import Simulation, simulated
@@ -61,12 +61,14 @@ def _sum_up(what: str, tally: Tally, took_s: float) -> int:
 
 
 def _mutants(most_seeds: int) -> int:
-    missed = 0
-    for caught in runner.mutants(most_seeds, worker_count()):
-        missed += caught.seed is None
+    found = []
+    for caught in catching.mutants(most_seeds, worker_count()):
+        found.append(caught)
         seed = f"seed {caught.seed}" if caught.seed else "NOT CAUGHT"
         print(f"{caught.rule:<75} {seed:<11} {caught.violation}", flush=True)
+    missed = sum(one.seed is None for one in found)
     print(f"{missed} rules could be missing unnoticed within {most_seeds} seeds")
+    catching.write_down(found)
     return 1 if missed else 0
 
 

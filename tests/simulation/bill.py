@@ -13,7 +13,7 @@ from tests.simulation.machine import Machine
 from tests.simulation.scheduler import SECOND, Violation
 
 if TYPE_CHECKING:
-    from tests.simulation.watch import Seen
+    from tests.simulation.seen import Seen
 
 TOLERANCE_MS = 90 * SECOND
 """From the machine's beginning to the answer that tells us: a minute, and what holds us up."""

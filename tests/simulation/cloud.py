@@ -37,6 +37,12 @@ def offer_of(provider: str, number: int) -> Offer:
     )
 
 
+def _at(offer: Offer, percent: int) -> Offer:
+    if percent == 100:
+        return offer
+    return offer._replace(price_microusd_per_hour=offer.price_microusd_per_hour * percent // 100)
+
+
 @dataclass
 class Cloud:
     """One provider. Its methods take effect at once; time and faults are the port's."""
@@ -44,14 +50,15 @@ class Cloud:
     name: str
     scheduler: Scheduler
     nature: Callable[[], Nature]
+    percent: Callable[[], int] = lambda: 100
     machines: dict[str, Machine] = field(default_factory=dict)
     on_rented: Told = lambda _machine: None
     on_gone: Told = lambda _machine: None
     returns_until_ms: int = 0
 
     def market(self) -> list[Offer]:
-        """What can be rented now."""
-        return [offer_of(self.name, number) for number in range(OFFERS)]
+        """What can be rented now, each offer at `percent` of its usual price."""
+        return [_at(offer_of(self.name, number), self.percent()) for number in range(OFFERS)]
 
     def rent(self, request: LaunchRequest, *, is_told: bool, is_late: bool = False) -> Machine:
         """A new machine; it costs from now on.
@@ -89,9 +96,8 @@ class Cloud:
             host_key=f"ssh-ed25519 host-{number}",
         )
         self.machines[machine.id] = machine
-        for at_ms in (nature.vanishes_ms, nature.fails_ms, nature.unlisted[0], nature.unfound[0]):
-            if at_ms < NEVER:
-                self.scheduler.at(now_ms + at_ms, lambda: None)
+        for at_ms in nature.turns_ms:
+            self.scheduler.at(now_ms + at_ms, lambda: None)
         if nature.vanishes_ms < NEVER:
             self._end_at(machine, now_ms + nature.vanishes_ms)
         if is_ours:

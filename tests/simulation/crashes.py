@@ -31,6 +31,7 @@ class Path:
     auto_retry: bool = False
     launch: Fault | None = None
     nature: Nature = field(default_factory=Nature)
+    ssh_timeout_min: int = 3
 
 
 _READS = re.compile(r"get_item|query|get_object|\.find |\.list_|^ssh ")
@@ -113,7 +114,7 @@ def _plan(path: Path) -> Plan:
         offer=0,
         create_ms=5 * SECOND,
         hours=1,
-        ssh_timeout_min=3,
+        ssh_timeout_min=path.ssh_timeout_min,
         extend=(),
         stop_after_ms=path.stop_after_ms,
         auto_retry=path.auto_retry,

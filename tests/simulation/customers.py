@@ -8,8 +8,9 @@ from typing import Any
 
 from gpu_shopper.core.api_keys import Caller, Role
 from gpu_shopper.core.entrypoint import LaunchMode
+from gpu_shopper.core.session import Session, StoragePolicy
 from gpu_shopper.errors import DuplicateSession
-from gpu_shopper.usecases import sessions
+from gpu_shopper.usecases import extending, sessions
 from gpu_shopper.usecases.deps import Deps
 from gpu_shopper.usecases.sessions import Created
 from gpu_shopper.usecases.wishes import NewSession
@@ -22,6 +23,11 @@ from tests.simulation.plan import Rental
 from tests.simulation.scheduler import MINUTE, SECOND, Scheduler
 
 MOST_TRIES = 5
+
+type Stop = Callable[[Deps, Caller, str], Session]
+"""`done`, or DELETE."""
+
+_POLICIES = (StoragePolicy.DESTROY, StoragePolicy.PRESERVE)
 
 
 class Customer:
@@ -52,8 +58,16 @@ class Customer:
             auto_retry=rental.auto_retry,
             max_retries=rental.max_retries if rental.auto_retry else None,
             retry_scope=rental.retry_scope,
+            max_price_microusd_per_hour=self._most(),
+            storage_policy=_POLICIES[rental.drain_min is not None],
+            drain_min=rental.drain_min,
             **(_SERVES_HTTP if rental.serves_http else {}),
         )
+
+    def _most(self) -> int | None:
+        rental = self._rental
+        usual = offer_of(rental.provider, rental.offer).price_microusd_per_hour
+        return usual * rental.most_percent // 100 if rental.most_percent else None
 
     def _create(self, tries: int = 1) -> None:
         def told(answer: Any) -> None:
@@ -76,26 +90,30 @@ class Customer:
         if rental.stop_after_ms is None:
             self.is_done = True
             return
-        for _ in range(2 if rental.stops_twice else 1):
-            self._scheduler.after(rental.stop_after_ms, lambda: self._stop(id_))
+        is_patient = rental.drain_min is not None
+        stop = sessions.request_stop if is_patient else sessions.destroy
+        self._scheduler.after(rental.stop_after_ms, lambda: self._stop(stop, id_))
+        if rental.stops_twice:
+            again_ms = rental.stop_after_ms + is_patient * MINUTE
+            self._scheduler.after(again_ms, lambda: self._stop(sessions.destroy, id_))
 
     def _extend(self, session_id: str, hours: int) -> None:
         self._call(
             f"extend by {hours} h",
-            lambda deps: sessions.extend(deps, self._caller, session_id, hours),
+            lambda deps: extending.extend(deps, self._caller, session_id, hours),
             lambda _answer: None,
         )
 
-    def _stop(self, session_id: str, tries: int = 1) -> None:
+    def _stop(self, stop: Stop, session_id: str, tries: int = 1) -> None:
         """Until it is accepted; another stop counts as well."""
 
         def told(answer: Any) -> None:
             if isinstance(answer, Failure) and answer.error in _PASSING and tries < MOST_TRIES:
-                self._scheduler.after(2 * SECOND, lambda: self._stop(session_id, tries + 1))
+                self._scheduler.after(2 * SECOND, lambda: self._stop(stop, session_id, tries + 1))
             else:
                 self.is_done = True
 
-        self._call("stop", lambda deps: sessions.destroy(deps, self._caller, session_id), told)
+        self._call("stop", lambda deps: stop(deps, self._caller, session_id), told)
 
     def _call(self, what: str, body: Callable[[Deps], Any], told: Callable[[Any], None]) -> None:
         deployment = self._deployment

@@ -16,6 +16,7 @@ from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
+from tests.fakes import FakeCipher
 from tests.simulation.audits import Audits
 from tests.simulation.buckets import MemoryBucket
 from tests.simulation.executions import HANDED_OVER_MS, Done, Execution, Failure
@@ -25,9 +26,9 @@ from tests.simulation.provider import KeyAttachingProvider, SimulatedProvider
 from tests.simulation.rows import Rows, rows_of
 from tests.simulation.scheduler import Killed, Run, carried_out
 from tests.simulation.tables import MemoryTable
+from tests.simulation.timers import Timers
 from tests.simulation.watch import Watch
 from tests.template.cfn import table_definitions
-from tests.world import FakeCipher
 
 ADAPTERS: dict[str, type[SimulatedProvider]] = {
     "vastai": KeyAttachingProvider,
@@ -98,8 +99,10 @@ class Deployment:
             provider=guarded.__getitem__,
             machines=self,
             checks=self,
+            hard_stops=Timers(self.ports, self._look_after),
             ask_api=self._ask_api,
             cipher=FakeCipher(),
+            repeat_cipher=FakeCipher("repeat"),
             origin=lambda: ORIGIN,
             note=self._note,
         )
@@ -156,6 +159,11 @@ class Deployment:
             )
 
         self.ports.call(f"begin a check of {session_id}", effect, 5, 10)
+
+    def _look_after(self, session_id: str) -> None:
+        """See `HardStops`: the function of a session's timer is run."""
+        event = {"session_id": session_id}
+        self.invoke("HardStopFunction", event, lambda _told: None)
 
     def _ask_api(self, target: HostPort, path: str, settings: Settings) -> ApiTry:
         """See `AskApi`."""
@@ -221,7 +229,9 @@ class Deployment:
 
         def effect() -> SshTry:
             machine = self.ports.machine_at(address.port)
-            return machine.login(address, private_pem, pinned, scheduler.now_ms)
+            tried = machine.login(address, private_pem, pinned, scheduler.now_ms)
+            self.watch.logged_in(machine, tried)
+            return tried
 
         tried = self.ports.call(f"ssh {address.host}:{address.port}", effect, 50, 300)
         return cast(SshTry, tried)

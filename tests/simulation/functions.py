@@ -11,6 +11,7 @@ from functions.teardown_step.app import STEPS as TEARDOWN_STEPS
 from functions.verify_ssh.app import STEPS as VERIFY_STEPS
 from gpu_shopper.usecases.deps import Deps, Probe
 from gpu_shopper.usecases.expire import expire_sessions
+from gpu_shopper.usecases.hard_stop import hard_stop
 from gpu_shopper.usecases.reconcile import reconcile
 from gpu_shopper.usecases.refresh import refresh_inventory
 from tests.simulation.scheduler import SECOND
@@ -32,6 +33,7 @@ FUNCTIONS: Mapping[str, Body] = {
         deps, probe, event["session_id"], event["attempt"]
     ),
     "ExpireSessionsFunction": lambda deps, _probe, _event: expire_sessions(deps),
+    "HardStopFunction": lambda deps, _probe, event: hard_stop(deps, event["session_id"]),
     "ReconcileFunction": lambda deps, _probe, event: reconcile(deps, event["provider"]),
     "RefreshInventoryFunction": lambda deps, _probe, event: refresh_inventory(
         deps, event["provider"]

@@ -48,6 +48,13 @@ class Nature:
     ssh_trouble: tuple[SshResult, ...] = ()  # what the first logins come to
     price_factor_percent: int = 100
 
+    @property
+    def turns_ms(self) -> list[int]:
+        """When it stops being what it was: what is quiet until then must be watched again."""
+        spans = (self.unlisted, self.unfound, self.odd_words, *self.blinks)
+        turns = (self.vanishes_ms, self.fails_ms, self.moves_ms, *(begins for begins, _ in spans))
+        return [at_ms for at_ms in turns if at_ms < NEVER]
+
 
 @dataclass(kw_only=True, eq=False)
 class Machine:

@@ -10,23 +10,28 @@ from unittest.mock import patch
 
 from functions.provision_step.app import STEPS as PROVISION_STEPS
 from functions.teardown_step.app import STEPS as TEARDOWN_STEPS
+from functions.verify_ssh.app import STEPS as VERIFY_STEPS
 from gpu_shopper.core import deadlines, evidence, reconciling
+from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import EndReason, Event
 from gpu_shopper.errors import LaunchUncertain
 from gpu_shopper.store import operations
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases import (
+    attempts,
+    extending,
     look,
     orphans,
     provision,
     reconcile,
     retrying,
-    sessions,
     teardown,
     verify,
     writing,
 )
-from tests.simulation import functions, without
+from tests.simulation import functions
+from tests.simulation.without import attempts as hasty
+from tests.simulation.without import no, nothing, proofs, sweeps, writes
 
 type Patch = tuple[Any, Any, Any]
 """A module and a name in it, or a dict and a key; and what stands there instead."""
@@ -57,95 +62,139 @@ def _of(rule: str, *patches: Patch) -> Mutant:
 MUTANTS: tuple[Mutant, ...] = (
     _of(
         "only machines with our own label are ours",
-        (reconciling, "owned", without.anybodys),
-        (orphans, "owned", without.anybodys),
-        (reconcile, "owned", without.anybodys),
+        (reconciling, "owned", sweeps.anybodys),
+        (orphans, "owned", sweeps.anybodys),
+        (reconcile, "owned", sweeps.anybodys),
     ),
-    _of("an end needs the lookup too", (teardown, "_evidence", without.prove_by_listing)),
-    _of("an end needs a complete listing too", (teardown, "_evidence", without.prove_by_lookup)),
+    _of("an end needs the lookup too", (teardown, "_evidence", proofs.prove_by_listing)),
+    _of("an end needs a complete listing too", (teardown, "_evidence", proofs.prove_by_lookup)),
     _of(
         "evidence of a young machine's end does not count",
-        (teardown, "_evidence", without.prove_young),
+        (teardown, "_evidence", proofs.prove_young),
     ),
-    _of("stopping is left by evidence only", (TEARDOWN_STEPS, "ask", without.give_up)),
+    _of("stopping is left by evidence only", (TEARDOWN_STEPS, "ask", proofs.give_up)),
     _of(
         "terminate is repeated until the end is proven",
-        (teardown, "_terminate", without.terminate_once),
+        (teardown, "_terminate", proofs.terminate_once),
     ),
     _of(
         "never rented needs a second listing",
-        (evidence, "never_rented", without.first_listing_is_enough),
+        (evidence, "never_rented", proofs.first_listing_is_enough),
     ),
     _of(
         "listings soon after a launch do not count",
-        (evidence, "never_rented", without.without_grace),
+        (evidence, "never_rented", proofs.without_grace),
     ),
     _of(
         "an unclear launch is not a refused one",
-        (evidence, "refused", without.refused_anyway),
+        (evidence, "refused", hasty.refused_anyway),
         (provision._REASONS, LaunchUncertain, EndReason.PROVIDER_UNAVAILABLE),
     ),
-    _of("an error is not absence", (teardown, "_evidence", without.prove_despite_errors)),
-    _of("a stopped machine is not a gone one", (teardown, "_evidence", without.prove_by_status)),
-    _of("a launch is never sent twice", (PROVISION_STEPS, "launch", without.launch_again)),
+    _of("an error is not absence", (teardown, "_evidence", proofs.prove_despite_errors)),
+    _of("a stopped machine is not a gone one", (teardown, "_evidence", proofs.prove_by_status)),
+    _of("a launch is never sent twice", (PROVISION_STEPS, "launch", hasty.launch_again)),
     _of(
         "the next attempt waits for the end of the machine before it",
-        (look, "fail_attempt", without.try_at_once),
-        (verify, "fail_attempt", without.try_at_once),
-        (provision, "fail_attempt", without.try_at_once),
+        (look, "fail_attempt", hasty.try_at_once),
+        (verify, "fail_attempt", hasty.try_at_once),
+        (provision, "fail_attempt", hasty.try_at_once),
     ),
-    _of("attempts are counted", (retrying, "no_more", without.nothing)),
+    _of("attempts are counted", (retrying, "no_more", nothing)),
     _of(
-        "every write names the version it derives from", (store, "save", without.save_over_anything)
+        "every write names the version it derives from",
+        (store, "save", writes.save_over_anything),
     ),
     _of(
         "one live session for a consumer and an offer",
-        (store, "create", without.create_over_anything),
+        (store, "create", writes.create_over_anything),
     ),
-    _of("a live session has its next due instant", (writing, "due_at", without.nothing)),
+    _of("a live session has its next due instant", (writing, "due_at", nothing)),
     _of(
         "a dead execution is started again",
-        (deadlines, "_agenda", without.agenda_without(deadlines.Restart)),
+        (deadlines, "_agenda", sweeps.agenda_without(deadlines.Restart)),
     ),
     _of(
         "the hard max ends a session",
-        (deadlines, "_agenda", without.agenda_without(deadlines.End, Event.HARD_MAX)),
+        (deadlines, "_agenda", sweeps.agenda_without(deadlines.End, Event.HARD_MAX)),
     ),
     _of(
         "an expired session is ended",
-        (deadlines, "_agenda", without.agenda_without(deadlines.End, Event.EXPIRE)),
+        (deadlines, "_agenda", sweeps.agenda_without(deadlines.End, Event.EXPIRE)),
     ),
-    _of("extensions stop at the hard max", (sessions, "extend", without.extend_for_ever)),
+    _of(
+        "a drain has its end",
+        (deadlines, "_agenda", sweeps.agenda_without(deadlines.EndDrain)),
+    ),
+    _of(
+        "a draining machine is left alone",
+        (Session, "is_tearing_down", property(sweeps.is_tearing_down_or_drains)),
+    ),
+    _of("extensions stop at the hard max", (extending, "extend", writes.extend_for_ever)),
     _of(
         "a listing that failed is not an empty one",
-        (look, "listed", without.listed_anyhow),
-        (teardown, "listed", without.listed_anyhow),
+        (look, "listed", proofs.listed_anyhow),
+        (teardown, "listed", proofs.listed_anyhow),
     ),
-    _of("a failed listing makes no ghosts", (functions, "reconcile", without.reconcile_hastily)),
+    _of("a failed listing makes no ghosts", (functions, "reconcile", sweeps.reconcile_hastily)),
     _of(
         "a ghost is missing from two listings",
-        (reconcile, "_missing", without.ghost_of_one_listing),
+        (reconcile, "_missing", proofs.ghost_of_one_listing),
     ),
-    _of("a ghost is looked up", (evidence, "ghost", without.ghost_without_lookup)),
-    _of("a young session is no ghost", (reconcile, "_check_missing", without.missing_at_any_age)),
-    _of("a failed listing breaks the row", (operations, "note_failed_listing", without.nothing)),
-    _of("orphans are destroyed", (reconcile, "cure_orphans", without.nothing)),
+    _of("a ghost is looked up", (evidence, "ghost", proofs.ghost_without_lookup)),
+    _of("a young session is no ghost", (reconcile, "_check_missing", proofs.missing_at_any_age)),
+    _of("a failed listing breaks the row", (operations, "note_failed_listing", nothing)),
+    _of("orphans are destroyed", (reconcile, "cure_orphans", nothing)),
     _of("one pass destroys a few orphans only", (orphans, "orphan_limit", lambda *_: 10**6)),
     _of(
         "an orphan's session is read again before it is destroyed",
-        (orphans, "_is_wanted", without.no),
+        (orphans, "_is_wanted", no),
     ),
     _of(
         "the reconciler lists machines before it reads sessions, or reads them again",
-        (functions, "reconcile", without.reconcile_reading_first),
-        (reconcile, "_sessions", without.sessions_read_first),
-        (orphans, "_is_wanted", without.no),
+        (functions, "reconcile", sweeps.reconcile_reading_first),
+        (reconcile, "_sessions", sweeps.sessions_read_first),
+        (orphans, "_is_wanted", no),
     ),
-    _of("the reconciler adopts unclaimed machines", (reconcile, "_adopt", without.no)),
+    _of("the reconciler adopts unclaimed machines", (reconcile, "_adopt", no)),
     _of(
         "unclaimed machines are adopted",
-        (look, "accepted", without.accepted_unless_adopted),
-        (teardown, "accepted", without.accepted_unless_adopted),
-        (reconcile, "accepted", without.accepted_unless_adopted),
+        (look, "accepted", hasty.accepted_unless_adopted),
+        (teardown, "accepted", hasty.accepted_unless_adopted),
+        (reconcile, "accepted", hasty.accepted_unless_adopted),
+    ),
+    _of(
+        "a launch is written down before it is sent",
+        (PROVISION_STEPS, "launch", hasty.launch_before_writing),
+    ),
+    _of(
+        "a step of an attempt that has failed does nothing",
+        *(
+            (one, "is_current", hasty.is_current_whatever_failed)
+            for one in (provision, look, verify, attempts)
+        ),
+    ),
+    _of(
+        "no attempt costs more than its caller, or its scope, allows",
+        (provision, "check_price", nothing),
+    ),
+    _of(
+        "an offer that has become dearer than accepted is not rented",
+        (provision, "is_dearer_than_accepted", no),
+    ),
+    _of(
+        "a machine that is dearer than accepted is given up",
+        (look, "is_dearer_than_accepted", no),
+    ),
+    _of(
+        "a machine is logged in to only with the host key that is pinned",
+        (VERIFY_STEPS, "verify", hasty.verify_any_machine),
+    ),
+    _of(
+        "an attempt that is not ready in time is ended",
+        (deadlines, "_agenda", sweeps.agenda_without(deadlines.End, Event.FAIL_PROVISIONING)),
+    ),
+    _of(
+        "a session that does not begin in time is ended",
+        (deadlines, "_agenda", sweeps.agenda_without(deadlines.End, Event.REFUSE_LAUNCH)),
     ),
 )

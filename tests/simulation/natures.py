@@ -18,7 +18,7 @@ def nature(random: Random, odds: Odds) -> Nature:
         keys_ms=random.choice((0, 15 * SECOND, 60 * SECOND)),
         ending_ms=random.choice((0, 2 * SECOND, 8 * SECOND)),
         start_up_ms=random.choice((0, 10 * SECOND, 60 * SECOND)),
-        price_factor_percent=random.choice((100,) * 8 + (101, 105)),
+        price_factor_percent=random.choice((100,) * 16 + (101, 101, 105, 112)),
     )
     made.ssh_opens_ms = made.boots_ms + random.randint(0, 15) * SECOND
     if random.random() < odds.lags:

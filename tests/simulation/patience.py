@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.simulation.deployment import Deployment
     from tests.simulation.machine import Machine
     from tests.simulation.plan import Plan
-    from tests.simulation.watch import Seen
+    from tests.simulation.seen import Seen
 
 type Item = dict[str, Any]
 
@@ -56,7 +56,7 @@ def _torn_down_until_ms(plan: Plan, deployment: Deployment, seen: Seen, now_ms: 
     attempt = seen.attempt
     called_ms = ms_of(attempt.get("called_at") or attempt["started_at"])
     from_ms = max(
-        [seen.failed_ms or seen.entered_ms, called_ms, *(_end_ms(one, now_ms) for one in machines)]
+        [seen.failed_ms or seen.end_due_ms, called_ms, *(_end_ms(one, now_ms) for one in machines)]
     )
     excuses = [excused_ms(plan, deployment, one, from_ms, now_ms) for one in machines]
     return from_ms + 6 * MINUTE + sum(excuses) + _spells_ms(plan, seen, from_ms, now_ms)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from random import Random
 
 from gpu_shopper.core.session import RetryScope
@@ -42,11 +42,12 @@ class Odds:
     hides: float = 0
     ssh: float = 0
     moves: float = 0
+    dearer: float = 0  # of an offer, each time that the market is read
 
 
 STRONG = {
     "crash": 0.03,
-    "stall": 0.12,
+    "stall": 0.16,
     "store_fails": 0.03,
     "redelivered": 0.3,
     "execution_killed": 0.08,
@@ -70,6 +71,7 @@ STRONG = {
     "hides": 0.6,
     "ssh": 0.7,
     "moves": 0.3,
+    "dearer": 0.7,
 }
 """Each fault's odds in a seed that is about it."""
 
@@ -103,8 +105,16 @@ TOGETHER: tuple[tuple[str, ...], ...] = (
     ("returns",),
     ("hides",),
     ("hides", "call_fails"),
+    ("dearer", "start_lost"),
+    ("dearer", "launch_refused"),
 )
 """Faults that are worth more in company; a seed is about one to three of these."""
+
+NOISY_SEEDS = 100
+"""Of so many seeds one plays its quiet hours too."""
+
+PACKING_SEEDS = 20
+"""Of so many seeds one packs and unpacks all that is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +146,8 @@ class Rental:
     max_retries: int | None = None
     retry_scope: RetryScope = RetryScope.SAME_GPU
     serves_http: bool = False
+    most_percent: int | None = None  # its max_price, of the offer's usual price
+    drain_min: int | None = None
 
 
 @dataclass(kw_only=True)
@@ -150,9 +162,20 @@ class Plan:
     spells: list[Spell] = field(default_factory=list)
     deploys_ms: list[int] = field(default_factory=list)
     restarts_ms: list[int] = field(default_factory=list)
+    refresh_every_min: int = 5
     orphans: int = 0
     foreign: int = 0
     faults_end_ms: int = 0
+
+    @property
+    def is_noisy(self) -> bool:
+        """True when hours in which nothing happens are played."""
+        return self.seed % NOISY_SEEDS == 0
+
+    @property
+    def packs(self) -> bool:
+        """True when the product's own codecs are at work."""
+        return self.seed % PACKING_SEEDS == 0
 
 
 def drawn(seed: int) -> Plan:
@@ -166,6 +189,8 @@ def drawn(seed: int) -> Plan:
         for deployment in deployments
         for _ in range(random.choice((1, 1, 2, 2, 3)))
     ]
+    drains = Random(seed + 3)
+    rentals = [replace(one, drain_min=_drain_min(drains)) for one in rentals]
     plan = Plan(
         seed=seed,
         odds=_odds(random),
@@ -211,7 +236,12 @@ def _rental(random: Random, deployment_id: str, providers: tuple[str, ...]) -> R
         max_retries=random.choice((None, None, 1, 5)),
         retry_scope=random.choice(tuple(RetryScope)),
         serves_http=provider == "vastai" and random.random() < 0.12,
+        most_percent=random.choice((None, None, 100, 103, 130)),
     )
+
+
+def _drain_min(random: Random) -> int | None:
+    return random.choice((1, 2, 10, 30)) if random.random() < 0.25 else None
 
 
 def _some_time(random: Random) -> int:
@@ -220,10 +250,11 @@ def _some_time(random: Random) -> int:
 
 
 def _busy_until_ms(rental: Rental) -> int:
+    drain_ms = (rental.drain_min or 0) * MINUTE
     if rental.stop_after_ms is not None:
-        return rental.create_ms + rental.stop_after_ms
+        return rental.create_ms + rental.stop_after_ms + drain_ms
     hours = min(12, rental.hours + sum(rental.extend))
-    return rental.create_ms + hours * 60 * MINUTE
+    return rental.create_ms + hours * 60 * MINUTE + drain_ms
 
 
 def _add_events(random: Random, plan: Plan) -> None:
@@ -238,6 +269,7 @@ def _add_events(random: Random, plan: Plan) -> None:
     plan.deploys_ms = [sometime() for _ in range(random.choice((0, 0, 0, 1)))]
     plan.restarts_ms = [sometime() for _ in range(random.choice((0, 0, 0, 0, 1)))]
     plan.foreign = random.choice((0, 0, 1, 2))
+    plan.refresh_every_min = random.choice((1, 5, 5, 5))
     plan.orphans = random.choice((0,) * 8 + (1, 2, 9, 13))
 
 

@@ -131,7 +131,7 @@ class SimulatedProvider:
             self._cloud.rent(request, is_told=False, is_late=True)
 
         def effect() -> None:
-            self._watch.launching(request.label)
+            self._watch.launching(request)
             if fault.takes_effect:
                 is_told = fault.error is None or fault.rents
                 rented = self._cloud.rent(request, is_told=is_told, is_late=fault.twice)
@@ -185,7 +185,7 @@ class KeyAttachingProvider(SimulatedProvider):
 class Watch(Protocol):
     """Sees every launch and every request to end a machine at the moment it takes effect."""
 
-    def launching(self, label: str) -> None:
+    def launching(self, request: LaunchRequest) -> None:
         """Raises Violation when that must not be."""
         ...
 

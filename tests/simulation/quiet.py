@@ -10,14 +10,11 @@ from tests.simulation.scheduler import MINUTE
 
 if TYPE_CHECKING:
     from tests.simulation.deployment import Deployment
+    from tests.simulation.seen import Seen
     from tests.simulation.simulation import Simulation
-    from tests.simulation.watch import Seen
 
 WATCHED_MS = 2 * MINUTE
 """Schedules run so long after and before everything that happens."""
-
-NOISY_SEEDS = 25
-"""Of so many seeds one plays its quiet hours too."""
 
 
 class Quiet:
@@ -27,7 +24,7 @@ class Quiet:
         self._simulation = simulation
         self._until_ms = 0
         self._since_ms = 0
-        self._is_off = simulation.plan.seed % NOISY_SEEDS == 0
+        self._is_off = simulation.plan.is_noisy
 
     def until_ms(self) -> int:
         """The end of the quiet, in the past when there is none."""

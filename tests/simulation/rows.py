@@ -36,6 +36,25 @@ def invalid(operation: str) -> ClientError:
     return failure(operation, "ValidationException")
 
 
+class Row(dict[str, Any]):
+    """An item as it is stored and read, by everybody; a write puts another in its place.
+
+    `decoded` is what its first reader made of it.
+    """
+
+    __slots__ = ("decoded",)
+
+    def __init__(self, attributes: Item) -> None:
+        super().__init__(attributes)
+        self.decoded: Any = None
+
+    def _refuse(self, *_given: Any, **_more: Any) -> Any:
+        raise TypeError("an item that was read is changed")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+
 @dataclass
 class Rows:
     """The items of one table, shared by every function that uses it.
@@ -47,19 +66,19 @@ class Rows:
     name: str
     indexes: Mapping[str, tuple[str, str]]
     whole: frozenset[str] = frozenset()
-    items: dict[str, dict[str, Item]] = field(default_factory=dict)
+    items: dict[str, dict[str, Row]] = field(default_factory=dict)
     order: dict[str, list[str]] = field(default_factory=dict)
     indexed: dict[str, dict[Key, Key]] = field(default_factory=dict)
     watches: list[Watch] = field(default_factory=list)
     page_items: int | None = None
 
-    def get(self, key: Key) -> Item | None:
-        """The item itself, not to be changed."""
+    def get(self, key: Key) -> Row | None:
+        """The item itself."""
         part = self.items.get(key[0])
         return part.get(key[1]) if part else None
 
-    def partition(self, pk: str) -> list[Item]:
-        """The items of one partition, in order of the sort key; not to be changed."""
+    def partition(self, pk: str) -> list[Row]:
+        """The items of one partition, in order of the sort key."""
         part = self.items.get(pk, {})
         return [part[sk] for sk in self.order.get(pk, [])]
 
@@ -83,7 +102,7 @@ class Rows:
         part = self.items.setdefault(key[0], {})
         before = part.pop(key[1], None)
         if item is not None:
-            part[key[1]] = item
+            item = part[key[1]] = Row(item)
         order = self.order.setdefault(key[0], [])
         if before is None and item is not None:
             insort(order, key[1])
@@ -169,13 +188,3 @@ def stored(value: Any) -> Any:
     if isinstance(value, Decimal | int):
         return Decimal(value)
     raise NotImplementedError(f"{kind}: teach tests/simulation/rows.py")
-
-
-def copied(value: Any) -> Any:
-    """A copy of a stored value that may be changed."""
-    kind = type(value)
-    if kind is dict:
-        return {name: copied(one) for name, one in value.items()}
-    if kind is list:
-        return [copied(one) for one in value]
-    return value

@@ -7,11 +7,9 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from time import perf_counter
 
 from tests.simulation.crashes import PATHS, doubles, singles, starts, with_crashes
-from tests.simulation.mutants import MUTANTS
 from tests.simulation.scheduler import Violation
 from tests.simulation.simulation import Simulation, simulated
 
@@ -106,31 +104,6 @@ def _spread[T](work: Callable[[T], Tally], parts: list[T], workers: int) -> Tall
                 pool.terminate()
                 break
     return tally
-
-
-@dataclass(frozen=True, slots=True)
-class Caught:
-    """The first seed that noticed a missing rule."""
-
-    rule: str
-    seed: int | None
-    violation: str
-
-
-def mutants(most_seeds: int, workers: int) -> Iterator[Caught]:
-    """Each mutant with the seed that caught it, None if none did."""
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap(partial(_caught, most_seeds), range(len(MUTANTS)))
-
-
-def _caught(most_seeds: int, number: int) -> Caught:
-    mutant = MUTANTS[number]
-    with mutant.applied():
-        for seed in range(1, most_seeds + 1):
-            broken = played(simulated(seed), "").broken
-            if broken:
-                return Caught(mutant.rule, seed, broken[0][1])
-    return Caught(mutant.rule, None, "")
 
 
 def worker_count() -> int:

@@ -1,19 +1,20 @@
 """The virtual clock and its queue of events: many function runs at once, one of them moving.
 
 A run of a function may wait in the middle of a call; meanwhile others go on, and it continues at
-its instant, wherever that falls in their work. Each waiting run keeps its stack on a thread of
-its own, but exactly one thread moves at any time and the queue alone says which: (instant, order
-of entry) decides everything, so a run repeats exactly.
+its instant, wherever that falls in their work. Each waiting run keeps its stack on a greenlet of
+its own, and the queue alone says which one moves: (instant, order of entry) decides everything, so
+a run repeats exactly.
 """
 
 from __future__ import annotations
 
-import _thread
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from typing import Any
+
+from greenlet import getcurrent, greenlet
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -43,43 +44,26 @@ class Run:
     is_dead: bool = False
 
 
-class _Carrier:
-    """A thread that moves while it holds the baton."""
-
-    def __init__(self) -> None:
-        self.baton = _thread.allocate_lock()
-        self.baton.acquire()
-        self.drive: Callable[[_Carrier], None] | None = None
-        _thread.start_new_thread(self._forever, ())
-
-    def _forever(self) -> None:
-        while True:
-            self.baton.acquire()
-            assert self.drive is not None
-            self.drive(self)
-
-
-_IDLE: list[_Carrier] = []
-"""Carriers with nothing on their stack; kept from one simulation to the next."""
-
-
 class Scheduler:
     """The clock, the queue, and whose turn it is."""
 
     def __init__(self) -> None:
         self.now_ms = 0
+        self._instant = 0, START
         self.run_now: Run | None = None
         self.failure: BaseException | None = None
-        self._queue: list[tuple[int, int, Action | _Carrier, bool]] = []
-        self._entries = 0
-        self._carrier: _Carrier | None = None
-        self._waiting: dict[_Carrier, None] = {}
         self.is_stopping = False
-        self._finished = _thread.allocate_lock()
+        self._queue: list[tuple[int, int, Action | greenlet, bool]] = []
+        self._entries = 0
+        self._waiting: dict[greenlet, None] = {}
+        self._idle: list[greenlet] = []
+        self._main = getcurrent()
 
     def now(self) -> datetime:
         """The instant, as the product sees it."""
-        return START + timedelta(milliseconds=self.now_ms)
+        if self._instant[0] != self.now_ms:
+            self._instant = self.now_ms, START + timedelta(milliseconds=self.now_ms)
+        return self._instant[1]
 
     def at(self, at_ms: int, action: Action, *, is_routine: bool = False) -> None:
         """Do `action` at that instant; routine actions are what schedules repeat for ever."""
@@ -103,9 +87,10 @@ class Scheduler:
 
     def start(self) -> None:
         """Let everything happen, until the queue is empty or `stop`. Raises what went wrong."""
-        self._finished.acquire()
-        self._hand_over()
-        self._finished.acquire()
+        self._main = getcurrent()
+        self._let_an_idle_one_drive()
+        for unfinished in (*self._waiting, *self._idle):
+            unfinished.switch()
         if self.failure is not None:
             raise self.failure
 
@@ -113,6 +98,8 @@ class Scheduler:
         """Let time pass in the middle of a run; a run whose function's time is over is killed."""
         run = self.run_now
         assert run is not None, "only runs of functions wait"
+        if self.is_stopping:
+            raise Killed
         until_ms = min(self.now_ms + wait_ms, run.ends_at_ms)
         if self._queue and self._queue[0][0] <= until_ms:
             self._let_others(until_ms)
@@ -122,35 +109,29 @@ class Scheduler:
         if self.is_stopping or run.is_dead or until_ms == run.ends_at_ms:
             raise Killed
 
-    def _push(self, at_ms: int, what: Action | _Carrier, is_routine: bool) -> None:
+    def _push(self, at_ms: int, what: Action | greenlet, is_routine: bool) -> None:
         self._entries += 1
         heappush(self._queue, (at_ms, self._entries, what, is_routine))
 
     def _let_others(self, until_ms: int) -> None:
-        mine = self._carrier
-        assert mine is not None
+        mine = getcurrent()
         self._push(until_ms, mine, False)
         self._waiting[mine] = None
-        self._hand_over()
-        mine.baton.acquire()
-        self._carrier = mine
+        self._let_an_idle_one_drive()
 
-    def _hand_over(self) -> None:
-        """Let an idle carrier drive; the caller stops moving right after this."""
-        carrier = _IDLE.pop() if _IDLE else _Carrier()
-        carrier.drive = self._drive
-        carrier.baton.release()
+    def _let_an_idle_one_drive(self) -> None:
+        """Come back when it is this one's turn again."""
+        (self._idle.pop() if self._idle else greenlet(self._drive, self._main)).switch()
 
-    def _drive(self, carrier: _Carrier) -> None:
-        """Carry out events until one belongs to a run that waits on another carrier."""
-        self._carrier = carrier
+    def _drive(self) -> None:
+        """Carry out events; who wakes a run that waits is idle until somebody else must drive."""
         while not self.is_stopping and self._queue:
             self.now_ms, _, what, _ = heappop(self._queue)
-            if isinstance(what, _Carrier):
-                self._wake(what, carrier)
-                return
-            self._carry_out(what)
-        self._end(carrier)
+            if isinstance(what, greenlet):
+                self._wake(what)
+            else:
+                self._carry_out(what)
+        self.is_stopping = True
 
     def _carry_out(self, action: Action) -> None:
         try:
@@ -161,19 +142,10 @@ class Scheduler:
             self.failure = self.failure or exc
             self.is_stopping = True
 
-    def _wake(self, waiting: _Carrier, carrier: _Carrier) -> None:
+    def _wake(self, waiting: greenlet) -> None:
         del self._waiting[waiting]
-        _IDLE.append(carrier)
-        waiting.baton.release()
-
-    def _end(self, carrier: _Carrier) -> None:
-        """Kill the runs that still wait, one by one; each comes back here."""
-        self.is_stopping = True
-        if self._waiting:
-            self._wake(next(iter(self._waiting)), carrier)
-            return
-        _IDLE.append(carrier)
-        self._finished.release()
+        self._idle.append(getcurrent())
+        waiting.switch()
 
 
 def carried_out(scheduler: Scheduler, run: Run, body: Callable[[], Any]) -> Any:

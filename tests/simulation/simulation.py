@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from random import Random
 
@@ -13,7 +14,7 @@ from tests.simulation.deployment import Deployment
 from tests.simulation.faults import RandomFaults
 from tests.simulation.machine import NEVER, NO_SPAN, Machine, Nature
 from tests.simulation.natures import nature, remarks
-from tests.simulation.plain import plain_objects
+from tests.simulation.plain import plain_values
 from tests.simulation.plan import Plan, Spell, drawn
 from tests.simulation.ports import Ports
 from tests.simulation.quiet import Quiet
@@ -23,7 +24,8 @@ from tests.simulation.verdict import Verdict
 AFTER_FAULTS_MS = 30 * MINUTE
 """N-66: so long after the last fault everything has ended."""
 
-REFRESH_EVERY_MIN = 5
+DEARER = (101, 104, 108, 125, 160)
+"""Prices in percent of the usual, below and above what sessions accept."""
 
 
 class Simulation:
@@ -36,8 +38,11 @@ class Simulation:
         self.scheduler = Scheduler()
         self.faults = faults(plan, self.scheduler)
         random = Random(plan.seed + 2)
+        self._prices = Random(plan.seed + 3)
         self.clouds = {
-            name: Cloud(name, self.scheduler, lambda: nature(random, self.faults.odds))
+            name: Cloud(
+                name, self.scheduler, lambda: nature(random, self.faults.odds), self._percent
+            )
             for name in plan.providers
         }
         self.ports = Ports(plan, self.scheduler, self.faults, self.clouds)
@@ -72,8 +77,13 @@ class Simulation:
         self._plant()
         end_ms = max([self.plan.faults_end_ms, *(one.until_ms for one in self.plan.spells)])
         self.scheduler.at(end_ms, lambda: self._look_for_the_end(end_ms))
-        with plain_objects():
+        with nullcontext() if self.plan.packs else plain_values():
             self.scheduler.start()
+
+    def _percent(self) -> int:
+        """How dear an offer is, each time that somebody looks."""
+        dearer = self._prices.random() < self.faults.odds.dearer
+        return self._prices.choice(DEARER) if dearer else 100
 
     def _tell(self, spell: Spell) -> None:
         self.ports.tell(lambda: f"{spell}")
@@ -147,7 +157,8 @@ class Simulation:
         names: list[tuple[str, dict[str, str], int]] = [("ExpireSessionsFunction", {}, 1)]
         for provider in self.plan.providers:
             names.append(("ReconcileFunction", {"provider": provider}, 1))
-            names.append(("RefreshInventoryFunction", {"provider": provider}, REFRESH_EVERY_MIN))
+            every_min = self.plan.refresh_every_min
+            names.append(("RefreshInventoryFunction", {"provider": provider}, every_min))
         number = len(self.deployments) * list(self.deployments).index(deployment.id)
         for place, (function, event, every_min) in enumerate(names):
             # The first inventory is there before the first customer, each fetched by itself.

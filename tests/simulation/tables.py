@@ -14,12 +14,12 @@ from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError
 
 from tests.simulation.expressions import Item, Malformed, holds
+from tests.simulation.queries import after, page, parts
 from tests.simulation.rows import (
     NO_WORDS,
     Change,
     ConditionalCheckFailedException,
     Rows,
-    copied,
     failure,
     invalid,
     key_of,
@@ -84,7 +84,7 @@ class MemoryClient:
 
         def effect() -> dict[str, Any]:
             found = {
-                name: [copied(item) for key in asked if (item := self._tables[name].get(key))]
+                name: [item for key in asked if (item := self._tables[name].get(key))]
                 for name, asked in keys.items()
             }
             return {"Responses": found, "UnprocessedKeys": {}}
@@ -160,7 +160,7 @@ class MemoryTable:
 
         def effect() -> dict[str, Any]:
             found = self.rows.get(key)
-            return {} if found is None else {"Item": copied(found)}
+            return {} if found is None else {"Item": found}
 
         return dict(self._around("get_item", effect))
 
@@ -223,7 +223,7 @@ class MemoryTable:
         """See boto3."""
         if IndexName is not None and ConsistentRead:
             raise invalid("Query")
-        value, rest = _parts(KeyConditionExpression)
+        value, rest = parts(KeyConditionExpression)
 
         def effect() -> dict[str, Any]:
             index = IndexName
@@ -232,8 +232,8 @@ class MemoryTable:
             if not ScanIndexForward:
                 found.reverse()
             if ExclusiveStartKey is not None:
-                found = _after(found, ExclusiveStartKey, self.rows, index, ScanIndexForward)
-            return _page(self.rows, found, index, FilterExpression, Limit)
+                found = after(found, ExclusiveStartKey, self.rows, index, ScanIndexForward)
+            return page(self.rows, found, index, FilterExpression, Limit)
 
         return dict(self._around("query", effect))
 
@@ -268,55 +268,7 @@ def _updated(change: Change, expression: str, wanted: str) -> dict[str, Any]:
         case "NONE":
             return {}
         case "ALL_NEW":
-            return {"Attributes": copied(after)}
+            return {"Attributes": change.rows.get(change.key)}
         case "UPDATED_NEW":
             return {"Attributes": {name: after[name] for name in written if name in after}}
     raise NotImplementedError(f"ReturnValues {wanted}: teach tests/simulation/tables.py")
-
-
-def _parts(condition: ConditionBase) -> tuple[str, ConditionBase | None]:
-    """The partition that a query names, and its condition on the sort key."""
-    built: Any = condition.get_expression()
-    first, rest = built["values"] if built["operator"] == "AND" else (condition, None)
-    equality = first.get_expression()
-    assert equality["operator"] == "=", "a query names its partition"
-    return equality["values"][1], rest
-
-
-def _after(
-    found: list[Item],
-    start: Item,
-    rows: Rows,
-    index: str | None,
-    forward: bool,
-) -> list[Item]:
-    """What follows the key `start`, which need not be there any more."""
-    names = (rows.indexes[index][1], "pk", "sk") if index else ("sk",)
-
-    def position(item: Item) -> list[str]:
-        return [item[name] for name in names]
-
-    first = position(start)
-    return [
-        item for item in found if (position(item) > first if forward else position(item) < first)
-    ]
-
-
-def _page(
-    rows: Rows,
-    found: list[Item],
-    index: str | None,
-    wanted: ConditionBase | None,
-    limit: int | None,
-) -> dict[str, Any]:
-    """One page of what was found; a full page names its last key, also when nothing follows."""
-    most = rows.page_items or len(found) + 1
-    size = min(limit or most, most)
-    page = found[:size]
-    items = [copied(item) for item in page if holds(wanted, item, NO_WORDS)]
-    answer: dict[str, Any] = {"Items": items, "Count": len(items), "ScannedCount": len(page)}
-    if len(page) == size:
-        last = page[-1]
-        keys = {"pk", "sk", *(rows.indexes[index] if index else ())}
-        answer["LastEvaluatedKey"] = {name: last[name] for name in keys if name in last}
-    return answer

@@ -13,8 +13,8 @@ from tests.simulation.scheduler import MINUTE, SECOND, Violation
 
 if TYPE_CHECKING:
     from tests.simulation.deployment import Deployment
+    from tests.simulation.seen import Seen
     from tests.simulation.simulation import Simulation
-    from tests.simulation.watch import Seen
 
 OUTLIVES_MS = 6 * MINUTE
 """I1: so long a machine may outlive its session, besides what `excuses` allows."""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from botocore.exceptions import ClientError
 
+from gpu_shopper.core.instances import LaunchRequest
 from gpu_shopper.core.labels import Label, owned
+from gpu_shopper.core.polling import SshResult, SshTry
 from gpu_shopper.core.session import Outcome
 from gpu_shopper.core.states import ROWS, TERMINAL, State
 from gpu_shopper.errors import RequestError, ShopperError
 from gpu_shopper.usecases.deps import Fact
+from tests.simulation.endings import check_ended
 from tests.simulation.excuses import SWEEPS, excused_ms
-from tests.simulation.instants import ms_of
+from tests.simulation.limits import check_launch, check_running
 from tests.simulation.patience import check_patience
 from tests.simulation.scheduler import MINUTE, Violation
+from tests.simulation.seen import HOLDING, Seen
 
 if TYPE_CHECKING:
     from tests.simulation.cloud import Cloud
@@ -27,58 +30,19 @@ if TYPE_CHECKING:
 type Item = dict[str, Any]
 
 _TERMINAL = frozenset(state.value for state in TERMINAL)
-_HOLDING = frozenset({State.PENDING.value, State.PROVISIONING.value, State.RUNNING.value})
 _MOVES = frozenset((s.value, t.value) for row in ROWS for s in row.sources for t in row.targets)
 _FINAL = ("end_reason", "stopping_at", "created_at", "hard_max_at", "consumer_id")
 """Attributes that are written once."""
 
 _EXPECTED = (ClientError, ShopperError)
 _EXPECTED_NAMES = frozenset({"ClientError", "ConditionalCheckFailedException", "Conflict"})
-_ONCE = frozenset({"session_destroyed", "session_running", "session_stopping", "attempt_started"})
+_ONCE = frozenset(
+    {"session_destroyed", "session_running", "session_stopping", "attempt_started", "drain_started"}
+)
 """Facts that are told at most once per session and attempt."""
 
 
 UNRECORDED_MS = 2 * MINUTE + 20_000
-
-
-@dataclass(eq=False)
-class Seen:
-    """What was written of one session, as it was written."""
-
-    item: Item
-    created_ms: int
-    entered_ms: int
-    stop_ms: int | None = None
-    ended_ms: int | None = None
-    replaced_ms: dict[int, int] = field(default_factory=dict)
-    known_ms: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def id(self) -> str:
-        """The session's id."""
-        return str(self.item["id"])
-
-    @property
-    def state(self) -> str:
-        """As last written."""
-        return str(self.item["state"])
-
-    @property
-    def attempt(self) -> Item:
-        """The current one."""
-        found: Item = self.item["attempts"][-1]
-        return found
-
-    @property
-    def failed_ms(self) -> int | None:
-        """Since when its attempt has failed while another may follow; None when it has not."""
-        is_provisioning = self.state == State.PROVISIONING.value
-        return self.replaced_ms.get(int(self.attempt["number"])) if is_provisioning else None
-
-    @property
-    def expires_ms(self) -> int:
-        """Until when the customer has a right to the machine."""
-        return ms_of(self.item["expires_at"])
 
 
 class Watch:
@@ -93,7 +57,8 @@ class Watch:
         self._told: set[tuple[Any, ...]] = set()
         self._holders: dict[tuple[str, str], str] = {}
         self._launched: set[str] = set()
-        self._listings_ms: list[int] = []
+        self.listings_ms: list[int] = []
+        self._shown_keys: dict[str, str | None] = {}
 
     @property
     def now_ms(self) -> int:
@@ -121,21 +86,31 @@ class Watch:
                 raise Violation(f"N-29 {fact.operation} of {fact.session_id} was told twice")
             self._told.add(key)
 
-    def launching(self, label: str) -> None:
-        """X-27: a launch is sent once, and again only after a refusal."""
-        if label in self._launched:
-            raise Violation(f"X-27 the launch of {label} is sent twice")
-        self._launched.add(label)
+    def launching(self, request: LaunchRequest) -> None:
+        """X-27: a launch is sent once, and again only after a refusal; what it may cost."""
+        if request.label in self._launched:
+            raise Violation(f"X-27 the launch of {request.label} is sent twice")
+        self._launched.add(request.label)
+        label = owned(request.label, self._deployment.id)
+        assert label is not None, f"{request.label} is no label of ours"
+        seen = self.sessions[label.session_id]
+        if seen.attempt["label"] == request.label:
+            check_launch(seen, request)
 
     def launch_refused(self, label: str) -> None:
         """Nothing was rented: it may be sent again."""
         self._launched.discard(label)
 
+    def logged_in(self, machine: Machine, tried: SshTry) -> None:
+        """Somebody tried to log in; the key of the last machine that let us in is remembered."""
+        if tried.result is SshResult.READY:
+            self._shown_keys[machine.id] = tried.host_key
+
     def listing(self) -> None:
         """Somebody asks for all machines; the reconciler does it once a pass."""
         run = self._ports.scheduler.run_now
         if run is not None and " Reconcile " in run.name:
-            self._listings_ms.append(self.now_ms)
+            self.listings_ms.append(self.now_ms)
 
     def machine_rented(self, machine: Machine, label: Label) -> None:
         """A machine of this deployment exists from now on."""
@@ -165,16 +140,16 @@ class Watch:
         seen = self.sessions[after["id"]]
         old, new = before["state"], after["state"]
         if old in _TERMINAL:
-            self._break("I10", after, f"was written after its end ({old})")
+            self.broken("I10", after, f"was written after its end ({old})")
         if after["version"] != before["version"] + 1:
-            self._break(
+            self.broken(
                 "I10", after, f"went from version {before['version']} to {after['version']}"
             )
         if old != new and (old, new) not in _MOVES:
-            self._break("I10", after, f"went from {old} to {new}")
+            self.broken("I10", after, f"went from {old} to {new}")
         for name in _FINAL:
             if name in before and before[name] != after.get(name):
-                self._break("I10", after, f"changed {name} to {after.get(name)}")
+                self.broken("I10", after, f"changed {name} to {after.get(name)}")
         self._remember(seen, before, after)
         self._hold(after)
 
@@ -191,86 +166,65 @@ class Watch:
             check_patience(self._ports.plan, self._deployment, seen, self.now_ms)
             seen.entered_ms = self.now_ms
         seen.item = after
-        if new not in _HOLDING and seen.stop_ms is None:
+        if not seen.holds and seen.stop_ms is None:
             seen.stop_ms = self.now_ms
         if new in _TERMINAL:
             seen.ended_ms = self.now_ms
+        if new == State.RUNNING.value != old:
+            if before["attempts"][-1]["outcome"] == Outcome.FAILED.value:
+                self.broken("I4", after, "runs with an attempt that has failed")
+            machine = self._machine_of(after, attempt["instance_id"])
+            check_running(after, machine, self._shown_keys.get(machine.id))
         was, now = before["attempts"][-1], after["attempts"][-1]
         if now["outcome"] == Outcome.FAILED.value:
             seen.replaced_ms.setdefault(int(now["number"]), self.now_ms)
         if was["number"] != now["number"]:
             seen.replaced_ms.setdefault(int(was["number"]), self.now_ms)
         elif "instance_id" in was and was["instance_id"] != now.get("instance_id"):
-            self._break("X-11", after, "forgot a machine's id")
+            self.broken("X-11", after, "forgot a machine's id")
         if "instance_id" in now and now["instance_id"] not in seen.known_ms:
             seen.known_ms[now["instance_id"]] = self.now_ms
             self._check_recorded(after, now["instance_id"])
 
     def _check_recorded(self, item: Item, instance_id: str) -> None:
         """M-50: no machine runs unrecorded for more than two minutes, and the sweep's own time."""
-        (machine,) = (one for one in self.machines[item["id"]] if one.id == instance_id)
+        machine = self._machine_of(item, instance_id)
         late_ms = self.now_ms - machine.created_ms - UNRECORDED_MS
         plan, born_ms = self._ports.plan, machine.created_ms
         if late_ms > 0 and late_ms > excused_ms(
             plan, self._deployment, machine, born_ms, self.now_ms, SWEEPS
         ):
-            self._break("M-50", item, f"learnt of machine {instance_id} {late_ms / 1000} s late")
+            self.broken("M-50", item, f"learnt of machine {instance_id} {late_ms / 1000} s late")
+
+    def _machine_of(self, item: Item, instance_id: str) -> Machine:
+        (machine,) = (one for one in self.machines[item["id"]] if one.id == instance_id)
+        return machine
 
     def _hold(self, item: Item) -> None:
         """I9: one live session for one consumer and offer."""
         for held, holder in list(self._holders.items()):
             if holder == item["id"]:
                 del self._holders[held]
-        if item["state"] in _HOLDING:
+        if item["state"] in HOLDING:
             key = (item["consumer_id"], item["attempts"][-1]["offer_id"])
             if key in self._holders:
-                self._break("I9", item, f"shares {key} with {self._holders[key]}")
+                self.broken("I9", item, f"shares {key} with {self._holders[key]}")
             self._holders[key] = item["id"]
 
     def _check(self, item: Item, was: str) -> None:
         if item["reservation_hours"] > item["hard_max_hours"]:
-            self._break("I8", item, "is reserved beyond its hard max")
+            self.broken("I8", item, "is reserved beyond its hard max")
         if len(item["attempts"]) > 1 + item["wish"]["max_retries"]:
-            self._break("N-16", item, f"has {len(item['attempts'])} attempts")
-        if item["expires_at"] > item["hard_max_at"]:
-            self._break("I8", item, "expires after its hard max")
+            self.broken("N-16", item, f"has {len(item['attempts'])} attempts")
+        if max(item["expires_at"], item.get("drain_until", "")) > item["hard_max_at"]:
+            self.broken("I8", item, "expires, or drains, after its hard max")
         is_live = item["state"] not in _TERMINAL
         if is_live != ("due_at" in item):
-            self._break("I6", item, f"is {item['state']} and due at {item.get('due_at')}")
+            self.broken("I6", item, f"is {item['state']} and due at {item.get('due_at')}")
         if item.get("end_reason") == "expired" and item["stopping_at"] >= item["hard_max_at"]:
-            self._break("I8", item, "reached its hard max and only expired")
+            self.broken("I8", item, "reached its hard max and only expired")
         if not is_live:
-            self._check_ended(item, was)
-
-    def _check_ended(self, item: Item, was: str) -> None:
-        """I2: nothing of an ended session costs money, at the moment of the write."""
-        for machine in self.machines.get(item["id"], []):
-            if machine.is_alive(self.now_ms) and not self._nobody_could_know(item, was, machine):
-                self._break("I2", item, f"is {item['state']} while machine {machine.id} lives")
-        if "probe_key_sealed" in item:
-            self._break("N-37", item, "keeps its probe key after its end")
-
-    def _nobody_could_know(self, item: Item, was: str, machine: Machine) -> bool:
-        """Of a machine that listings hid and whose id was never told, or that nothing showed.
-
-        Who only watches, and has asked for nothing, must not be taken in by a moment's absence.
-        """
-        if machine.label != item["attempts"][-1]["label"] and machine.has_deceived(self.now_ms):
-            return True
-        if was == State.STOPPING.value and machine.surprises(self.now_ms):
-            return True
-        if self._blinked_in_step(machine):
-            return True
-        known = machine.id in self.sessions[item["id"]].known_ms
-        return not known and not machine.is_listed(self.now_ms)
-
-    def _blinked_in_step(self, machine: Machine) -> bool:
-        """True when it blinked twice and no pass of the reconciler came in between."""
-        spans = [(machine.created_ms + a, machine.created_ms + b) for a, b in machine.nature.blinks]
-        if len(spans) < 2 or self.now_ms < spans[1][0]:
-            return False
-        between = range(spans[0][1], spans[1][0])
-        return not any(at_ms in between for at_ms in self._listings_ms)
+            check_ended(self, item, was)
 
     def terminating(self, cloud: Cloud, deployment_id: str, instance_id: str) -> None:
         """I3: only machines of ours are ended, and only those that no live session wants."""
@@ -282,7 +236,7 @@ class Watch:
             raise Violation(f"I3 {deployment_id} ends machine {instance_id} of {machine.label}")
         self._count_orphan()
         seen = self.sessions.get(label.session_id)
-        if seen is None or seen.state not in _HOLDING:
+        if seen is None or not seen.holds:
             return
         current = seen.attempt
         wanted = (
@@ -291,7 +245,7 @@ class Watch:
             and current.get("instance_id") in (None, instance_id)
         )
         if wanted:
-            self._break("I3", seen.item, f"is {seen.state}, and its machine {instance_id} is ended")
+            self.broken("I3", seen.item, f"is {seen.state}, and its machine {instance_id} is ended")
 
     def _count_orphan(self) -> None:
         """N-24: one pass of the reconciler ends five machines, or a fifth of ours."""
@@ -303,5 +257,6 @@ class Watch:
         if run.ended > max(5, ceil(alive / 5)):
             raise Violation(f"N-24 {run.name} ended {run.ended} machines")
 
-    def _break(self, rule: str, item: Item, text: str) -> NoReturn:
+    def broken(self, rule: str, item: Item, text: str) -> NoReturn:
+        """Raises Violation, in words."""
         raise Violation(f"{rule} session {item['id']} {text}")

@@ -26,6 +26,7 @@ FUNCTIONS = {
     "PublishEventsFunction": "publish_events",
     "WebhooksApiFunction": "webhooks_api",
     "DeliverWebhooksFunction": "deliver_webhooks",
+    "HardStopFunction": "hard_stop",
 }
 EACH_PROVIDER = [json.dumps({"provider": name}, separators=(",", ":")) for name in PROVIDERS]
 TEMPLATES = [

@@ -15,6 +15,7 @@ from tests.template.cfn import parameters, properties, resources, template
 LAMBDA_ENVIRONMENT_LIMIT_BYTES = 4096
 LONGEST_PARAMETER_CHARS = 9  # 999,999,999 s are 31 years
 LONGEST_REFERENCE_CHARS = 170
+DEPLOYMENT_ID_CHARS = 8
 OF_THE_STACK = {
     "DeploymentId",
     "Stage",
@@ -110,9 +111,12 @@ def _longest(value: object) -> int:
         return len(value)
     if isinstance(value, dict) and "Fn::Join" in value:
         return sum(1 + _longest(part) for part in value["Fn::Join"][1])
-    parameter = parameters().get(value.get("Ref", ""), {}) if isinstance(value, dict) else {}
+    named = value.get("Ref", "") if isinstance(value, dict) else ""
+    parameter = parameters().get(named, {})
     if "AllowedValues" in parameter:
-        return max(len(str(one)) for one in parameter["AllowedValues"])
+        return max(len(str(each)) for each in parameter["AllowedValues"])
+    if named == "DeploymentId":
+        return DEPLOYMENT_ID_CHARS
     is_number = parameter.get("Type") == "Number"
     return LONGEST_PARAMETER_CHARS if is_number else LONGEST_REFERENCE_CHARS
 

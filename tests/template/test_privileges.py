@@ -13,6 +13,8 @@ QUERY, READ_SECRET = "dynamodb:Query", "secretsmanager:GetSecretValue"
 INVOKE = "lambda:InvokeFunction"
 START, GET_OBJECT, PUT_OBJECT = "states:StartExecution", "s3:GetObject", "s3:PutObject"
 SEND = "sqs:SendMessage"
+SET_TIMER, CLEAR_TIMER = "scheduler:CreateSchedule", "scheduler:DeleteSchedule"
+TIMERS, TIMER_ROLE, PASS_ROLE = "HardStops/*", "HardStopTimerRole", "iam:PassRole"
 GET_MANY, PUT_MANY = "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"
 LIST_BUCKET = "s3:ListBucket"
 ITEM_ACTIONS = {
@@ -42,6 +44,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "InventoryTable": {GET, QUERY},
         "SnapshotBucket/*": {GET_OBJECT},
         "AccessTable": {UPDATE},
+        "RepeatKey": {"kms:Encrypt", "kms:Decrypt"},
         "ProvisionMachine": {START},
         "TeardownMachine": {START},
     },
@@ -62,6 +65,8 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "ProbeKey": {"kms:Encrypt"},
         "ProvisionMachine": {START},
         "TeardownMachine": {START},
+        TIMERS: {SET_TIMER, CLEAR_TIMER},
+        TIMER_ROLE: {PASS_ROLE},
     },
     "VerifySsh": {
         "SessionsTable": {ALL},
@@ -80,6 +85,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "VastaiSecret": {READ_SECRET},
         "TensordockSecret": {READ_SECRET},
         "ProvisionMachine": {START},
+        TIMERS: {CLEAR_TIMER},
     },
     "RefreshInventory": {
         "InventoryTable": {ALL},
@@ -100,6 +106,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "ProvisionMachine": {START},
         "TeardownMachine": {START},
         "VerifySshFunction": {INVOKE},
+        TIMERS: {CLEAR_TIMER},
         "SweepDeadLetters": {SEND},
     },
     "Reconcile": {
@@ -113,6 +120,16 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "TensordockSecret": {READ_SECRET},
         "ProvisionMachine": {START},
         "TeardownMachine": {START},
+        TIMERS: {CLEAR_TIMER},
+        "SweepDeadLetters": {SEND},
+    },
+    "HardStop": {
+        "SessionsTable": {ALL},
+        "AuditTable": {PUT},
+        "InventoryTable": {QUERY, PUT},
+        "TeardownMachine": {START},
+        TIMERS: {SET_TIMER, CLEAR_TIMER},
+        TIMER_ROLE: {PASS_ROLE},
         "SweepDeadLetters": {SEND},
     },
 }
@@ -149,7 +166,11 @@ MATRIX["DeliverWebhooks"] = {
 REQUEST_ROUTES = ("InventoryApi", "SessionsApi", "OperatorApi", "WebhooksApi")
 BY_NAME = {
     "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
-    ":stateMachine:${AWS::StackName}-provision": "ProvisionMachine"
+    ":stateMachine:${AWS::StackName}-provision": "ProvisionMachine",
+    "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}"
+    ":schedule/${HardStops}/*": TIMERS,
+    "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}"
+    ":function:${AWS::StackName}-hard-stop": "HardStopFunction",
 }
 NAMELESS = ("xray:", "logs:")
 
@@ -161,6 +182,13 @@ def _statements(role: str) -> list[dict[str, Any]]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def _on_aws(resources: Any) -> list[Any]:
+    """Resources of a statement, without what is allowed in a local run only."""
+    absent = {"Ref": "AWS::NoValue"}
+    every = [each["Fn::If"][1] if "Fn::If" in each else each for each in _list(resources)]
+    return [each for each in every if each != absent]
 
 
 def _named(resource: Any) -> str:
@@ -178,7 +206,7 @@ def _granted(function: str) -> dict[str, set[str]]:
         if statement["Sid"] == "Logs":
             continue
         actions = set(_list(statement["Action"]))
-        for resource in _list(statement["Resource"]):
+        for resource in _on_aws(statement["Resource"]):
             kept = {ALL} if actions == ITEM_ACTIONS else actions
             granted.setdefault(_named(resource), set()).update(kept)
     return granted
@@ -196,10 +224,12 @@ def test_the_matrix_is_complete() -> None:
 
 
 @pytest.mark.parametrize("function", REQUEST_ROUTES)
-def test_no_function_behind_a_route_can_read_a_secret_or_use_a_key(function: str) -> None:
+def test_no_function_behind_a_route_can_read_a_secret_or_use_a_probe_key(function: str) -> None:
     """N-62: consumer routes can neither read provider secrets nor decrypt probe keys."""
-    granted = {name: what for name, what in _granted(function).items() if name != "WebhookKey"}
-    actions = {action for what in granted.values() for action in what}
+    granted = _granted(function)
+    for own in ("RepeatKey", "WebhookKey"):
+        granted.pop(own, None)
+    actions = {action for each in granted.values() for action in each}
     assert not [each for each in actions if each.startswith(("secretsmanager:", "kms:"))]
 
 
@@ -207,6 +237,14 @@ def test_no_function_behind_a_route_can_read_a_secret_or_use_a_key(function: str
 def test_a_webhooks_secret_is_bound_to_it(function: str) -> None:
     (statement,) = [s for s in _statements(f"{function}Role") if s["Sid"] == "WebhookKey"]
     wanted = {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["webhook_id"]}}
+    assert statement["Condition"] == wanted
+
+
+def test_what_a_repeat_shows_again_is_opened_by_the_sessions_function_alone() -> None:
+    """N-11, N-62: with a key of its own, bound to the session."""
+    assert [name for name in MATRIX if "RepeatKey" in _granted(name)] == ["SessionsApi"]
+    (statement,) = [s for s in _statements("SessionsApiRole") if "RepeatKey" in str(s["Resource"])]
+    wanted = {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["session_id"]}}
     assert statement["Condition"] == wanted
 
 
@@ -244,6 +282,24 @@ def test_only_actions_that_cannot_name_a_resource_are_allowed_on_all() -> None:
     for name in resources("AWS::IAM::ManagedPolicy"):
         for statement in properties(name)["PolicyDocument"]["Statement"]:
             assert all(action.startswith(NAMELESS) for action in statement["Action"])
+
+
+def test_a_timers_role_is_given_to_the_scheduler_alone() -> None:
+    """N-62: with PassRole alone, a function could give it to anything."""
+    for function in ("ProvisionStep", "HardStop"):
+        (statement,) = [s for s in _statements(f"{function}Role") if s["Action"] == PASS_ROLE]
+        assert statement["Condition"] == {
+            "StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}
+        }
+
+
+def test_a_timer_may_invoke_the_function_that_ends_its_session_and_nothing_else() -> None:
+    (statement,) = _statements("HardStopTimerRole")
+    assert statement["Action"] == INVOKE
+    assert _named(statement["Resource"]) == "HardStopFunction"
+    assert properties("HardStopFunction")["FunctionName"] == {
+        "Fn::Sub": "${AWS::StackName}-hard-stop"
+    }
 
 
 @pytest.mark.parametrize(

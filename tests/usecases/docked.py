@@ -10,9 +10,10 @@ from gpu_shopper.core.session import Session
 from gpu_shopper.providers.tensordock.offers import offers_of
 from gpu_shopper.ssh.keys import KeyPair
 from tests.builders import PUBLIC_KEY
+from tests.fakes import FakeProvider
 from tests.providers.stub import Answer, Network
 from tests.providers.tensordock_shapes import dock, gpu_row, location
-from tests.world import FakeProvider, World
+from tests.world import World
 
 OFFERS = offers_of(location(), gpu_row())
 OFFER = OFFERS[0]

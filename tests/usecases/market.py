@@ -9,8 +9,9 @@ from gpu_shopper.core.polling import SshResult
 from gpu_shopper.core.session import Outcome
 from gpu_shopper.core.states import EndReason
 from tests.builders import an_offer
+from tests.fakes import FakeProbe
 from tests.usecases.player import Player
-from tests.world import FakeProbe, World
+from tests.world import World
 
 
 def another(number: int, **changes: Any) -> Offer:

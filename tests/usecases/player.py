@@ -17,7 +17,8 @@ from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.reconcile import reconcile
 from gpu_shopper.usecases.teardown import ask, prove
 from gpu_shopper.usecases.verify import verify
-from tests.world import FakeProbe, World
+from tests.fakes import FakeProbe
+from tests.world import World
 
 EVERY_S = 60
 FIRST_STEP = {Machine.PROVISION: "launch", Machine.TEARDOWN: "ask"}

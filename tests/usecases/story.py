@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gpu_shopper.core.instances import Launched
 from gpu_shopper.core.states import State
 from gpu_shopper.usecases import sessions
@@ -11,14 +13,15 @@ from gpu_shopper.usecases.provision import accepted, launch
 from gpu_shopper.usecases.teardown import ask, prove
 from gpu_shopper.usecases.verify import verify
 from tests.builders import an_instance
-from tests.world import ALICE, FakeProbe, World
+from tests.fakes import FakeProbe
+from tests.world import ALICE, World
 
 LOOK, VERIFY, DONE = StepResult("look"), StepResult("verify"), StepResult("done")
 
 
-def running(world: World) -> str:
+def running(world: World, **wish: Any) -> str:
     """A session brought to running; its id."""
-    session_id = world.create().session.id
+    session_id = world.create(**wish).session.id
     launch(world.deps, session_id, 1)
     look(world.deps, session_id, 1)
     verify(world.deps, FakeProbe(), session_id, 1)

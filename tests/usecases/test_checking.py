@@ -21,8 +21,9 @@ from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.verify import verify
 from gpu_shopper.usecases.writing import save
+from tests.fakes import FakeProbe
 from tests.usecases.story import running, stop, torn_down
-from tests.world import FakeProbe, World
+from tests.world import World
 
 INTERVAL_S = 900
 GPU = "NVIDIA GeForce RTX 4090, 1, 24564, 0, 40, 20.5"

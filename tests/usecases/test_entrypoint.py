@@ -15,8 +15,9 @@ from gpu_shopper.usecases.expire import expire_sessions
 from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.verify import verify
+from tests.fakes import MAPPED_HOST, FakeProbe
 from tests.usecases.story import DONE, stop, torn_down
-from tests.world import MAPPED_HOST, FakeProbe, World
+from tests.world import World
 
 SERVED = HostPort(MAPPED_HOST, 48_000)
 

@@ -16,8 +16,9 @@ from gpu_shopper.ssh.keys import new_pair
 from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.verify import verify
+from tests.fakes import HOST_KEY, FakeProbe
 from tests.usecases.story import running, torn_down
-from tests.world import HOST_KEY, FakeProbe, World
+from tests.world import World
 
 READY, CHANGED = SshResult.READY, SshResult.HOST_KEY_CHANGED
 LONG = "x" * 4_000

@@ -28,10 +28,11 @@ from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.reconcile import reconcile
 from gpu_shopper.usecases.teardown import ask
 from tests.builders import an_instance
+from tests.fakes import FakeProvider
 from tests.providers.tensordock_shapes import NO_IPS, error, in_body
 from tests.usecases import docked, story
 from tests.usecases.docked import OFFER, OFFERS, answering, create
-from tests.world import ALICE, BOB, FakeProvider, World
+from tests.world import ALICE, BOB, World
 
 
 @pytest.fixture

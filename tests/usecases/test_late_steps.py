@@ -19,6 +19,7 @@ from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.reconcile import reconcile
 from gpu_shopper.usecases.teardown import ask, prove
 from gpu_shopper.usecases.verify import verify
+from tests.fakes import FakeProbe
 from tests.usecases.market import (
     failing_over_ssh,
     offers,
@@ -27,7 +28,7 @@ from tests.usecases.market import (
 )
 from tests.usecases.player import Player
 from tests.usecases.story import DONE
-from tests.world import FakeProbe, World
+from tests.world import World
 
 
 def test_a_dead_execution_cannot_keep_a_failed_attempt_alive(market: World) -> None:

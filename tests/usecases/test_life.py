@@ -15,12 +15,13 @@ from gpu_shopper.errors import (
     SessionNotFound,
     StaleInventory,
 )
-from gpu_shopper.usecases import sessions
+from gpu_shopper.usecases import extending, sessions
 from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.verify import verify
+from tests.fakes import FakeProbe
 from tests.usecases.story import DONE, VERIFY, running, stop, torn_down
-from tests.world import ALICE, BOB, FakeProbe, World
+from tests.world import ALICE, BOB, World
 
 
 def test_a_session_is_launched_verified_used_stopped_and_proven_gone(world: World) -> None:
@@ -71,21 +72,21 @@ def test_an_offer_is_refused_by_age_by_absence_and_by_price(world: World) -> Non
 def test_extensions_stop_at_twelve_hours_in_all(world: World) -> None:
     """M-7, X-7: 2 + 10 passes, one more does not, however young the session is."""
     session_id = running(world)
-    longer = sessions.extend(world.deps, ALICE, session_id, 10)
+    longer = extending.extend(world.deps, ALICE, session_id, 10)
     assert longer.reservation_hours == 12
     assert (longer.expires_at - longer.created_at).total_seconds() == 12 * 3_600
     with pytest.raises(HardMaxExceeded):
-        sessions.extend(world.deps, ALICE, session_id, 1)
+        extending.extend(world.deps, ALICE, session_id, 1)
 
 
 def test_an_extension_needs_a_running_session_that_has_not_expired(world: World) -> None:
     """M-18: at expires_at it is too late, one second before it is not."""
     session_id = running(world)
     world.clock.tick(7_199)
-    sessions.extend(world.deps, ALICE, session_id, 1)
+    extending.extend(world.deps, ALICE, session_id, 1)
     world.clock.tick(3_601)
     with pytest.raises(IllegalTransition):
-        sessions.extend(world.deps, ALICE, session_id, 1)
+        extending.extend(world.deps, ALICE, session_id, 1)
 
 
 def test_somebody_elses_session_does_not_exist(world: World) -> None:
@@ -95,4 +96,4 @@ def test_somebody_elses_session_does_not_exist(world: World) -> None:
         with pytest.raises(SessionNotFound):
             act(world.deps, BOB, session_id)
     with pytest.raises(SessionNotFound):
-        sessions.extend(world.deps, BOB, session_id, 1)
+        extending.extend(world.deps, BOB, session_id, 1)

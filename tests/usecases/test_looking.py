@@ -17,8 +17,9 @@ from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.reconcile import reconcile
 from gpu_shopper.usecases.verify import verify
+from tests.fakes import FakeProbe
 from tests.usecases.story import DONE, LOOK, stop, torn_down
-from tests.world import FakeProbe, World
+from tests.world import World
 
 
 def test_a_key_that_could_not_be_attached_is_told_and_tried_again(world: World) -> None:

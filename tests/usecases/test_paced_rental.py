@@ -27,6 +27,7 @@ from gpu_shopper.usecases.refresh import refresh_inventory
 from gpu_shopper.usecases.teardown import ask
 from gpu_shopper.usecases.verify import verify
 from tests.builders import PUBLIC_KEY
+from tests.fakes import FakeProbe
 from tests.providers.simulator_rig import (
     TENSORDOCK,
     VASTAI,
@@ -37,7 +38,7 @@ from tests.providers.simulator_rig import (
 )
 from tests.providers.stub import Turns
 from tests.usecases.story import stop, torn_down
-from tests.world import Clock, FakeProbe, World, a_world
+from tests.world import Clock, World, a_world
 
 Row = dict[str, Any]
 SESSIONS = 3

@@ -24,7 +24,8 @@ from gpu_shopper.usecases.price_history import count_snapshots
 from gpu_shopper.usecases.prices import Wanted, list_prices
 from gpu_shopper.usecases.refresh import refresh_inventory
 from tests.builders import NOON, an_offer
-from tests.world import FakeProvider, World
+from tests.fakes import FakeProvider
+from tests.world import World
 
 SERIES = Series("RTX 4090", 1)
 HOUR_S, DAY_S = 3_600, 86_400

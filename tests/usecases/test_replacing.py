@@ -18,6 +18,7 @@ from gpu_shopper.errors import (
 from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import launch
 from tests.builders import PUBLIC_KEY
+from tests.fakes import FakeProbe
 from tests.usecases.market import (
     failing_over_ssh,
     offers,
@@ -27,7 +28,7 @@ from tests.usecases.market import (
 )
 from tests.usecases.player import Player
 from tests.usecases.story import stop
-from tests.world import FakeProbe, World
+from tests.world import World
 
 
 def test_a_machine_that_never_answers_is_proven_gone_before_the_next_is_rented(

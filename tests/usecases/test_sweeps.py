@@ -9,7 +9,7 @@ import pytest
 from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.errors import LaunchUncertain, ProviderUnavailable
 from gpu_shopper.store import operations
-from gpu_shopper.usecases import sessions
+from gpu_shopper.usecases import extending
 from gpu_shopper.usecases.expire import expire_sessions
 from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import launch
@@ -35,7 +35,7 @@ def test_a_reservation_ends_at_its_expiry_and_not_a_second_before(world: World) 
 def test_an_extension_moves_the_end(world: World) -> None:
     """E2E-2: the old instant passes, the new one ends it."""
     session_id = running(world)
-    sessions.extend(world.deps, ALICE, session_id, 1)
+    extending.extend(world.deps, ALICE, session_id, 1)
     world.clock.tick(7_200)
     expire_sessions(world.deps)
     assert world.session(session_id).state is State.RUNNING
@@ -49,7 +49,7 @@ def test_twelve_hours_after_its_creation_a_session_ends_whatever_was_reserved(
 ) -> None:
     """M-7, HIGH-1: the hard max is measured from the creation and counted once as such."""
     session_id = running(world)
-    sessions.extend(world.deps, ALICE, session_id, 10)
+    extending.extend(world.deps, ALICE, session_id, 10)
     world.clock.tick(12 * 3_600)
     expire_sessions(world.deps)
     assert world.session(session_id).end_reason is EndReason.HARD_MAX

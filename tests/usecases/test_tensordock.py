@@ -18,6 +18,7 @@ from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.reconcile import reconcile
 from gpu_shopper.usecases.refresh import refresh_inventory
 from gpu_shopper.usecases.verify import verify
+from tests.fakes import FakeProbe, FakeProvider
 from tests.providers.stub import Answer
 from tests.providers.tensordock_shapes import (
     HTML_502,
@@ -30,7 +31,7 @@ from tests.providers.tensordock_shapes import (
 )
 from tests.usecases import docked
 from tests.usecases.docked import ADDRESS, OFFER, OFFERS, answering, create, enable
-from tests.world import BOB, FakeProbe, FakeProvider, World, a_world
+from tests.world import BOB, World, a_world
 
 
 @pytest.fixture

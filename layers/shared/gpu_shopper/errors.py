@@ -9,6 +9,7 @@
     │   │            └─ WebhookNotFound
     │   ├── InsufficientDisk
     │   ├── IllegalTransition · DuplicateSession · PriceAboveMax · OfferSuppressed
+    │   ├── IdempotencyMismatch
     │   └── TooManyRequests
     ├── Conflict                    somebody else wrote first: read again
     ├── StaleInventory · ProviderNotUsable
@@ -171,6 +172,12 @@ class OfferSuppressed(RequestError):
     """The offer, or its machine, failed too often lately; it comes back by itself."""
 
     code = "offer_suppressed"
+
+
+class IdempotencyMismatch(RequestError):
+    """The consumer's Idempotency-Key already stands for a request with another body."""
+
+    code = "idempotency_mismatch"
 
 
 class TooManyRequests(RequestError):

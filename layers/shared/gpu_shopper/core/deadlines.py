@@ -29,6 +29,11 @@ class NoteDelay:
 
 
 @dataclass(frozen=True, slots=True)
+class EndDrain:
+    """The time for which the machine was to stay is over: tear it down."""
+
+
+@dataclass(frozen=True, slots=True)
 class CheckMachine:
     """Look at the machine of a running session again."""
 
@@ -38,7 +43,7 @@ class TellExpiry:
     """Say that a running session will expire soon."""
 
 
-Due = End | Restart | NoteDelay | CheckMachine | TellExpiry
+Due = End | Restart | NoteDelay | EndDrain | CheckMachine | TellExpiry
 
 
 _SLOW_IMAGES = ("vllm", "nemo", "megatron")
@@ -71,6 +76,20 @@ def attempt_deadline(session: Session, attempt: Attempt) -> datetime:
 def timeout_reason(session: Session) -> EndReason:
     """What an attempt fails with that was not ready in time."""
     return EndReason.API_TIMEOUT if session.wish.serves_http else EndReason.SSH_TIMEOUT
+
+
+def hard_stop_at(session: Session, now: datetime, settings: Settings) -> datetime:
+    """When the session's own timer should look after it next: a whole second after `now`.
+
+    First a margin after the hard max, which is the sweep's; then again and again. Whoever asks in
+    between gets the same instant.
+    """
+    first = session.hard_max_at + timedelta(seconds=settings.hard_stop_margin_s)
+    if first.microsecond:
+        first = first.replace(microsecond=0) + timedelta(seconds=1)
+    again = timedelta(seconds=settings.hard_stop_again_s)
+    times = 0 if now < first else (now - first) // again + 1
+    return first + times * again
 
 
 def launch_unknown_until(attempt: Attempt, settings: Settings) -> datetime:
@@ -113,7 +132,9 @@ def _agenda(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:
                 return ends
             return [*ends, (_next_check(session, settings), CheckMachine())]
         case _:
-            since = session.stopping_at or session.state_entered_at
+            since = session.drain_until or session.stopping_at or session.state_entered_at
+            if session.drains:
+                return [(since, EndDrain())]
             return _tearing_down(session, since, settings)
 
 

@@ -1,9 +1,9 @@
-"""What happens to a session: the only functions that make its next version."""
+"""What happens to a session; these functions make its next version, and `core.reservations`'."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -171,21 +171,6 @@ def _ended(
 ) -> Attempt:
     return replace(
         attempt, outcome=outcome, reason=reason, ended_at=absence.at, ssh=None, port_map={}
-    )
-
-
-def extended(session: Session, hours: int, now: datetime) -> Session:
-    """`session` with `hours` more reserved; the caller has checked the limit.
-
-    Raises: IllegalTransition unless running and not yet expired.
-    """
-    longer = apply(session, Event.EXTEND, Actor.API, now)
-    if now >= session.expires_at:
-        raise illegal(session)
-    return replace(
-        longer,
-        reservation_hours=session.reservation_hours + hours,
-        expires_at=session.expires_at + timedelta(hours=hours),
     )
 
 

@@ -33,6 +33,13 @@ class RetryScope(StrEnum):
     ANY = "any"
 
 
+class StoragePolicy(StrEnum):
+    """Whether an orderly end destroys the machine at once, or leaves time to save its data."""
+
+    DESTROY = "destroy"
+    PRESERVE = "preserve"
+
+
 class LaunchState(StrEnum):
     """What is known of an attempt's one launch call."""
 
@@ -161,6 +168,8 @@ class Wish:
     launch_mode: LaunchMode = LaunchMode.SSH
     exposed_ports: tuple[int, ...] = ()
     health_path: str = "/"
+    storage_policy: StoragePolicy = StoragePolicy.DESTROY
+    drain_min: int | None = None
 
     @property
     def serves_http(self) -> bool:
@@ -184,7 +193,11 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One rental request. `version` counts the writes of the item."""
+    """One rental request. `version` counts the writes of the item.
+
+    While `drains` the session is `stopping` and its machine stays; `drain_until` is when that ends,
+    or has ended.
+    """
 
     id: str
     consumer_id: str
@@ -205,6 +218,8 @@ class Session:
     error: str | None = None
     ready_at: datetime | None = None
     stopping_at: datetime | None = None
+    drains: bool = False
+    drain_until: datetime | None = None
     stopped_at: datetime | None = None
     next_step_at: datetime | None = None
     next_check_at: datetime | None = None
@@ -240,4 +255,4 @@ class Session:
         In `provisioning` that is the machine of a failed attempt: another attempt may follow.
         """
         failed = self.state is State.PROVISIONING and self.attempt.has_failed
-        return failed or self.state is State.STOPPING
+        return failed or (self.state is State.STOPPING and not self.drains)

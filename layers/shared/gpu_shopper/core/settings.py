@@ -68,12 +68,20 @@ class Settings:
     # Location statistics of TensorDock.
     location_memory_s: int = 1_800  # without a launch for longer, a location counts as untried
 
+    # Requests that are sent again.
+    idempotency_hours: int = 24  # how long an Idempotency-Key stands for its first request
+    secrets_again_s: int = 900  # how long a repeat shows the secrets of the first answer again
+
     # A session's life.
     hard_max_hours: int = 12  # age at which a session ends whatever was extended
     pending_restart_s: int = 60  # a session still pending then gets its machine started again
     pending_deadline_s: int = 120  # a session still pending then fails
     step_overdue_s: int = 60  # a step so late means a dead execution, which is replaced
     deadline_grace_s: int = 60  # what the sweep leaves the machine, to see a deadline itself
+    hard_stop_margin_s: int = 120  # from the hard max to the look of a session's own timer
+    hard_stop_again_s: int = 300  # from that to its next look, until the end is proven
+    drain_default_min: int = 10  # how long a drain lasts when its caller does not say
+    drain_minute_s: int = 60  # what a minute of a drain lasts; shorter in tests only
 
     # Launching.
     launch_call_max_s: int = 90  # longest a launch call may take; later it counts as unclear

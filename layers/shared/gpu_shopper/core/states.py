@@ -33,6 +33,7 @@ class Event(StrEnum):
     HARD_MAX = "hard_max"
     INSTANCE_DIED = "instance_died"
     EXTEND = "extend"
+    OVERRIDE = "override"
     LOSE_INSTANCE = "lose_instance"
     CONFIRM_GONE = "confirm_gone"
 
@@ -41,6 +42,7 @@ class Actor(StrEnum):
     """Who says that an event happened."""
 
     API = "api"
+    OPERATOR = "operator"
     LIFECYCLE = "lifecycle"
     RECONCILER = "reconciler"
 
@@ -145,6 +147,9 @@ ROWS: tuple[Row, ...] = (
     _row(_E.HARD_MAX, {_S.RUNNING}, {_S.STOPPING}, {_A.LIFECYCLE}, {_R.HARD_MAX}),
     _row(_E.INSTANCE_DIED, {_S.RUNNING}, {_S.STOPPING}, {_A.RECONCILER}, {_R.INSTANCE_STOPPED}),
     _row(_E.EXTEND, {_S.RUNNING}, {_S.RUNNING}, {_A.API}),
+    _row(_E.OVERRIDE, {_S.PENDING}, {_S.PENDING}, {_A.OPERATOR}),
+    _row(_E.OVERRIDE, {_S.PROVISIONING}, {_S.PROVISIONING}, {_A.OPERATOR}),
+    _row(_E.OVERRIDE, {_S.RUNNING}, {_S.RUNNING}, {_A.OPERATOR}),
     _row(
         _E.LOSE_INSTANCE,
         {_S.RUNNING},

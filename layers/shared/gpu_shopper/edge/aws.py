@@ -1,10 +1,13 @@
-"""The AWS services behind the ports: state machines, KMS, Secrets Manager."""
+"""The AWS services behind the ports: state machines, schedules, KMS, Secrets Manager."""
 
 from __future__ import annotations
 
 import base64
 import json
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -16,6 +19,7 @@ from gpu_shopper.usecases.deps import Machine
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -67,6 +71,56 @@ class LambdaChecks:
             )
         except (ClientError, BotoCoreError):
             self._logger.exception("could not begin a check", session_id=session_id)
+
+
+class Schedules:
+    """One-time schedules, each named after its session and instant, so that none is ever moved."""
+
+    def __init__(
+        self, client: EventBridgeSchedulerClient, group: str, target: Target, logger: Logger
+    ) -> None:
+        self._client = client
+        self._group = group
+        self._target = target
+        self._logger = logger
+
+    def set(self, session_id: str, at: datetime) -> None:
+        """Create it; one that is there already is this one. Raises botocore's errors."""
+        with suppress(self._client.exceptions.ConflictException):
+            self._client.create_schedule(
+                Name=_schedule_name(session_id, at),
+                GroupName=self._group,
+                ScheduleExpression=f"at({at:%Y-%m-%dT%H:%M:%S})",
+                ScheduleExpressionTimezone="UTC",
+                FlexibleTimeWindow={"Mode": "OFF"},
+                ActionAfterCompletion="DELETE",
+                Target={
+                    "Arn": self._target.function_arn,
+                    "RoleArn": self._target.role_arn,
+                    "Input": json.dumps({"session_id": session_id}),
+                },
+            )
+
+    def clear(self, session_id: str, at: datetime) -> None:
+        """Delete it; a failure is logged and not raised: it would find an ended session."""
+        try:
+            self._client.delete_schedule(Name=_schedule_name(session_id, at), GroupName=self._group)
+        except self._client.exceptions.ResourceNotFoundException:
+            return
+        except (ClientError, BotoCoreError):
+            self._logger.exception("could not delete a schedule", session_id=session_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a schedule invokes, and the role in which it does."""
+
+    function_arn: str
+    role_arn: str
+
+
+def _schedule_name(session_id: str, at: datetime) -> str:
+    return f"{session_id}-{at:%Y%m%dT%H%M%S}"
 
 
 class KmsCipher:

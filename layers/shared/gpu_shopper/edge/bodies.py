@@ -20,6 +20,7 @@ from pydantic import (
 from gpu_shopper.core.audit import OPERATIONS
 from gpu_shopper.core.disk import MAX_DISK_GB
 from gpu_shopper.core.instants import from_text
+from gpu_shopper.core.reservations import LEAST_OVERRIDE_HOURS, MOST_HOURS, MOST_OVERRIDE_HOURS
 from gpu_shopper.core.ssh_keys import checked_public_key
 from gpu_shopper.core.templates import HASH_ID
 
@@ -212,7 +213,7 @@ class CreateSessionBody(RequestBody):
     consumer_id: ConsumerId | None = None
     offer_id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     workload_type: WorkloadType
-    reservation_hours: Annotated[int, Field(ge=1, le=12)]
+    reservation_hours: Annotated[int, Field(ge=1, le=MOST_HOURS)]
     ssh_public_key: Annotated[str, AfterValidator(_public_key)] | None = None
     max_price: PriceUsd | None = None
     auto_retry: bool = False
@@ -238,12 +239,25 @@ class CreateSessionBody(RequestBody):
     launch_mode: Literal["ssh", "entrypoint"] = "ssh"
     exposed_ports: Annotated[list[Port], Field(max_length=16), AfterValidator(_ports)] = []
     health_path: Annotated[str, StringConstraints(max_length=256, pattern=r"^/[!-~]*$")] = "/"
+    storage_policy: Literal["destroy", "preserve"] = "destroy"
+    drain_minutes: Annotated[int, Field(ge=1, le=30)] | None = None
 
 
 class ExtendBody(RequestBody):
-    """How many hours more."""
+    """How many hours more; above 12 only when an operator has overridden the hard max."""
 
-    additional_hours: Annotated[int, Field(ge=1, le=12)]
+    additional_hours: Annotated[int, Field(ge=1, le=MOST_OVERRIDE_HOURS)]
+
+
+class OverrideBody(RequestBody):
+    """A new hard max, and why."""
+
+    max_hours: Annotated[int, Field(ge=LEAST_OVERRIDE_HOURS, le=MOST_OVERRIDE_HOURS)]
+    reason: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=500, strip_whitespace=True),
+        AfterValidator(_printable),
+    ]
 
 
 class NoBody(RequestBody):

@@ -7,7 +7,11 @@ from typing import Any
 
 from gpu_shopper.core.audit import ActorType, Origin
 
-_ACTORS = {"expire-sessions": ActorType.LIFECYCLE, "reconcile": ActorType.RECONCILER}
+_ACTORS = {
+    "expire-sessions": ActorType.LIFECYCLE,
+    "hard-stop": ActorType.LIFECYCLE,
+    "reconcile": ActorType.RECONCILER,
+}
 """What a function does by itself; every other one without a request is a state machine's."""
 
 _request: ContextVar[Origin | None] = ContextVar("request", default=None)

@@ -25,6 +25,7 @@ STATUS: Mapping[type[ShopperError], int] = {
     errors.Conflict: 409,
     errors.PayloadTooLarge: 413,
     errors.UnsupportedMediaType: 415,
+    errors.IdempotencyMismatch: 422,
     errors.TooManyRequests: 429,
     errors.StaleInventory: 503,
     errors.ProviderNotUsable: 503,

@@ -7,7 +7,7 @@ import uuid
 from gpu_shopper.core.api_keys import Caller, Role
 from gpu_shopper.core.entrypoint import LaunchMode
 from gpu_shopper.core.provider_facts import FACTS
-from gpu_shopper.core.session import RetryScope, Session
+from gpu_shopper.core.session import RetryScope, Session, StoragePolicy
 from gpu_shopper.core.states import State
 from gpu_shopper.edge import cursors
 from gpu_shopper.edge.answers.sessions import SessionBody, SessionsBody
@@ -37,6 +37,9 @@ def new_session_of(body: CreateSessionBody, caller: Caller, enabled: tuple[str, 
     """
     provider, offer_id = offer_id_of(body.offer_id, enabled)
     _check_entrypoint(body, provider)
+    if body.drain_minutes is not None and body.storage_policy != StoragePolicy.PRESERVE.value:
+        text = "drain_minutes needs storage_policy preserve: nothing drains otherwise"
+        raise ValidationFailed([("drain_minutes", text)])
     return NewSession(
         consumer_id=_consumer(body.consumer_id, caller),
         provider=provider,
@@ -58,6 +61,8 @@ def new_session_of(body: CreateSessionBody, caller: Caller, enabled: tuple[str, 
         launch_mode=LaunchMode(body.launch_mode),
         exposed_ports=tuple(body.exposed_ports),
         health_path=body.health_path,
+        storage_policy=StoragePolicy(body.storage_policy),
+        drain_min=body.drain_minutes,
     )
 
 

@@ -18,6 +18,12 @@ class StepEvent(BaseModel):
     attempt: Annotated[int, Field(ge=1, le=99)]
 
 
+class HardStopEvent(BaseModel):
+    """What a session's own timer sends."""
+
+    session_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{36}$")]
+
+
 class ProviderEvent(BaseModel):
     """What a schedule sends to a sweep that works on one provider."""
 

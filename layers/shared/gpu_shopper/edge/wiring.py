@@ -18,7 +18,7 @@ from botocore.config import Config
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.edge import origins
-from gpu_shopper.edge.aws import KmsCipher, LambdaChecks, Secrets, StepFunctions
+from gpu_shopper.edge.aws import KmsCipher, LambdaChecks, Schedules, Secrets, StepFunctions, Target
 from gpu_shopper.edge.http import Frame
 from gpu_shopper.edge.publishing import EventBus
 from gpu_shopper.edge.settings import read_settings, required
@@ -98,8 +98,10 @@ def deps() -> Deps:
         provider=provider,
         machines=_LazyMachines(),
         checks=_LazyChecks(),
+        hard_stops=_LazyHardStops(),
         ask_api=partial(ask, public_only=public_only),
-        cipher=_LazyCipher(),
+        cipher=_LazyCipher("PROBE_KEY_KMS_ARN"),
+        repeat_cipher=_LazyCipher("REPEAT_KEY_KMS_ARN"),
         origin=partial(origins.current, required(os.environ, "POWERTOOLS_SERVICE_NAME")),
         note=Telemetry(logger, deployment_id, namespace, now, print).note,
         public_targets_only=public_only,
@@ -208,17 +210,39 @@ def _checks() -> LambdaChecks:
     return LambdaChecks(boto3.client("lambda", config=AWS_CALLS), function, logger)
 
 
-class _LazyCipher:
-    """KMS, its client made at first use."""
+class _LazyHardStops:
+    """EventBridge Scheduler, its client made at first use."""
 
-    def seal(self, owner_id: str, plaintext: str) -> str:
-        return _cipher().seal(owner_id, plaintext)
+    def set(self, session_id: str, at: datetime) -> None:
+        _hard_stops().set(session_id, at)
 
-    def open(self, owner_id: str, sealed: str) -> str:
-        return _cipher().open(owner_id, sealed)
+    def clear(self, session_id: str, at: datetime) -> None:
+        _hard_stops().clear(session_id, at)
 
 
 @cache
-def _cipher() -> KmsCipher:
-    key_arn = required(os.environ, "PROBE_KEY_KMS_ARN")
+def _hard_stops() -> Schedules:
+    """A function without the target's names has no right to set one, and only clears them."""
+    group = required(os.environ, "HARD_STOP_GROUP")
+    names = ("HARD_STOP_FUNCTION_ARN", "HARD_STOP_ROLE_ARN")
+    target = Target(*(os.environ.get(name, "") for name in names))
+    return Schedules(boto3.client("scheduler", config=AWS_CALLS), group, target, logger)
+
+
+class _LazyCipher:
+    """KMS with the key that a setting names, its client made at first use."""
+
+    def __init__(self, key_setting: str) -> None:
+        self._key_setting = key_setting
+
+    def seal(self, owner_id: str, plaintext: str) -> str:
+        return _cipher(self._key_setting).seal(owner_id, plaintext)
+
+    def open(self, owner_id: str, sealed: str) -> str:
+        return _cipher(self._key_setting).open(owner_id, sealed)
+
+
+@cache
+def _cipher(key_setting: str) -> KmsCipher:
+    key_arn = required(os.environ, key_setting)
     return KmsCipher(boto3.client("kms", config=AWS_CALLS), key_arn)

@@ -3,6 +3,8 @@
 pk SESSION#<id>              sk SESSION                 the session; in index by_due while live
 pk GUARD#<consumer>#<offer>  sk GUARD                   who holds this offer for this consumer
 pk LIST#<consumer> | LIST#*  sk <created_at>#<id>       newest-first lists, strongly consistent
+
+The table also holds the requests of `store.repeats`.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import State
 from gpu_shopper.errors import Conflict, DuplicateSession, SessionNotFound
 from gpu_shopper.store.codec import Item, from_item, to_item
+from gpu_shopper.store.paging import pages
 from gpu_shopper.store.transactions import Cancelled, Delete, Put, write_all
 
 if TYPE_CHECKING:
@@ -69,16 +72,17 @@ def _from_item(item: Item) -> Session:
     return from_item(Session, item)
 
 
-def create(table: Table, session: Session, due_at: datetime, beside: Iterable[Put] = ()) -> None:
-    """Write a new session, its guard, its list rows and `beside` in one transaction.
+def create(table: Table, session: Session, due_at: datetime, *also: Put) -> None:
+    """Write a new session, its guard, its list rows and what else `also` holds, or nothing.
 
-    Raises: DuplicateSession naming the live one; Conflict when it ended in between.
+    Raises: DuplicateSession naming the live one; Conflict when it ended in between, or when
+    `also` could not be written.
     """
     actions: list[Put | Delete] = [
         Put(_to_item(session, due_at), _ABSENT),
         Put(_held_guard(session), _ABSENT),
         *(Put(row) for row in _list_rows(session)),
-        *beside,
+        *also,
     ]
     try:
         write_all(table, actions)
@@ -196,7 +200,7 @@ def live(table: Table) -> Iterator[str]:
 
 
 def _due_ids(table: Table, condition: Any) -> Iterator[str]:
-    for page in _pages(table, IndexName=DUE_INDEX, KeyConditionExpression=condition):
+    for page in pages(table, IndexName=DUE_INDEX, KeyConditionExpression=condition):
         for item in page:
             yield str(item["pk"]).removeprefix("SESSION#")
 
@@ -207,25 +211,15 @@ def positions(table: Table, whose: str, before: str | None, limit: int) -> list[
     if before is not None:
         condition &= Key("sk").lt(before)
     rows: list[tuple[str, str]] = []
-    pages = _pages(
+    found = pages(
         table,
         KeyConditionExpression=condition,
         ConsistentRead=True,
         ScanIndexForward=False,
         Limit=limit,
     )
-    for page in pages:
+    for page in found:
         rows += [(str(item["sk"]), str(item["session_id"])) for item in page]
         if len(rows) >= limit:
             break
     return rows[:limit]
-
-
-def _pages(table: Table, **query: Any) -> Iterator[list[Item]]:
-    """Every page of a query; an empty page is not the end, a missing LastEvaluatedKey is."""
-    while True:
-        answer: Any = table.query(**query)
-        yield answer["Items"]
-        if "LastEvaluatedKey" not in answer:
-            return
-        query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

@@ -44,6 +44,21 @@ class Checks(Protocol):
         ...
 
 
+class HardStops(Protocol):
+    """Timers of single sessions, which end them when every sweep is broken."""
+
+    def set(self, session_id: str, at: datetime) -> None:
+        """Have `hard_stop` called at `at`, a whole second; the same again is the same timer.
+
+        Raises when that cannot be promised.
+        """
+        ...
+
+    def clear(self, session_id: str, at: datetime) -> None:
+        """Remove that timer; one that stays finds nothing to do, so a failure is not raised."""
+        ...
+
+
 class Cipher(Protocol):
     """Encrypts a secret of a session or webhook; its id is part of the encryption context."""
 
@@ -116,8 +131,11 @@ class Deps:
     provider: Callable[[str], Provider]
     machines: Machines
     checks: Checks
+    hard_stops: HardStops
     ask_api: AskApi
     cipher: Cipher
+    # Of what a repeat may show again: with a key of its own, which opens no probe key.
+    repeat_cipher: Cipher
     origin: Callable[[], Origin]
     note: Callable[[Fact], None]
     # Only a local run may check machines at other than public addresses: the simulator's.

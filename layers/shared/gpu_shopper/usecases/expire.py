@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from gpu_shopper.core.deadlines import CheckMachine, End, NoteDelay, Restart, TellExpiry, due_action
+from gpu_shopper.core.deadlines import (
+    CheckMachine,
+    End,
+    EndDrain,
+    NoteDelay,
+    Restart,
+    TellExpiry,
+    due_action,
+)
+from gpu_shopper.core.draining import end_drain, end_in_order
 from gpu_shopper.core.evidence import never_called
 from gpu_shopper.core.life import apply, conclude, evolve
 from gpu_shopper.core.session import Notice, Session
@@ -16,7 +25,8 @@ from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.attempts import failing
 from gpu_shopper.usecases.blaming import blame
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
-from gpu_shopper.usecases.facts import about, began_to_end, ended
+from gpu_shopper.usecases.facts import about, began_to_end, drain_started, ended
+from gpu_shopper.usecases.repeats import forget_secrets
 from gpu_shopper.usecases.writing import save
 
 SWEEP = "lifecycle"
@@ -32,20 +42,25 @@ class Swept:
 
 
 def expire_sessions(deps: Deps) -> Swept:
-    """Handle every session that is due, one by one; one failure does not stop the rest."""
+    """Handle every session that is due, one by one, then secrets that nobody may see any more.
+
+    One failure does not stop the rest.
+    """
     handled, failed = 0, []
     for session_id in list(store.due(deps.sessions, deps.now())):
         try:
-            handled += _handle(deps, session_id)
+            handled += look_after(deps, session_id)
         except Exception as exc:  # noqa: BLE001  (one bad item must not keep others alive)
             deps.note(Fact("sweep_item_failed", session_id=session_id, reason=type(exc).__name__))
             failed.append(session_id)
+    forget_secrets(deps)
     operations.mark_sweep(deps.operations, SWEEP, deps.now(), deps.release)
     deps.note(Fact("sweep_completed", metrics={"SweepCompleted": 1}, dimensions={"Sweep": SWEEP}))
     return Swept(handled, tuple(failed))
 
 
-def _handle(deps: Deps, session_id: str) -> bool:
+def look_after(deps: Deps, session_id: str) -> bool:
+    """Do what is due with this session now, if anything is. Raises: Conflict."""
     try:
         session = store.get(deps.sessions, session_id)
     except SessionNotFound:
@@ -60,7 +75,7 @@ def _handle(deps: Deps, session_id: str) -> bool:
         _tell_expiry(deps, session)
         return True
     after = _act(deps, session, action)
-    if after.is_live:
+    if after.is_live and not after.drains:
         restarts = 0 if after.state is not session.state else after.restarts
         deps.machines.start(_machine(after), after.id, after.attempt.number, restarts)
     return True
@@ -84,12 +99,14 @@ def _tell_expiry(deps: Deps, session: Session) -> None:
     save(deps, session, after, [about(after, "session_expiring", actor=Actor.LIFECYCLE.value)])
 
 
-def _act(deps: Deps, session: Session, action: End | NoteDelay | Restart) -> Session:
+def _act(deps: Deps, session: Session, action: End | NoteDelay | EndDrain | Restart) -> Session:
     match action:
         case End():
             return _end(deps, session, action)
         case NoteDelay():
             return _note_delay(deps, session)
+        case EndDrain():
+            return _end_drain(deps, session)
         case Restart():
             return _restart(deps, session)
 
@@ -107,8 +124,18 @@ def _end(deps: Deps, session: Session, end: End) -> Session:
         save(deps, session, after, facts)
         blame(deps, after, end.reason, NOT_READY)
         return after
-    after = apply(session, end.event, actor, now, reason=end.reason)
-    save(deps, session, after, [began_to_end(session, after, end.event, actor)])
+    if end.event is Event.EXPIRE:
+        after = end_in_order(session, end.event, actor, now, deps.settings)
+    else:
+        after = apply(session, end.event, actor, now, reason=end.reason)
+    told = began_to_end(session, after, end.event, actor)
+    save(deps, session, after, [told, *drain_started(after, actor)])
+    return after
+
+
+def _end_drain(deps: Deps, session: Session) -> Session:
+    after = end_drain(session, deps.now())
+    save(deps, session, after)
     return after
 
 

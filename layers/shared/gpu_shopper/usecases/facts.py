@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.session import Outcome, Session
 from gpu_shopper.core.states import Actor, EndReason, Event, State
 from gpu_shopper.usecases.deps import Fact
@@ -77,6 +78,15 @@ def began_to_end(
     metric = _STOPPING_METRIC.get(reason)
     metrics = {metric: 1.0} if metric else {}
     return transition(before, after, event, actor, operation, key_id, metrics)
+
+
+def drain_started(session: Session, actor: Actor, key_id: str | None = None) -> list[Fact]:
+    """The machine of a session that just began to end stays for a while; nothing when not."""
+    if not session.drains or session.drain_until is None:
+        return []
+    until = {"drain_until": to_text(session.drain_until)}
+    who = {"actor": actor.value, "key_id": key_id}
+    return [about(session, "drain_started", details=until, **who)]
 
 
 def ended(before: Session, after: Session, event: Event, actor: Actor) -> list[Fact]:

@@ -45,6 +45,7 @@ from gpu_shopper.usecases.inventory import hide_if_single, rentable_offer, withd
 from gpu_shopper.usecases.judging import count_judged
 from gpu_shopper.usecases.sessions import check_price
 from gpu_shopper.usecases.throttling import throttled
+from gpu_shopper.usecases.timers import set_timer
 from gpu_shopper.usecases.writing import Decision, change
 
 DONE = StepResult("done")
@@ -84,6 +85,7 @@ def launch(deps: Deps, session_id: str, attempt: int) -> StepResult:
     price = shown.offer.price_with_disk(_disk_gb(session))
     if is_dearer_than_accepted(price, session.attempt, deps.settings):
         return _not_wanted(deps, session, EndReason.PRICE_MISMATCH, DEARER_OFFER)
+    set_timer(deps, session)
     host_key = new_host_key(deps, session)
     session, written = change(
         deps,

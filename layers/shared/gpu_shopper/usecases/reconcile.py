@@ -131,7 +131,7 @@ def _check_matched(deps: Deps, session: Session, instance: Instance) -> bool:
         _instance_died(deps, session)
         return True
     fresh = replace(attempt, failed_since=since, missing_since=None)
-    if running:
+    if running or session.drains:
         fresh = _moved(fresh, instance)
     if fresh == attempt:
         return False

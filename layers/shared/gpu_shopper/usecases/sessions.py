@@ -1,54 +1,86 @@
-"""What callers do with sessions: create, read, extend, stop. Nothing here waits for a provider."""
+"""What callers do with sessions: create, read, stop. Nothing here waits for a provider."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gpu_shopper.core import disk
 from gpu_shopper.core.api_keys import Caller
 from gpu_shopper.core.deadlines import due_at
+from gpu_shopper.core.draining import end_drain, end_in_order
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.labels import Label
-from gpu_shopper.core.life import apply, extended, illegal, planned_attempt
+from gpu_shopper.core.life import apply, illegal, planned_attempt
 from gpu_shopper.core.offers import Offer
+from gpu_shopper.core.repeats import FirstRequest, KeyedRequest
 from gpu_shopper.core.session import Notice, Session, Wish
-from gpu_shopper.core.states import TERMINAL, Actor, EndReason, Event, State
+from gpu_shopper.core.states import TERMINAL, Actor, Event, State
 from gpu_shopper.core.templates import Template
 from gpu_shopper.errors import (
-    HardMaxExceeded,
+    Conflict,
     OfferNotFound,
     OfferSuppressed,
     PriceAboveMax,
+    ShopperError,
     StaleInventory,
 )
 from gpu_shopper.store import sessions as store
+from gpu_shopper.store.repeats import kept
 from gpu_shopper.usecases.auditing import audited
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.disk import check_disk, disk_notices, settled_gb
-from gpu_shopper.usecases.facts import began_to_end, transition
+from gpu_shopper.usecases.facts import about, began_to_end, drain_started
 from gpu_shopper.usecases.inventory import rentable_offer
+from gpu_shopper.usecases.repeats import Secrets, begun, first_of, secrets_again
 from gpu_shopper.usecases.templates import fitting_template
 from gpu_shopper.usecases.wishes import NewSession, capped, check_software, wish_of
-from gpu_shopper.usecases.writing import Decision, change
+from gpu_shopper.usecases.writing import TRIES, Decision, change
 
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The new session, and the private key that is shown this once (None: the caller's own)."""
+    """The session, and what its answer alone shows: `ssh_private_key`, if we made the pair."""
 
     session: Session
-    ssh_private_key: str | None = field(default=None, repr=False)
+    secrets: Secrets = field(default_factory=dict, repr=False)
 
 
-def create(deps: Deps, caller: Caller, wanted: NewSession) -> Created:
-    """Record a session and start its provisioning.
+def create(
+    deps: Deps, caller: Caller, wanted: NewSession, request: KeyedRequest | None = None
+) -> Created:
+    """Record a session and start its provisioning; a repeat of `request` gets the first's session.
 
-    Raises: ValidationFailed, OfferNotFound, StaleInventory, ProviderNotUsable, TemplateNotFound,
-    PriceAboveMax, InsufficientDisk, DuplicateSession. A refused request leaves nothing behind.
+    Raises: IdempotencyMismatch, ValidationFailed, OfferNotFound, StaleInventory,
+    ProviderNotUsable, TemplateNotFound, PriceAboveMax, InsufficientDisk, DuplicateSession,
+    Conflict. A refused request leaves nothing behind, and its key free.
     """
-    now = deps.now()
     check_software(wanted)
+    repeated = _repeated(deps, request)
+    if repeated is not None:
+        return repeated
+    try:
+        return _create(deps, caller, wanted, request)
+    except ShopperError:
+        # Sent at the same moment, the other one came first: its session is what stood in the way.
+        repeated = _repeated(deps, request)
+        if repeated is None:
+            raise
+        return repeated
+
+
+def _repeated(deps: Deps, request: KeyedRequest | None) -> Created | None:
+    first = first_of(deps, request) if request else None
+    if first is None:
+        return None
+    return Created(store.get(deps.sessions, first.session_id), secrets_again(deps, first))
+
+
+def _create(
+    deps: Deps, caller: Caller, wanted: NewSession, request: KeyedRequest | None
+) -> Created:
+    now = deps.now()
     shown = _offer(deps, wanted)
     hash_id = wanted.template_hash_id
     template = fitting_template(deps, hash_id, shown.offer) if hash_id else None
@@ -59,14 +91,28 @@ def create(deps: Deps, caller: Caller, wanted: NewSession) -> Created:
     check_disk(wanted.disk_gb, estimate)
     notices = (*disk_notices(wanted.disk_gb, disk_gb, now), *capped(deps, wanted, now))
     session_id = deps.new_id()
-    public_line, private_pem = _keys(deps, wanted, session_id)
+    public_line, secrets = _keys(deps, wanted, session_id)
     wish = wish_of(deps, wanted, template, public_line, disk_gb)
     session = _new(deps, wanted, shown, session_id, wish, price, now, notices)
-    due, made = due_at(session, deps.settings) or now, _created(session, caller)
-    store.create(deps.sessions, session, due, audited(deps, [made]))
+    first = begun(deps, request, session, secrets) if request else None
+    made = _created(session, caller)
+    _record(deps, session, first, made)
     deps.note(made)
     deps.machines.start(Machine.PROVISION, session.id, 1, 0)
-    return Created(session, private_pem)
+    return Created(session, secrets)
+
+
+def _record(deps: Deps, session: Session, first: FirstRequest | None, made: Fact) -> None:
+    """Raises: DuplicateSession; Conflict after three lost writes."""
+    also = [*([kept(first, deps.settings)] if first else []), *audited(deps, [made])]
+    due = due_at(session, deps.settings) or session.created_at
+    for _ in range(TRIES):
+        try:
+            store.create(deps.sessions, session, due, *also)
+        except Conflict:
+            continue
+        return
+    raise Conflict("lost a concurrent write three times", retry_suggested=True)
 
 
 def _disk_estimate(wanted: NewSession, template: Template | None) -> disk.DiskEstimate | None:
@@ -116,57 +162,55 @@ def get_running(deps: Deps, caller: Caller, session_id: str) -> Session:
 def request_stop(deps: Deps, caller: Caller, session_id: str) -> Session:
     """Begin ending a session; the teardown machine does the rest. Stopping twice is one stop.
 
+    A running session under `preserve` drains first, and the sweep begins its teardown.
     Raises: SessionNotFound, IllegalTransition when it has ended, Conflict.
     """
 
     def decide(session: Session) -> Decision:
         if session.state is State.STOPPING:
             return None
-        now = deps.now()
-        reason = EndReason.USER_REQUESTED
-        after = apply(session, Event.REQUEST_STOP, Actor.API, now, reason=reason)
-        return after, [began_to_end(session, after, Event.REQUEST_STOP, Actor.API, caller.key_id)]
+        event, actor = Event.REQUEST_STOP, Actor.API
+        after = end_in_order(session, event, actor, deps.now(), deps.settings)
+        told = began_to_end(session, after, event, actor, caller.key_id)
+        return after, [told, *drain_started(after, actor, caller.key_id)]
 
+    return _stopped(deps, caller, session_id, decide)
+
+
+def destroy(deps: Deps, caller: Caller, session_id: str) -> Session:
+    """Begin ending a session at once, also one that drains; one that has ended is given back.
+
+    Raises: SessionNotFound, Conflict.
+    """
+
+    def decide(session: Session) -> Decision:
+        now, event, actor = deps.now(), Event.REQUEST_STOP, Actor.API
+        if session.drains:
+            told = about(session, "drain_ended", actor=actor.value, key_id=caller.key_id)
+            return end_drain(session, now), [told]
+        if session.state in TERMINAL or session.state is State.STOPPING:
+            return None
+        after = apply(session, event, actor, now)
+        return after, [began_to_end(session, after, event, actor, caller.key_id)]
+
+    return _stopped(deps, caller, session_id, decide)
+
+
+def _stopped(
+    deps: Deps, caller: Caller, session_id: str, decide: Callable[[Session], Decision]
+) -> Session:
+    """The session after `decide`; what that left without a machine to wait for is torn down."""
     session, changed = change(deps, lambda: get(deps, caller, session_id), decide)
-    if changed:
+    if changed and session.is_tearing_down:
         deps.machines.start(Machine.TEARDOWN, session.id, session.attempt.number, 0)
     return session
 
 
-def destroy(deps: Deps, caller: Caller, session_id: str) -> Session:
-    """Like `request_stop`, but a session that has ended already is simply given back."""
-    session = get(deps, caller, session_id)
-    return session if session.state in TERMINAL else request_stop(deps, caller, session_id)
-
-
-def extend(deps: Deps, caller: Caller, session_id: str, hours: int) -> Session:
-    """Reserve `hours` more.
-
-    Raises: SessionNotFound, IllegalTransition unless running, HardMaxExceeded, Conflict.
-    """
-
-    def decide(session: Session) -> Decision:
-        after = extended(session, hours, deps.now())
-        if after.reservation_hours > session.hard_max_hours:
-            raise HardMaxExceeded(
-                f"a session may be reserved for at most {session.hard_max_hours} hours",
-                reservation_hours=session.reservation_hours,
-                additional_hours=hours,
-                max_hours=session.hard_max_hours,
-            )
-        fact = transition(
-            session, after, Event.EXTEND, Actor.API, "session_extended", caller.key_id
-        )
-        return after, [fact]
-
-    return change(deps, lambda: get(deps, caller, session_id), decide)[0]
-
-
-def _keys(deps: Deps, wanted: NewSession, session_id: str) -> tuple[str, str | None]:
+def _keys(deps: Deps, wanted: NewSession, session_id: str) -> tuple[str, Secrets]:
     if wanted.ssh_public_key is not None:
-        return wanted.ssh_public_key, None
+        return wanted.ssh_public_key, {}
     pair = deps.new_pair(f"gpu-shopper-{session_id}")
-    return pair.public_line, pair.private_pem
+    return pair.public_line, {"ssh_private_key": pair.private_pem}
 
 
 def _new(

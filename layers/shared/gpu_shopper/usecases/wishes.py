@@ -8,7 +8,7 @@ from datetime import datetime
 from gpu_shopper.core.deadlines import ready_within_min
 from gpu_shopper.core.entrypoint import LaunchMode
 from gpu_shopper.core.provider_facts import FACTS
-from gpu_shopper.core.session import ChosenTemplate, Notice, RetryScope, Wish
+from gpu_shopper.core.session import ChosenTemplate, Notice, RetryScope, StoragePolicy, Wish
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.templates import Template
 from gpu_shopper.errors import ValidationFailed
@@ -39,6 +39,8 @@ class NewSession:
     launch_mode: LaunchMode = LaunchMode.SSH
     exposed_ports: tuple[int, ...] = ()
     health_path: str = "/"
+    storage_policy: StoragePolicy = StoragePolicy.DESTROY
+    drain_min: int | None = None
 
 
 def check_software(wanted: NewSession) -> None:
@@ -90,6 +92,8 @@ def wish_of(
         launch_mode=wanted.launch_mode,
         exposed_ports=wanted.exposed_ports,
         health_path=wanted.health_path,
+        storage_policy=wanted.storage_policy,
+        drain_min=_drain_min(wanted, deps.settings),
     )
 
 
@@ -100,6 +104,12 @@ def _kept(template: Template) -> ChosenTemplate:
         onstart=template.onstart,
         extra_filters=template.extra_filters,
     )
+
+
+def _drain_min(wanted: NewSession, settings: Settings) -> int | None:
+    if wanted.storage_policy is not StoragePolicy.PRESERVE:
+        return None
+    return settings.drain_default_min if wanted.drain_min is None else wanted.drain_min
 
 
 def _max_retries(wanted: NewSession, settings: Settings) -> int:

@@ -10,6 +10,7 @@ from gpu_shopper.errors import Conflict
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.auditing import audited
 from gpu_shopper.usecases.deps import Deps, Fact
+from gpu_shopper.usecases.timers import clear_timer
 
 TRIES = 3
 
@@ -24,6 +25,8 @@ def save(deps: Deps, before: Session, after: Session, facts: Iterable[Fact] = ()
     told = tuple(facts)
     due = due_at(after, deps.settings)
     store.save(deps.sessions, before, after, due, audited(deps, told))
+    if not after.is_live:
+        clear_timer(deps, after)
     for fact in told:
         deps.note(fact)
 

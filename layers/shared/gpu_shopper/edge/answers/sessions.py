@@ -13,6 +13,7 @@ from gpu_shopper.core.session import Attempt, Session
 from gpu_shopper.core.ssh_keys import fingerprint, known_hosts_line
 from gpu_shopper.edge.answers.values import instant, usd
 from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.usecases.sessions import Created
 
 
 class AttemptBody(Shown):
@@ -103,6 +104,8 @@ class SessionBody(Shown):
     exposed_ports: list[int]
     health_path: str | None
     has_on_start_cmd: bool
+    storage_policy: str
+    drain_minutes: int | None
     ssh_timeout_minutes: int
     ssh_host: str | None
     ssh_port: int | None
@@ -124,6 +127,7 @@ class SessionBody(Shown):
     expires_at: str
     hard_max_at: str
     stopping_at: str | None
+    drain_until: str | None
     stopped_at: str | None
     warnings: list[NoticeBody]
 
@@ -194,6 +198,8 @@ def _asked(session: Session) -> dict[str, Any]:
         "exposed_ports": list(wish.exposed_ports),
         "health_path": wish.health_path if wish.serves_http else None,
         "has_on_start_cmd": wish.on_start_cmd is not None,
+        "storage_policy": wish.storage_policy.value,
+        "drain_minutes": wish.drain_min,
         "ssh_timeout_minutes": wish.ssh_timeout_min,
         "ssh_key_source": wish.ssh_key_source,
     }
@@ -230,15 +236,24 @@ def _times(session: Session) -> dict[str, Any]:
         "expires_at": to_text(session.expires_at),
         "hard_max_at": to_text(session.hard_max_at),
         "stopping_at": instant(session.stopping_at),
+        "drain_until": instant(session.drain_until),
         "stopped_at": instant(session.stopped_at),
     }
 
 
 class CreatedBody(Shown):
-    """The new session; the private key is in this answer and in no other."""
+    """The new session; the private key is in this answer, and for a while in those to repeats."""
 
     session: SessionBody
     ssh_private_key: str | None = None
+
+    @classmethod
+    def of(cls, created: Created, now: datetime) -> CreatedBody:
+        """What was created, or found again, as it is at `now`."""
+        return cls(
+            session=SessionBody.of(created.session, now),
+            ssh_private_key=created.secrets.get("ssh_private_key"),
+        )
 
 
 class SessionsBody(Shown):
@@ -255,6 +270,16 @@ class StopBody(Shown):
     message: str
     session_id: str
     status: str
+    drain_until: str | None = None
+
+
+class OverriddenBody(Shown):
+    """How long a session may live now; it expires when it did."""
+
+    session_id: str
+    hard_max_hours: int
+    hard_max_at: str
+    expires_at: str
 
 
 class ExtendedBody(Shown):
