@@ -21,6 +21,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from gpu_shopper.core.audit import ActorType, Origin
 from gpu_shopper.core.deadlines import due_at
 from gpu_shopper.core.instances import Instance
 from gpu_shopper.core.labels import Label
@@ -73,7 +74,7 @@ class Tables:
             wanted: Any = loading
             store.create(wanted, session, due_at(session, SETTINGS) or NOON)
         self.tables: Any = {
-            name: MemoryTable(rows, self._counted) for name, rows in self.rows.items()
+            name: MemoryTable(rows, self._counted, self.rows) for name, rows in self.rows.items()
         }
 
     def _counted(self, operation: str, effect: Callable[[], Any]) -> Any:
@@ -130,6 +131,7 @@ def deps_with(tables: Tables, machines: list[Instance]) -> Deps:
         sessions=found["SessionsTable"],
         access=found["AccessTable"],
         operations=found["OperationsTable"],
+        audit=found["AuditTable"],
         inventory=Storage(found["InventoryTable"], found["InventoryTable"]),
         prices=found["PricesTable"],
         snapshots=SnapshotCache(),
@@ -142,6 +144,7 @@ def deps_with(tables: Tables, machines: list[Instance]) -> Deps:
         ask_api=FakeApi(),
         cipher=FakeCipher(),
         repeat_cipher=FakeCipher("repeat"),
+        origin=lambda: Origin(ActorType.LIFECYCLE),
         note=lambda _fact: None,
     )
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from gpu_shopper.core.api_keys import Role
+from gpu_shopper.core.audit import ActorType
 from gpu_shopper.core.entrypoint import LaunchMode
 from gpu_shopper.core.inventory import Usability
 from gpu_shopper.core.price_rows import Period
 from gpu_shopper.core.reconciling import Cause
 from gpu_shopper.core.session import Outcome, RetryScope, StoragePolicy
 from gpu_shopper.core.states import EndReason, State
+from gpu_shopper.core.webhooks import Outcome as DeliveryOutcome
 from gpu_shopper.store.orphans import OrphanStatus
 
 MEANINGS: Mapping[str, str] = {
@@ -286,6 +288,60 @@ MEANINGS: Mapping[str, str] = {
     "reason": "Why the attempt failed.",
     "code": "A stable word for what happened.",
     "message": "What happened, for people.",
+    # Audit.
+    "AuditQuery.session_id": "Events of this session, a UUID.",
+    "AuditQuery.consumer_id": "Events of this consumer's sessions and keys.",
+    "AuditQuery.provider": "Events at this provider; it must be enabled here.",
+    "AuditQuery.operation": "Events of this kind.",
+    "operation": "What happened, as a stable word.",
+    "start": "The first instant of interest. Without another filter: 24 hours ago unless said.",
+    "end": "The first instant that is not of interest any more.",
+    "order": "`asc` oldest first, as for a session unless said; `desc` newest first, as else.",
+    "events": "What happened.",
+    "EventBody.id": "Id of the event.",
+    "EventBody.provider": "The provider that it is about, if any.",
+    "EventBody.attempt": "Number of the session's attempt.",
+    "EventBody.reason": "Why, as a stable word; not all events have one.",
+    "actor": "By what it was done.",
+    "type": "A request with a key, the lifecycle sweep, the reconciler, a state machine, …",
+    "ActorBody.key_id": "Id of the key with which it was asked for.",
+    "request_id": "The request that asked for it.",
+    "source_ip": "The address from which that came.",
+    "details": "More about it; of a change of state: `from`, `to`, `event` and `version`.",
+    # Webhooks.
+    "webhook_id": "Id of the webhook.",
+    "CreateWebhookBody.url": "Where to send: https, public addresses, port 443 or from 1024 on.",
+    "CreateWebhookBody.events": "Of what to tell; all that the key may see unless said.",
+    "CreateWebhookBody.consumer_id": "Whose; for operators, absent means the whole deployment.",
+    "WebhooksQuery.consumer_id": "Only this consumer's.",
+    "description": "A note of yours.",
+    "webhook": "The webhook.",
+    "webhooks": "Webhooks, in order of id.",
+    "secret": "The key of every signature, `whsec_…`; in this answer only.",
+    "WebhookBody.id": "Id of the webhook.",
+    "WebhookWithDeliveriesBody.id": "Id of the webhook.",
+    "WebhookDeletedBody.id": "Id of the webhook.",
+    "url": "Where messages are sent.",
+    "WebhookBody.events": "Of what it is told.",
+    "WebhookWithDeliveriesBody.events": "Of what it is told.",
+    "WebhookBody.consumer_id": "Whose it is; absent: it hears of the whole deployment.",
+    "WebhookWithDeliveriesBody.consumer_id": "Whose it is; absent: it hears of all.",
+    "enabled": "Whether messages are sent.",
+    "disabled_reason": "`gone`: the receiver answered 410; `failing`: too many failed in a row.",
+    "last_success_at": "When a message was taken last.",
+    "last_failure_at": "When a try failed last.",
+    "consecutive_failures": "Deliveries given up since the last message that was taken.",
+    "deliveries": "The last 20 deliveries, newest first.",
+    "delivery_id": "Id of the delivery, `X-Gpu-Shopper-Delivery` of all its tries.",
+    "event": "What it told of.",
+    "tries": "How often it was tried.",
+    "status_code": "The receiver's status, if it answered.",
+    "DeliveryBody.outcome": "How the delivery stands; `pending` comes again.",
+    "DeliveryBody.at": "When it was prepared.",
+    "DeliveryBody.error": "Why there was no status.",
+    "WebhookTestedBody.error": "Why there was no status.",
+    "delivered": "Whether the receiver answered 2xx within 5 seconds.",
+    "duration_ms": "How long it took, milliseconds.",
     # Keys.
     "KeyBody.id": "Id of the key; its text is `gsk_<id>_<secret>`.",
     "key_id": "Id of the key, 8 characters.",
@@ -343,6 +399,10 @@ WORDS: Mapping[str, Iterable[str]] = {
     "OrphanDestroyBody.status": ("destroying", "destroyed"),
     "PricesBody.period": Period,
     "HealthBody.status": ("ok", "unavailable"),
+    "DeliveryBody.outcome": DeliveryOutcome,
+    "WebhookBody.disabled_reason": ("gone", "failing"),
+    "WebhookWithDeliveriesBody.disabled_reason": ("gone", "failing"),
+    "ActorBody.type": ActorType,
 }
 """Fields that are one of a few words; enumerations of the core where there is one."""
 

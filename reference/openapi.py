@@ -19,6 +19,7 @@ from functions.heartbeat_api import app as heartbeat_api
 from functions.inventory_api import app as inventory_api
 from functions.operator_api import app as operator_api
 from functions.sessions_api import app as sessions_api
+from functions.webhooks_api import app as webhooks_api
 from gpu_shopper import __version__
 from gpu_shopper.edge import repeats
 from reference import models, problems
@@ -26,8 +27,13 @@ from reference.meanings import meaning
 
 type Schema = dict[str, Any]
 
-APIS = {"inventory": inventory_api, "sessions": sessions_api}
-APIS |= {"heartbeats": heartbeat_api, "keys": operator_api}
+APIS = {
+    "inventory": inventory_api,
+    "sessions": sessions_api,
+    "heartbeats": heartbeat_api,
+    "webhooks": webhooks_api,
+    "keys": operator_api,
+}
 AGENTS = "heartbeats"
 EVENTS = Path(__file__).resolve().parents[1] / "events"
 
@@ -47,6 +53,7 @@ _GOOD: dict[str, tuple[int, ...]] = {
     "delete_session": (200, 202),
     "create_key": (201,),
     "destroy_orphan": (200, 202),
+    "create_webhook": (201,),
     "health": (200, 503),
     "ready": (200, 503),
 }
@@ -66,6 +73,10 @@ _OWN_ERRORS: dict[str, tuple[int, ...]] = {
     "list_orphans": (403,),
     "destroy_orphan": (403, 409),
     "adopt_orphan": (403, 409),
+    "list_events": (403,),
+    "create_webhook": (403, 409),
+    "list_webhooks": (403,),
+    "delete_webhook": (409,),
 }
 _SAMPLE_IDS = {
     "session_id": "7b0c2f0e-5a1d-4c7e-9a55-0d6f5f1c2e3a",
@@ -73,6 +84,7 @@ _SAMPLE_IDS = {
     "key_id": "example0",
     "provider": "vastai",
     "instance_id": "5001",
+    "webhook_id": "3f0c6f3e-7a55-4f0e-9d59-0a4b1c2d3e4f",
     "hash_id": "38a9dab633743d43107eb9a80d4ada9e",
 }
 _HEADERS: dict[str, tuple[str, str]] = {

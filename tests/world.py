@@ -12,6 +12,7 @@ import boto3
 from moto import mock_aws
 
 from gpu_shopper.core.api_keys import Caller, Role
+from gpu_shopper.core.audit import ActorType, Origin
 from gpu_shopper.core.inventory import Snapshot
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.repeats import KeyedRequest
@@ -77,6 +78,7 @@ class World:
     api: FakeApi
     facts: list[Fact]
     ids: Iterator[int]
+    webhooks: Any = None
 
     def session(self, session_id: str) -> Session:
         return session_store.get(self.deps.sessions, session_id)
@@ -146,9 +148,11 @@ def a_world(settings: Settings | None = None) -> Iterator[World]:
 def _build(settings: Settings) -> World:
     dynamodb = SESSION.resource("dynamodb")
     # Beside each table stands the simulation's, and their answers must be equal.
+    definitions = table_definitions()
+    rows = {name: rows_of(spec) for name, spec in definitions.items()}
     tables: dict[str, Any] = {
-        name: TwinTable(dynamodb.create_table(**spec), MemoryTable(rows_of(spec)))
-        for name, spec in table_definitions().items()
+        name: TwinTable(dynamodb.create_table(**spec), MemoryTable(rows[name], others=rows))
+        for name, spec in definitions.items()
     }
     bucket = SESSION.resource("s3", region_name="us-east-1").create_bucket(Bucket="snapshots")
     clock, vast, machines = Clock(), FakeProvider(), FakeMachines()
@@ -172,6 +176,7 @@ def _build(settings: Settings) -> World:
         sessions=tables["SessionsTable"],
         access=tables["AccessTable"],
         operations=tables["OperationsTable"],
+        audit=tables["AuditTable"],
         inventory=Storage(tables["InventoryTable"], bucket),
         prices=tables["PricesTable"],
         snapshots=SnapshotCache(),
@@ -184,6 +189,8 @@ def _build(settings: Settings) -> World:
         ask_api=api,
         cipher=FakeCipher(),
         repeat_cipher=FakeCipher("repeat"),
+        origin=lambda: Origin(ActorType.STATE_MACHINE),
         note=facts.append,
     )
-    return World(deps, clock, vast, machines, checks, hard_stops, api, facts, ids)
+    hooks = tables["WebhooksTable"]
+    return World(deps, clock, vast, machines, checks, hard_stops, api, facts, ids, hooks)

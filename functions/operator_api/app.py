@@ -1,4 +1,4 @@
-"""The /keys and /orphans routes, for operators only."""
+"""The /keys, /orphans and /audit routes, for operators only."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from gpu_shopper.core.api_keys import Role
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.edge import http
+from gpu_shopper.edge.answers.audit import EventsBody
 from gpu_shopper.edge.answers.keys import KeyBody, KeysBody, NewKeyBody, RevokedBody
 from gpu_shopper.edge.answers.orphans import OrphanAdoptedBody, OrphanDestroyBody, OrphansBody
-from gpu_shopper.edge.bodies import CreateKeyBody, KeysQuery, OrphanActBody, OrphansQuery
+from gpu_shopper.edge.audit import listed_events
+from gpu_shopper.edge.bodies import (
+    AuditQuery,
+    CreateKeyBody,
+    KeysQuery,
+    OrphanActBody,
+    OrphansQuery,
+)
 from gpu_shopper.edge.callers import admit, operator_of
 from gpu_shopper.edge.keys import checked_new_key, key_id_of, listed_keys
 from gpu_shopper.edge.orphans import listed_orphans, machine_of
@@ -90,6 +98,12 @@ def _act(
     caller = operator_of(app.current_event.raw_event)
     reason = body.reason if body else None
     return act(deps(), caller, wanted, *machine_of(provider, instance_id), reason)
+
+
+@app.get("/api/v1/audit")
+def list_events(query: Annotated[AuditQuery, Query()]) -> EventsBody:
+    """Who did what, when and from where."""
+    return listed_events(deps(), operator_of(app.current_event.raw_event), query)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

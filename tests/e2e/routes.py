@@ -40,8 +40,14 @@ class Route:
 
 def located(path: str, session_id: str = NOBODY) -> str:
     """A path pattern with its names filled in."""
-    known = {"offer_id": "vastai-1", "key_id": "abcd1234", "hash_id": "unknown"}
-    known |= {"provider": "vastai", "instance_id": "1"}
+    known = {
+        "offer_id": "vastai-1",
+        "key_id": "abcd1234",
+        "hash_id": "unknown",
+        "webhook_id": NOBODY,
+        "provider": "vastai",
+        "instance_id": "1",
+    }
     return path.format(session_id=session_id, **known)
 
 
@@ -53,6 +59,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/orphans/{provider}/{instance_id}/destroy": {},
     "POST /api/v1/orphans/{provider}/{instance_id}/adopt": {},
     "POST /api/v1/keys": {"role": "consumer", "consumer_id": "made"},
+    "POST /api/v1/webhooks": {"url": "ftp://nowhere"},
 }
 
 
@@ -61,7 +68,8 @@ def _access(path: str) -> str:
         return "open"
     if path.endswith("/heartbeat"):
         return "agent"
-    if path.startswith(("/api/v1/keys", "/api/v1/orphans")) or path.endswith("/override"):
+    operators = ("/api/v1/keys", "/api/v1/orphans", "/api/v1/audit")
+    if path.startswith(operators) or path.endswith("/override"):
         return "operator"
     return "own" if path.startswith("/api/v1/sessions/") else "shared"
 

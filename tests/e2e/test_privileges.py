@@ -18,6 +18,7 @@ API_ROLES = (
     "SessionsApiRole",
     "OperatorApiRole",
     "HeartbeatApiRole",
+    "WebhooksApiRole",
 )
 
 

@@ -43,6 +43,8 @@ SERVED_BY = {
     AGENTS: "heartbeat_api",
     "/api/v1/keys": "operator_api",
     "/api/v1/orphans": "operator_api",
+    "/api/v1/audit": "operator_api",
+    "/api/v1/webhooks": "webhooks_api",
 }
 
 schema = schemathesis.openapi.from_dict(openapi.document())

@@ -6,6 +6,7 @@ import importlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,11 @@ def body(answer: dict[str, Any]) -> Any:
 def play(world: World, frame: Frame, monkeypatch: pytest.MonkeyPatch) -> Play:
     """Sends a sample to its function; new ids and secrets are those that the samples name."""
 
-    def wired(case: str, new_id: str) -> Any:
+    def wired(case: str, first_id: str) -> Any:
         name = case.split("/")[0]
         module = importlib.import_module(f"functions.{name}.app")
-        deps = replace(world.deps, new_id=lambda: new_id, new_secret=lambda: SECRET)
+        ids = chain([first_id], iter(world.deps.new_id, None))
+        deps = replace(world.deps, new_id=lambda: next(ids), new_secret=lambda: SECRET)
         monkeypatch.setattr(module, "deps", lambda: deps)
         if name in API:
             monkeypatch.setattr(module, "frame", lambda: frame)
@@ -46,8 +48,8 @@ def play(world: World, frame: Frame, monkeypatch: pytest.MonkeyPatch) -> Play:
         return module
 
     def send(case: str) -> Any:
-        new_id = "example0" if case.startswith("operator_api/") else SESSION_ID
-        return wired(case, new_id).handler(sample(case), None)
+        first_id = "example0" if case.startswith("operator_api/") else SESSION_ID
+        return wired(case, first_id).handler(sample(case), None)
 
     return send
 
@@ -58,8 +60,10 @@ def test_every_function_has_samples_and_every_sample_a_function() -> None:
     assert {case.split("/")[0] for case in cases()} == folders
 
 
-def test_every_sample_is_played_in_this_file() -> None:
-    source = Path(__file__).read_text("utf-8")
+def test_every_sample_is_played() -> None:
+    others = ("test_publish_events.py", "test_webhooks.py")
+    files = (Path(__file__), *(Path(__file__).with_name(name) for name in others))
+    source = "".join(file.read_text("utf-8") for file in files)
     assert [case for case in cases() if f'"{case}"' not in source] == []
 
 
@@ -74,6 +78,8 @@ def test_the_samples_bring_a_session_to_running(play: Play, world: World) -> Non
     assert body(play("sessions_api/diagnostics"))["ssh_available"] is True
     assert [one["id"] for one in body(play("sessions_api/list"))["sessions"]] == [SESSION_ID]
     assert body(play("sessions_api/extend"))["reservation_hours"] == 3
+    events = body(play("operator_api/list_audit"))["events"]
+    assert "session_extended" in [one["operation"] for one in events]
     assert body(play("sessions_api/override"))["hard_max_hours"] == 24
 
 

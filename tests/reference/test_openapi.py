@@ -31,6 +31,7 @@ FUNCTIONS = {
     "heartbeats": "HeartbeatApiFunction",
     "keys": "OperatorApiFunction",
     "orphans": "OperatorApiFunction",
+    "webhooks": "WebhooksApiFunction",
 }
 
 
@@ -113,7 +114,7 @@ def test_no_meaning_and_no_list_of_words_is_left_over() -> None:
     }
     own = {f"{model}.{field}" for model, field in fields}
     shared = {field for model, field in fields if f"{model}.{field}" not in MEANINGS}
-    path_ids = {"session_id", "offer_id", "key_id", "hash_id"}
+    path_ids = {"session_id", "offer_id", "key_id", "hash_id", "webhook_id"}
     assert set(MEANINGS) - own - shared - path_ids == set()
     assert set(WORDS) - own == set()
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, cast
 
+from gpu_shopper.core.audit import ActorType, Origin
 from gpu_shopper.core.instances import HostPort, SshAddress
 from gpu_shopper.core.polling import ApiTry, SshTry
 from gpu_shopper.core.settings import Settings
@@ -18,6 +19,7 @@ from gpu_shopper.usecases.guarding import GuardedProvider
 from gpu_shopper.usecases.orphan_wishes import carry_out
 from tests.fakes import FakeCipher
 from tests.simulation.agents import AgentWatch
+from tests.simulation.audits import Audits
 from tests.simulation.buckets import MemoryBucket
 from tests.simulation.executions import HANDED_OVER_MS, Done, Execution, Failure
 from tests.simulation.functions import FUNCTIONS, HEARTBEATS, timeout_ms
@@ -35,6 +37,7 @@ ADAPTERS: dict[str, type[SimulatedProvider]] = {
     "tensordock": SimulatedProvider,
 }
 SETTINGS = Settings()
+ORIGIN = Origin(ActorType.LIFECYCLE)
 
 
 @cache
@@ -60,15 +63,21 @@ class Deployment:
         self.running: dict[Execution, None] = {}
         self.rows: dict[str, Rows] = {name: rows_of(one) for name, one in _definitions().items()}
         self.watch = Watch(self, ports)
-        self.rows["SessionsTable"].watches.append(self.watch.session_written)
-        self.rows["SessionsTable"].watches.append(AgentWatch(self).written)
+        self.audits = Audits()
+        self.rows["SessionsTable"].watches += [
+            self.watch.session_written,
+            AgentWatch(self).written,
+            self.audits.session_written,
+        ]
+        self.rows["AuditTable"].watches.append(self.audits.event_written)
         self._number = number
         self._ids = 0
         self.deps = self._wired()
 
     def _wired(self) -> Deps:
         tables: dict[str, Any] = {
-            name: MemoryTable(rows, self.ports.store_call) for name, rows in self.rows.items()
+            name: MemoryTable(rows, self.ports.store_call, self.rows)
+            for name, rows in self.rows.items()
         }
         bucket: Any = MemoryBucket({}, self.ports.store_call)
         scheduler = self.ports.scheduler
@@ -90,6 +99,7 @@ class Deployment:
             sessions=tables["SessionsTable"],
             access=tables["AccessTable"],
             operations=tables["OperationsTable"],
+            audit=tables["AuditTable"],
             inventory=Storage(tables["InventoryTable"], bucket),
             prices=tables["PricesTable"],
             snapshots=SnapshotCache(),
@@ -102,6 +112,7 @@ class Deployment:
             ask_api=self._ask_api,
             cipher=FakeCipher(),
             repeat_cipher=FakeCipher("repeat"),
+            origin=lambda: ORIGIN,
             note=self._note,
         )
 

@@ -164,7 +164,11 @@ CALLS: Mapping[str, Call] = {
     "orphans.see": lambda t, i, j, k: orphans.see(t, "vastai", _orphan(i), _at(k)),
     "orphans.forget": lambda t, i, j, k: orphans.forget(t, "vastai", f"50{i}"),
     "orphans.note_asked": lambda t, i, j, k: orphans.note_asked(t, "vastai", f"50{i}", _at(k)),
-    "orphans.close": lambda t, i, j, k: orphans.close(t, "vastai", f"50{i}", _at(k)),
+    "orphans.close": lambda t, i, j, k: [
+        orphans.close(t, one, _at(k))
+        for one in orphans.still_open(t, "vastai")
+        if one.instance_id == f"50{i}"
+    ],
     "orphans.note_failed": lambda t, i, j, k: orphans.note_failed(t, "vastai", f"50{i}", "word"),
     "orphans.request_end": lambda t, i, j, k: orphans.request_end(t, "vastai", f"50{i}", _at(k)),
     "orphans.close_adopted": lambda t, i, j, k: orphans.close_adopted(

@@ -122,12 +122,21 @@ class Verdict:
                 if seen.ended_ms is None:
                     raise Violation(f"I7 session {seen.id} is {seen.state} at the end")
                 check_bill(seen, deployment.watch.machines.get(seen.id, []))
+            deployment.audits.check()
+            self._check_counts(deployment)
             for machine in self._living(deployment):
                 raise Violation(f"I1 machine {machine.id} of {machine.label} lives at the end")
         for cloud in self._simulation.clouds.values():
             for machine in cloud.machines.values():
                 if not machine.is_ours and not machine.is_alive(self._now_ms):
                     raise Violation(f"I3 machine {machine.id} of {machine.label} was ended")
+
+    def _check_counts(self, deployment: Deployment) -> None:
+        """M-94: as many beginnings and ends are told as there are sessions."""
+        told, sessions = deployment.audits.told, len(deployment.watch.sessions)
+        for operation in ("session_created", "session_destroyed"):
+            if told[operation] != sessions:
+                raise Violation(f"M-94 {told[operation]} {operation} of {sessions} sessions")
 
 
 def _wanted_until_ms(seen: Seen, machine: Machine) -> int:

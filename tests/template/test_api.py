@@ -28,6 +28,9 @@ SERVED_BY = {
     "/api/v1/keys/{proxy+}": "OperatorApiFunction",
     "/api/v1/orphans": "OperatorApiFunction",
     "/api/v1/orphans/{proxy+}": "OperatorApiFunction",
+    "/api/v1/audit": "OperatorApiFunction",
+    "/api/v1/webhooks": "WebhooksApiFunction",
+    "/api/v1/webhooks/{proxy+}": "WebhooksApiFunction",
 } | dict.fromkeys(OPEN_PATHS, "InventoryApiFunction")
 GATEWAY_ANSWERS = {
     "DEFAULT_4XX": (None, "forbidden"),

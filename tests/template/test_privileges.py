@@ -40,6 +40,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     },
     "SessionsApi": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         DUE: {ALL},
         "InventoryTable": {GET, QUERY},
         "SnapshotBucket/*": {GET_OBJECT},
@@ -51,11 +52,14 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     "HeartbeatApi": {"SessionsTable": {GET, PUT}, "OperationsTable": {PUT}},
     "OperatorApi": {
         "AccessTable": {ALL},
+        "AuditTable": {PUT, QUERY},
+        "AuditTable/index/*": {QUERY},
         "OperationsTable": {QUERY},
         "ReconcileFunction": {INVOKE},
     },
     "ProvisionStep": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         DUE: {ALL},
         "InventoryTable": {GET, QUERY, PUT, UPDATE},
         "OperationsTable": {GET, PUT, UPDATE},
@@ -70,12 +74,14 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     },
     "VerifySsh": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         "InventoryTable": {QUERY, PUT},
         "ProbeKey": {"kms:Decrypt"},
         "TeardownMachine": {START},
     },
     "TeardownStep": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         DUE: {ALL},
         "InventoryTable": {QUERY, UPDATE},
         "SnapshotBucket/*": {GET_OBJECT},
@@ -97,6 +103,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     },
     "ExpireSessions": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         DUE: {ALL},
         "InventoryTable": {QUERY, PUT},
         "OperationsTable": {ALL},
@@ -108,6 +115,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     },
     "Reconcile": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         DUE: {ALL},
         "InventoryTable": {QUERY, PUT, UPDATE},
         "SnapshotBucket/*": {GET_OBJECT},
@@ -121,6 +129,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     },
     "HardStop": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         "InventoryTable": {QUERY, PUT},
         "TeardownMachine": {START},
         TIMERS: {SET_TIMER, CLEAR_TIMER},
@@ -128,7 +137,37 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "SweepDeadLetters": {SEND},
     },
 }
-REQUEST_ROUTES = ("InventoryApi", "SessionsApi", "HeartbeatApi", "OperatorApi")
+READ_STREAM = {
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+}
+MATRIX["PublishEvents"] = {
+    "AuditTable/stream/*": READ_STREAM,
+    "EventBus": {"events:PutEvents"},
+    "EventDeadLetters": {SEND},
+}
+MATRIX["WebhooksApi"] = {
+    "AuditTable": {PUT},
+    "WebhooksTable": {ALL},
+    "WebhookKey": {"kms:Encrypt", "kms:Decrypt"},
+    "AccessTable": {UPDATE},
+}
+MATRIX["DeliverWebhooks"] = {
+    "AuditTable": {PUT},
+    "SessionsTable": {GET},
+    "WebhooksTable": {GET, PUT, UPDATE},
+    "WebhookKey": {"kms:Decrypt"},
+    "WebhookQueue": {
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        SEND,
+    },
+    "WebhookDeadLetters": {SEND},
+}
+REQUEST_ROUTES = ("InventoryApi", "SessionsApi", "HeartbeatApi", "OperatorApi", "WebhooksApi")
 BY_NAME = {
     "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
     ":stateMachine:${AWS::StackName}-provision": "ProvisionMachine",
@@ -192,9 +231,17 @@ def test_the_matrix_is_complete() -> None:
 def test_no_function_behind_a_route_can_read_a_secret_or_use_a_probe_key(function: str) -> None:
     """N-62: consumer routes can neither read provider secrets nor decrypt probe keys."""
     granted = _granted(function)
-    granted.pop("RepeatKey", None)
+    for own in ("RepeatKey", "WebhookKey"):
+        granted.pop(own, None)
     actions = {action for each in granted.values() for action in each}
     assert not [each for each in actions if each.startswith(("secretsmanager:", "kms:"))]
+
+
+@pytest.mark.parametrize("function", ["WebhooksApi", "DeliverWebhooks"])
+def test_a_webhooks_secret_is_bound_to_it(function: str) -> None:
+    (statement,) = [s for s in _statements(f"{function}Role") if s["Sid"] == "WebhookKey"]
+    wanted = {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["webhook_id"]}}
+    assert statement["Condition"] == wanted
 
 
 def test_what_a_repeat_shows_again_is_opened_by_the_sessions_function_alone() -> None:
@@ -217,7 +264,7 @@ def test_a_probe_key_is_bound_to_its_session(function: str) -> None:
     assert statement["Condition"] == wanted
 
 
-@pytest.mark.parametrize("function", ["InventoryApi", "SessionsApi"])
+@pytest.mark.parametrize("function", ["InventoryApi", "SessionsApi", "WebhooksApi"])
 def test_a_route_that_counts_requests_can_touch_token_buckets_but_no_key(function: str) -> None:
     (statement,) = [s for s in _statements(f"{function}Role") if s["Sid"] == "RateLimit"]
     wanted = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["RATE#*"]}}

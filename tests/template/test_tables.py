@@ -8,7 +8,15 @@ from moto import mock_aws
 
 from tests.template.cfn import resources, table_definitions
 
-TABLES = ("SessionsTable", "InventoryTable", "PricesTable", "AccessTable", "OperationsTable")
+TABLES = (
+    "SessionsTable",
+    "InventoryTable",
+    "PricesTable",
+    "AccessTable",
+    "OperationsTable",
+    "AuditTable",
+    "WebhooksTable",
+)
 
 
 def test_the_template_has_exactly_the_tables_the_store_knows() -> None:
@@ -25,7 +33,9 @@ def test_every_table_is_on_demand_recoverable_encrypted_and_expires_by_ttl(name:
     assert given["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
 
 
-@pytest.mark.parametrize("name", ["SessionsTable", "AccessTable", "PricesTable"])
+@pytest.mark.parametrize(
+    "name", ["SessionsTable", "AccessTable", "PricesTable", "AuditTable", "WebhooksTable"]
+)
 def test_tables_that_cannot_be_rebuilt_outlive_the_stack(name: str) -> None:
     table = resources()[name]
     assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")

@@ -6,7 +6,7 @@
     │   │   └── HardMaxExceeded
     │   ├── Unauthorized · Forbidden
     │   ├── NotFound ── SessionNotFound · OfferNotFound · TemplateNotFound · KeyNotFound
-    │   │                  · InstanceNotFound
+    │   │            └─ InstanceNotFound · WebhookNotFound
     │   ├── InsufficientDisk
     │   ├── IllegalTransition · DuplicateSession · PriceAboveMax · OfferSuppressed
     │   ├── IdempotencyMismatch
@@ -124,6 +124,12 @@ class InstanceNotFound(NotFound):
     """The provider has no machine of ours with this id."""
 
     code = "instance_not_found"
+
+
+class WebhookNotFound(NotFound):
+    """No webhook with this id, or somebody else's."""
+
+    code = "webhook_not_found"
 
 
 class MethodNotAllowed(RequestError):

@@ -43,7 +43,12 @@ class LookForAgent:
     """The agent should have reported by now."""
 
 
-Due = End | Restart | NoteDelay | EndDrain | CheckMachine | LookForAgent
+@dataclass(frozen=True, slots=True)
+class TellExpiry:
+    """Say that a running session will expire soon."""
+
+
+Due = End | Restart | NoteDelay | EndDrain | CheckMachine | LookForAgent | TellExpiry
 
 
 _SLOW_IMAGES = ("vllm", "nemo", "megatron")
@@ -127,6 +132,9 @@ def _agenda(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:
             if session.wish.agent and not session.agent_looked_for:
                 within = timedelta(seconds=settings.agent_report_within_s)
                 ends.append((session.state_entered_at + within, LookForAgent()))
+            if session.expiry_told != session.expires_at:
+                notice = timedelta(minutes=settings.expiring_notice_min)
+                ends.append((session.expires_at - notice, TellExpiry()))
             # Nobody can log in to a machine that serves HTTP.
             if session.wish.serves_http:
                 return ends

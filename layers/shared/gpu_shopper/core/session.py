@@ -227,6 +227,7 @@ class Session:
     stopped_at: datetime | None = None
     next_step_at: datetime | None = None
     next_check_at: datetime | None = None
+    expiry_told: datetime | None = None
     restarts: int = 0
     teardown_rounds: int = 0
     terminate_asked_at: datetime | None = None

@@ -148,27 +148,28 @@ def _schedule_name(session_id: str, at: datetime) -> str:
 
 
 class KmsCipher:
-    """Encrypts secrets of sessions; KMS refuses to decrypt one under another session's id."""
+    """Encrypts secrets of sessions or webhooks; KMS refuses to decrypt one under another's id."""
 
-    def __init__(self, client: KMSClient, key_arn: str) -> None:
+    def __init__(self, client: KMSClient, key_arn: str, context: str = "session_id") -> None:
         self._client = client
         self._key_arn = key_arn
+        self._context = context
 
-    def seal(self, session_id: str, plaintext: str) -> str:
+    def seal(self, owner_id: str, plaintext: str) -> str:
         """The ciphertext, base64."""
         answer = self._client.encrypt(
             KeyId=self._key_arn,
             Plaintext=plaintext.encode(),
-            EncryptionContext={"session_id": session_id},
+            EncryptionContext={self._context: owner_id},
         )
         return base64.b64encode(answer["CiphertextBlob"]).decode()
 
-    def open(self, session_id: str, sealed: str) -> str:
-        """The plaintext. Raises botocore's ClientError for another session's ciphertext."""
+    def open(self, owner_id: str, sealed: str) -> str:
+        """The plaintext. Raises botocore's ClientError for another's ciphertext."""
         answer = self._client.decrypt(
             KeyId=self._key_arn,
             CiphertextBlob=base64.b64decode(sealed),
-            EncryptionContext={"session_id": session_id},
+            EncryptionContext={self._context: owner_id},
         )
         return answer["Plaintext"].decode()
 

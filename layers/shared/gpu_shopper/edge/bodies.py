@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +17,7 @@ from pydantic import (
     model_serializer,
 )
 
+from gpu_shopper.core.audit import OPERATIONS
 from gpu_shopper.core.disk import MAX_DISK_GB
 from gpu_shopper.core.instants import from_text
 from gpu_shopper.core.reservations import LEAST_OVERRIDE_HOURS, MOST_HOURS, MOST_OVERRIDE_HOURS
@@ -77,6 +79,19 @@ def _instant(value: str) -> str:
         from_text(value)
     except ValueError as exc:
         raise ValueError("must be an RFC 3339 instant such as 2026-02-07T12:00:00Z") from exc
+    return value
+
+
+def _uuid(value: str) -> str:
+    try:
+        return str(UUID(value))
+    except ValueError as exc:
+        raise ValueError("must be a UUID") from exc
+
+
+def _operation(value: str) -> str:
+    if value not in OPERATIONS:
+        raise ValueError(f"must be one of {', '.join(OPERATIONS)}")
     return value
 
 
@@ -294,6 +309,20 @@ class OrphansQuery(Query):
 
     provider: Text | None = None
     status: Literal["open", "destroying", "destroyed", "adopted"] | None = None
+    limit: Limit = 50
+    cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+
+
+class AuditQuery(Query):
+    """Which events to show; those that have all that is named."""
+
+    session_id: Annotated[str, AfterValidator(_uuid)] | None = None
+    consumer_id: ConsumerId | None = None
+    provider: Text | None = None
+    operation: Annotated[str, AfterValidator(_operation)] | None = None
+    start: Annotated[str, AfterValidator(_instant)] | None = None
+    end: Annotated[str, AfterValidator(_instant)] | None = None
+    order: Literal["asc", "desc"] | None = None
     limit: Limit = 50
     cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
 

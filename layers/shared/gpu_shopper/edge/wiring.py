@@ -17,6 +17,7 @@ from botocore.config import Config
 
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
+from gpu_shopper.edge import origins
 from gpu_shopper.edge.aws import (
     KmsCipher,
     LambdaChecks,
@@ -27,6 +28,7 @@ from gpu_shopper.edge.aws import (
     Target,
 )
 from gpu_shopper.edge.http import Frame
+from gpu_shopper.edge.publishing import EventBus
 from gpu_shopper.edge.settings import read_settings, required
 from gpu_shopper.edge.telemetry import Telemetry
 from gpu_shopper.ssh.keys import new_pair
@@ -96,11 +98,12 @@ def deps() -> Deps:
         new_id=new_id,
         new_secret=new_secret,
         new_pair=new_pair,
-        sessions=_table("SESSIONS_TABLE"),
-        access=_table("ACCESS_TABLE"),
-        operations=_table("OPERATIONS_TABLE"),
-        inventory=Storage(_table("INVENTORY_TABLE"), _bucket()),
-        prices=_table("PRICES_TABLE"),
+        sessions=table("SESSIONS_TABLE"),
+        access=table("ACCESS_TABLE"),
+        operations=table("OPERATIONS_TABLE"),
+        audit=table("AUDIT_TABLE"),
+        inventory=Storage(table("INVENTORY_TABLE"), _bucket()),
+        prices=table("PRICES_TABLE"),
         snapshots=SnapshotCache(),
         templates=TemplatesCache(),
         provider=provider,
@@ -111,6 +114,7 @@ def deps() -> Deps:
         ask_api=partial(ask, public_only=public_only),
         cipher=_LazyCipher("PROBE_KEY_KMS_ARN"),
         repeat_cipher=_LazyCipher("REPEAT_KEY_KMS_ARN"),
+        origin=partial(origins.current, required(os.environ, "POWERTOOLS_SERVICE_NAME")),
         note=Telemetry(logger, deployment_id, namespace, now, print).note,
         api_url=_api_url(),
         public_targets_only=public_only,
@@ -130,7 +134,7 @@ def provider(name: str) -> Provider:
     from gpu_shopper.providers.registry import build
 
     adapter = build(name, _access(name), settings())
-    return GuardedProvider(adapter, _table("OPERATIONS_TABLE"), now, settings())
+    return GuardedProvider(adapter, table("OPERATIONS_TABLE"), now, settings())
 
 
 def _access(name: str) -> Access:
@@ -140,7 +144,7 @@ def _access(name: str) -> Access:
     return Access(
         base_url=required(os.environ, f"{name.upper()}_BASE_URL"),
         credentials=lambda fresh: secret_values().field(secret_id, credential, fresh=fresh),
-        pace=Pacer(name, _table("OPERATIONS_TABLE"), now, time.sleep, settings()),
+        pace=Pacer(name, table("OPERATIONS_TABLE"), now, time.sleep, settings()),
         billing_url=os.environ.get(f"{name.upper()}_BILLING_URL", ""),
         field=lambda other: secret_values().field_or_none(secret_id, other) or "",
     )
@@ -164,11 +168,19 @@ def secret_values() -> Secrets:
 
 
 @cache
+def event_bus() -> EventBus:
+    """The bus on which this deployment tells what happens."""
+    client = boto3.client("events", config=AWS_CALLS)
+    name = required(os.environ, "EVENT_BUS")
+    return EventBus(client, name, required(os.environ, "DEPLOYMENT_ID"))
+
+
+@cache
 def _dynamodb() -> Any:
     return boto3.resource("dynamodb", config=AWS_CALLS)
 
 
-def _table(name: str) -> Any:
+def table(name: str) -> Any:
     """The table that setting `name` names; a function without that setting never uses it."""
     return _dynamodb().Table(os.environ.get(name, f"no-{name.lower()}"))
 
@@ -248,11 +260,11 @@ class _LazyCipher:
     def __init__(self, key_setting: str) -> None:
         self._key_setting = key_setting
 
-    def seal(self, session_id: str, plaintext: str) -> str:
-        return _cipher(self._key_setting).seal(session_id, plaintext)
+    def seal(self, owner_id: str, plaintext: str) -> str:
+        return _cipher(self._key_setting).seal(owner_id, plaintext)
 
-    def open(self, session_id: str, sealed: str) -> str:
-        return _cipher(self._key_setting).open(session_id, sealed)
+    def open(self, owner_id: str, sealed: str) -> str:
+        return _cipher(self._key_setting).open(owner_id, sealed)
 
 
 @cache

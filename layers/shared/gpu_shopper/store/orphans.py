@@ -5,8 +5,8 @@ pk ORPHAN#<provider>    sk <instance id>  one machine, in the operations table
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from boto3.dynamodb.conditions import Attr, Key
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.reconciling import Orphan
 from gpu_shopper.store.codec import Item, from_item, to_item
+from gpu_shopper.store.transactions import Cancelled, Put, write_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -62,16 +63,18 @@ def _key(provider: str, instance_id: str) -> Item:
     return {"pk": f"ORPHAN#{provider}", "sk": instance_id}
 
 
-def see(table: Table, provider: str, orphan: Orphan, now: datetime) -> bool:
-    """Record a sighting; True exactly for the first one of this machine.
+def see(
+    table: Table, provider: str, orphan: Orphan, now: datetime, beside: Iterable[Put] = ()
+) -> bool:
+    """Record a sighting; True exactly for the first one of this machine, written with `beside`.
 
     One whose record was closed is open again: it came back, or was adopted and lost.
     """
     key = _key(provider, orphan.instance.id)
     item = key | to_item(_record(provider, orphan, now))
     try:
-        table.put_item(Item=item, ConditionExpression=Attr("pk").not_exists())
-    except table.meta.client.exceptions.ConditionalCheckFailedException:
+        write_all(table, [Put(item, Attr("pk").not_exists()), *beside])
+    except Cancelled:
         if not _update(table, key, _EXISTS & _OPEN, "SET last_seen_at = :at", at=to_text(now)):
             again = "SET last_seen_at = :at, #s = :s"
             closed = "destroyed_at, adopted_at, requested_at, asked_at, last_error, #ttl"
@@ -133,28 +136,36 @@ def request_end(table: Table, provider: str, instance_id: str, at: datetime) -> 
     )
 
 
-def close(table: Table, provider: str, instance_id: str, at: datetime) -> bool:
-    """Write down the proven end of an orphan; True exactly once."""
-    return _close(table, provider, instance_id, at, OrphanStatus.DESTROYED)
+def close(table: Table, record: OrphanRecord, at: datetime, beside: Iterable[Put] = ()) -> bool:
+    """Write down the proven end of an orphan, and `beside`; True exactly once.
+
+    One whose end was asked for since `record` was read stays open: the next pass looks again.
+    """
+    closed = replace(record, status=OrphanStatus.DESTROYED, destroyed_at=at)
+    item = _key(record.provider, record.instance_id) | to_item(closed) | {"ttl": _until(at)}
+    same = _OPEN & Attr("destroy_tries").eq(record.destroy_tries)
+    try:
+        write_all(table, [Put(item, same), *beside])
+    except Cancelled:
+        return False
+    return True
 
 
 def close_adopted(table: Table, provider: str, instance_id: str, at: datetime) -> bool:
     """Write down that its session has it now; False when there was no open record."""
-    return _close(table, provider, instance_id, at, OrphanStatus.ADOPTED)
-
-
-def _close(
-    table: Table, provider: str, instance_id: str, at: datetime, status: OrphanStatus
-) -> bool:
     return _update(
         table,
         _key(provider, instance_id),
         _EXISTS & _OPEN,
-        f"SET #s = :s, {status.value}_at = :at, #ttl = :ttl",
-        s=status.value,
+        "SET #s = :s, adopted_at = :at, #ttl = :ttl",
+        s=OrphanStatus.ADOPTED.value,
         at=to_text(at),
-        ttl=int((at + KEEP_CLOSED).timestamp()),
+        ttl=_until(at),
     )
+
+
+def _until(closed_at: datetime) -> int:
+    return int((closed_at + KEEP_CLOSED).timestamp())
 
 
 def _update(table: Table, key: Item, condition: Any, expression: str, **values: Any) -> bool:

@@ -112,19 +112,25 @@ def _duplicate(consumer_id: str, offer_id: str, **more: str) -> DuplicateSession
     )
 
 
-def save(table: Table, before: Session, after: Session, due_at: datetime | None) -> None:
-    """Write `after` over `before`, and over no other version; the guard goes with it.
+def save(
+    table: Table,
+    before: Session,
+    after: Session,
+    due_at: datetime | None,
+    beside: Iterable[Put] = (),
+) -> None:
+    """Write `after` over `before`, and over no other version; guard and `beside` go with it.
 
     Leaving the guarded states frees the guard, and another attempt moves it to its offer.
     Raises: Conflict when somebody else wrote first; DuplicateSession when the consumer already
     holds the other offer.
     """
     unchanged = Attr("version").eq(before.version)
-    actions = [Put(_to_item(after, due_at), unchanged), *_guard_moves(before, after)]
+    moves = _guard_moves(before, after)
     try:
-        write_all(table, actions)
+        write_all(table, [Put(_to_item(after, due_at), unchanged), *moves, *beside])
     except Cancelled as exc:
-        if exc.failed == {_MOVED_GUARD}:
+        if moves and exc.failed == {_MOVED_GUARD}:
             raise _duplicate(after.consumer_id, after.attempt.offer_id) from exc
         raise Conflict(f"session {after.id} changed meanwhile", retry_suggested=True) from exc
 

@@ -20,10 +20,11 @@ _LOST = ("ConditionalCheckFailedException", "TransactionConflictException")
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Write `item` if `condition` holds for what is there now."""
+    """Write `item` if `condition` holds for what is there now; `table` None is the main one."""
 
     item: Item
     condition: ConditionBase | None = None
+    table: Table | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,12 @@ class Cancelled(Exception):
 
 
 def write_all(table: Table, actions: list[Put | Delete]) -> None:
-    """Write all of `actions` on `table`, or nothing. Raises Cancelled.
+    """Write all of `actions`, or nothing; on `table` unless they say otherwise. Raises Cancelled.
 
     A single put is sent as one: it costs half of what a transaction does.
     """
     if len(actions) == 1 and isinstance(actions[0], Put):
-        _put(table, actions[0])
+        _put(actions[0].table or table, actions[0])
         return
     requests: Any = [_request(table.name, action) for action in actions]
     try:
@@ -73,7 +74,8 @@ def _put(table: Table, put: Put) -> None:
 def _request(table_name: str, action: Put | Delete) -> dict[str, Any]:
     if isinstance(action, Delete):
         return {"Delete": {"TableName": table_name, "Key": action.key}}
-    put: dict[str, Any] = {"TableName": table_name, "Item": action.item}
+    name = table_name if action.table is None else action.table.name
+    put: dict[str, Any] = {"TableName": name, "Item": action.item}
     if action.condition is not None:
         put |= _expression(action.condition)
     return {"Put": put}

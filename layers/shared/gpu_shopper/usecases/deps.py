@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gpu_shopper.core.audit import Origin
 from gpu_shopper.core.instances import HostPort, SshAddress
 from gpu_shopper.core.polling import ApiTry, SshTry
 from gpu_shopper.core.settings import Settings
@@ -98,14 +99,14 @@ class OrphanTold:
 
 
 class Cipher(Protocol):
-    """Encrypts what is secret of a session; its id is part of the encryption context."""
+    """Encrypts a secret of a session or webhook; its id is part of the encryption context."""
 
-    def seal(self, session_id: str, plaintext: str) -> str:
+    def seal(self, owner_id: str, plaintext: str) -> str:
         """The ciphertext as text."""
         ...
 
-    def open(self, session_id: str, sealed: str) -> str:
-        """The plaintext; fails for another session's id."""
+    def open(self, owner_id: str, sealed: str) -> str:
+        """The plaintext; fails for another's id."""
         ...
 
 
@@ -130,7 +131,7 @@ class AskApi(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that became true, once: an audit line, and the metrics that count it."""
+    """Something that became true, once: an audit event, and the metrics that count it."""
 
     operation: str
     provider: str | None = None
@@ -161,6 +162,7 @@ class Deps:
     sessions: Table
     access: Table
     operations: Table
+    audit: Table
     inventory: Storage
     prices: Table
     snapshots: SnapshotCache
@@ -174,6 +176,7 @@ class Deps:
     cipher: Cipher
     # Of what a repeat may show again: with a key of its own, which opens no probe key.
     repeat_cipher: Cipher
+    origin: Callable[[], Origin]
     note: Callable[[Fact], None]
     # Where machines reach this API, without a slash at the end; empty where no machine is rented.
     api_url: str = ""

@@ -12,6 +12,7 @@ from gpu_shopper.core.deadlines import (
     LookForAgent,
     NoteDelay,
     Restart,
+    TellExpiry,
     due_action,
 )
 from gpu_shopper.core.draining import end_drain, end_in_order
@@ -77,6 +78,9 @@ def look_after(deps: Deps, session_id: str) -> bool:
     if isinstance(action, LookForAgent):
         look_for_agent(deps, session)
         return True
+    if isinstance(action, TellExpiry):
+        _tell_expiry(deps, session)
+        return True
     after = _act(deps, session, action)
     if after.is_live and not after.drains:
         restarts = 0 if after.state is not session.state else after.restarts
@@ -94,6 +98,12 @@ def _begin_check(deps: Deps, session: Session) -> None:
     next_at = now + timedelta(seconds=deps.settings.check_interval_s)
     save(deps, session, evolve(session, now, next_check_at=next_at))
     deps.checks.begin(session.id, session.attempt.number)
+
+
+def _tell_expiry(deps: Deps, session: Session) -> None:
+    """Once for each expiry: an extension makes another one."""
+    after = evolve(session, deps.now(), expiry_told=session.expires_at)
+    save(deps, session, after, [about(after, "session_expiring", actor=Actor.LIFECYCLE.value)])
 
 
 def _act(deps: Deps, session: Session, action: End | NoteDelay | EndDrain | Restart) -> Session:

@@ -13,6 +13,7 @@ from gpu_shopper.errors import ProviderError, SessionNotFound
 from gpu_shopper.store import orphans as store
 from gpu_shopper.store import sessions as session_store
 from gpu_shopper.store.orphans import OrphanRecord
+from gpu_shopper.usecases.auditing import audited
 from gpu_shopper.usecases.deps import Deps, Fact
 
 
@@ -61,8 +62,9 @@ def _apart(deps: Deps, provider: str, instance_id: str) -> Iterator[None]:
 
 
 def _see(deps: Deps, provider: str, orphan: Orphan) -> None:
-    if store.see(deps.operations, provider, orphan, deps.now()):
-        deps.note(_detected(provider, orphan))
+    found = _detected(provider, orphan)
+    if store.see(deps.operations, provider, orphan, deps.now(), audited(deps, [found])):
+        deps.note(found)
 
 
 def _detected(provider: str, orphan: Orphan) -> Fact:
@@ -129,15 +131,18 @@ def _close_if_gone(deps: Deps, provider: str, record: OrphanRecord, listing: Lis
             return
     except ProviderError:
         return
-    if store.close(deps.operations, provider, record.instance_id, deps.now()):
-        deps.note(
-            Fact(
-                operation="orphan_destroyed",
-                provider=provider,
-                session_id=record.session_id,
-                instance_id=record.instance_id,
-                attempt=record.attempt,
-                actor="reconciler",
-                metrics={"OrphansDestroyed": 1},
-            )
-        )
+    gone = _destroyed(record)
+    if store.close(deps.operations, record, deps.now(), audited(deps, [gone])):
+        deps.note(gone)
+
+
+def _destroyed(record: OrphanRecord) -> Fact:
+    return Fact(
+        operation="orphan_destroyed",
+        provider=record.provider,
+        session_id=record.session_id,
+        instance_id=record.instance_id,
+        attempt=record.attempt,
+        actor="reconciler",
+        metrics={"OrphansDestroyed": 1},
+    )

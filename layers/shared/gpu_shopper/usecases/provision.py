@@ -39,6 +39,7 @@ from gpu_shopper.errors import (
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.agents import AgentSetup, new_agent
 from gpu_shopper.usecases.attempts import fail_attempt, is_current, refuse, same_call
+from gpu_shopper.usecases.auditing import tell
 from gpu_shopper.usecases.deps import Deps, StepResult
 from gpu_shopper.usecases.facts import about, began_again
 from gpu_shopper.usecases.host_keys import new_host_key, pinned
@@ -259,7 +260,7 @@ def _blame(deps: Deps, session: Session, error: ProviderError) -> None:
     if isinstance(error, OfferGone):
         withdraw(deps, session.attempt)
     if isinstance(error, ProviderAuth):
-        deps.note(about(session, "provider_auth_failed"))
+        tell(deps, about(session, "provider_auth_failed"))
 
 
 def _unclear(deps: Deps, session: Session) -> StepResult:

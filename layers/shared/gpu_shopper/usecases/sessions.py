@@ -29,6 +29,7 @@ from gpu_shopper.errors import (
 from gpu_shopper.store import sessions as store
 from gpu_shopper.store.repeats import kept
 from gpu_shopper.usecases.agents import check_agent
+from gpu_shopper.usecases.auditing import audited
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.disk import check_disk, disk_notices, settled_gb
 from gpu_shopper.usecases.facts import about, began_to_end, drain_started
@@ -103,15 +104,16 @@ def _create(
     if token:
         secrets = {**secrets, "agent_token": token}
     first = begun(deps, request, session, secrets) if request else None
-    _record(deps, session, first)
-    deps.note(_created(session, caller))
+    made = _created(session, caller)
+    _record(deps, session, first, made)
+    deps.note(made)
     deps.machines.start(Machine.PROVISION, session.id, 1, 0)
     return Created(session, secrets)
 
 
-def _record(deps: Deps, session: Session, first: FirstRequest | None) -> None:
+def _record(deps: Deps, session: Session, first: FirstRequest | None, made: Fact) -> None:
     """Raises: DuplicateSession; Conflict after three lost writes."""
-    also = [kept(first, deps.settings)] if first else []
+    also = [*([kept(first, deps.settings)] if first else []), *audited(deps, [made])]
     due = due_at(session, deps.settings) or session.created_at
     for _ in range(TRIES):
         try:

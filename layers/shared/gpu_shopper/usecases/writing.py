@@ -8,6 +8,7 @@ from gpu_shopper.core.deadlines import due_at
 from gpu_shopper.core.session import Session
 from gpu_shopper.errors import Conflict
 from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.auditing import audited
 from gpu_shopper.usecases.deps import Deps, Fact
 from gpu_shopper.usecases.timers import clear_timer
 
@@ -17,14 +18,16 @@ type Decision = tuple[Session, Iterable[Fact]] | None
 
 
 def save(deps: Deps, before: Session, after: Session, facts: Iterable[Fact] = ()) -> None:
-    """Write `after` over `before`, then tell the facts that this write made true.
+    """Write `after` over `before` with the audit of the facts that this makes true; tell them.
 
     Raises: Conflict; then nothing was written and nothing is told.
     """
-    store.save(deps.sessions, before, after, due_at(after, deps.settings))
+    told = tuple(facts)
+    due = due_at(after, deps.settings)
+    store.save(deps.sessions, before, after, due, audited(deps, told))
     if not after.is_live:
         clear_timer(deps, after)
-    for fact in facts:
+    for fact in told:
         deps.note(fact)
 
 
