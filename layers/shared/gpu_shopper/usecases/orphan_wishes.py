@@ -12,6 +12,7 @@ from gpu_shopper.errors import ProviderError, SessionNotFound
 from gpu_shopper.store import orphans as store
 from gpu_shopper.store import sessions as session_store
 from gpu_shopper.store.orphans import OrphanStatus
+from gpu_shopper.usecases.auditing import tell
 from gpu_shopper.usecases.deps import (
     Deps,
     Fact,
@@ -57,7 +58,7 @@ def _destroy(deps: Deps, wish: OrphanWish, instance: Instance, label: Label) -> 
     now, provider = deps.now(), wish.provider
     store.see(deps.operations, provider, orphan, now)
     if store.request_end(deps.operations, provider, instance.id, now):
-        deps.note(_fact(wish, label, "orphan_destroy_requested"))
+        tell(deps, _fact(wish, label, "orphan_destroy_requested"))
     try:
         end_orphan(deps, provider, instance.id)
     except ProviderError as exc:
@@ -86,7 +87,7 @@ def _adopt(deps: Deps, wish: OrphanWish, instance: Instance, label: Label) -> Or
     if not accepted(deps, session, launched, "instance_adopted", Actor.RECONCILER):
         return OrphanTold(OrphanOutcome.NOT_ALLOWED, "its attempt has just got a machine")
     store.close_adopted(deps.operations, wish.provider, instance.id, deps.now())
-    deps.note(_fact(wish, label, "orphan_adopted"))
+    tell(deps, _fact(wish, label, "orphan_adopted"))
     return OrphanTold(OrphanOutcome.ADOPTED, session_id=label.session_id, attempt=label.attempt)
 
 
