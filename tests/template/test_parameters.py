@@ -17,6 +17,13 @@ LONGEST_PARAMETER_CHARS = 9  # 999,999,999 s are 31 years
 LONGEST_REFERENCE_CHARS = 170
 # Identifiers whose longest form AWS fixes, or we do.
 OF_FIXED_FORM = {"DeploymentId": 8, "Api": 10, "SnapshotBucket": 63, "ProbeKey": 90}
+# Made of the stack's name (54 characters at most: a function is named after it), the logical id and
+# 14 of AWS's; ARNs have their service, region and account in front, and roles' names end at 64.
+LONGEST_STACK_NAME_CHARS = 54
+LONGEST_ROLE_ARN_CHARS = len("arn:aws-us-gov:iam::123456789012:role/") + 64
+LONGEST_SECRET_ARN_CHARS = (
+    len("arn:aws-us-gov:secretsmanager:ap-southeast-2:123456789012:secret:") + 14 + 7
+)
 OF_THE_STACK = {
     "DeploymentId",
     "Stage",
@@ -135,8 +142,22 @@ def _longest(value: object) -> int:
         return max(len(str(each)) for each in parameter["AllowedValues"])
     if named in OF_FIXED_FORM:
         return OF_FIXED_FORM[named]
+    made = _longest_made(named)
+    if made is not None:
+        return made
     is_number = parameter.get("Type") == "Number"
     return LONGEST_PARAMETER_CHARS if is_number else LONGEST_REFERENCE_CHARS
+
+
+def _longest_made(name: str) -> int | None:
+    """Characters of what AWS makes of a resource of the template, where its form is known."""
+    if name in resources("AWS::DynamoDB::Table"):
+        return LONGEST_STACK_NAME_CHARS + len(name) + 14
+    if name in resources("AWS::IAM::Role"):
+        return LONGEST_ROLE_ARN_CHARS
+    if name in resources("AWS::SecretsManager::Secret"):
+        return LONGEST_SECRET_ARN_CHARS + len(name)
+    return None
 
 
 @pytest.mark.parametrize("name", resources("AWS::Serverless::Function"))
