@@ -17,7 +17,7 @@ MUST = (
     " from aws_lambda_powertools.event_handler import APIGatewayRestResolver;"
     " APIGatewayRestResolver(enable_validation=True)"
 )
-FUNCTIONS = ("inventory_api", "sessions_api", "operator_api", "authorizer")
+FUNCTIONS = ("inventory_api", "sessions_api", "operator_api", "webhooks_api", "authorizer")
 _MEASURE = "import time; began = time.perf_counter(); {}; print(time.perf_counter() - began)"
 
 

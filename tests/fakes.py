@@ -198,11 +198,11 @@ class FakeCipher:
     def __init__(self, key: str = "probe") -> None:
         self._key = key
 
-    def seal(self, session_id: str, plaintext: str) -> str:
-        return f"sealed:{self._key}:{session_id}:{plaintext.encode().hex()}"
+    def seal(self, owner_id: str, plaintext: str) -> str:
+        return f"sealed:{self._key}:{owner_id}:{plaintext.encode().hex()}"
 
-    def open(self, session_id: str, sealed: str) -> str:
-        prefix = f"sealed:{self._key}:{session_id}:"
+    def open(self, owner_id: str, sealed: str) -> str:
+        prefix = f"sealed:{self._key}:{owner_id}:"
         if not sealed.startswith(prefix):
             raise ValueError("sealed with another key, or for another session")
         return bytes.fromhex(sealed.removeprefix(prefix)).decode()

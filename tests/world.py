@@ -12,6 +12,7 @@ import boto3
 from moto import mock_aws
 
 from gpu_shopper.core.api_keys import Caller, Role
+from gpu_shopper.core.audit import ActorType, Origin
 from gpu_shopper.core.inventory import Snapshot
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.repeats import KeyedRequest
@@ -26,7 +27,8 @@ from gpu_shopper.store import templates as templates_store
 from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
 from gpu_shopper.usecases import sessions
-from gpu_shopper.usecases.deps import Deps, Fact
+from gpu_shopper.usecases.deps import Deps, Fact, OrphanTold, OrphanWish
+from gpu_shopper.usecases.orphan_wishes import carry_out
 from gpu_shopper.usecases.sessions import Created
 from gpu_shopper.usecases.wishes import NewSession
 from tests.builders import DEPLOYMENT, NOON, PUBLIC_KEY, a_session
@@ -76,6 +78,7 @@ class World:
     api: FakeApi
     facts: list[Fact]
     ids: Iterator[int]
+    webhooks: Any = None
 
     def session(self, session_id: str) -> Session:
         return session_store.get(self.deps.sessions, session_id)
@@ -145,20 +148,23 @@ def a_world(settings: Settings | None = None) -> Iterator[World]:
 def _build(settings: Settings) -> World:
     dynamodb = SESSION.resource("dynamodb")
     # Beside each table stands the simulation's, and their answers must be equal.
-    specs = table_definitions()
-    rows = {name: rows_of(spec) for name, spec in specs.items()}
+    definitions = table_definitions()
+    rows = {name: rows_of(spec) for name, spec in definitions.items()}
     both = Both()
     tables: dict[str, Any] = {
-        name: TwinTable(
-            dynamodb.create_table(**spec), MemoryTable(rows[name], others=rows.values()), both
-        )
-        for name, spec in specs.items()
+        name: TwinTable(dynamodb.create_table(**spec), MemoryTable(rows[name], others=rows), both)
+        for name, spec in definitions.items()
     }
     bucket = SESSION.resource("s3", region_name="us-east-1").create_bucket(Bucket="snapshots")
     clock, vast, machines = Clock(), FakeProvider(), FakeMachines()
     checks, api, hard_stops = FakeChecks(), FakeApi(), FakeHardStops()
     facts: list[Fact] = []
     ids = iter(range(1, 10_000))
+
+    def orphan_desk(wish: OrphanWish) -> OrphanTold:
+        """The function that has the providers' keys, without a network between."""
+        return carry_out(deps, wish)
+
     deps = Deps(
         settings=settings,
         deployment_id=DEPLOYMENT,
@@ -171,6 +177,7 @@ def _build(settings: Settings) -> World:
         sessions=tables["SessionsTable"],
         access=tables["AccessTable"],
         operations=tables["OperationsTable"],
+        audit=tables["AuditTable"],
         inventory=Storage(tables["InventoryTable"], bucket),
         prices=tables["PricesTable"],
         costs=tables["CostsTable"],
@@ -180,9 +187,12 @@ def _build(settings: Settings) -> World:
         machines=machines,
         checks=checks,
         hard_stops=hard_stops,
+        orphan_desk=orphan_desk,
         ask_api=api,
         cipher=FakeCipher(),
         repeat_cipher=FakeCipher("repeat"),
+        origin=lambda: Origin(ActorType.STATE_MACHINE),
         note=facts.append,
     )
-    return World(deps, clock, vast, machines, checks, hard_stops, api, facts, ids)
+    hooks = tables["WebhooksTable"]
+    return World(deps, clock, vast, machines, checks, hard_stops, api, facts, ids, hooks)

@@ -1,4 +1,4 @@
-"""The /keys and /budgets routes, for operators; a consumer may read its own budget."""
+"""The /keys, /budgets, /orphans and /audit routes: operators; consumers read their own budget."""
 
 from __future__ import annotations
 
@@ -10,13 +10,24 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from gpu_shopper.core.api_keys import Role
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.edge import http
+from gpu_shopper.edge.answers.audit import EventsBody
 from gpu_shopper.edge.answers.budgets import (
     BudgetDeletedBody,
     BudgetsBody,
     ShownBudgetBody,
 )
 from gpu_shopper.edge.answers.keys import KeyBody, KeysBody, NewKeyBody, RevokedBody
-from gpu_shopper.edge.bodies import BudgetBody, BudgetsQuery, CreateKeyBody, KeysQuery
+from gpu_shopper.edge.answers.orphans import OrphanAdoptedBody, OrphanDestroyBody, OrphansBody
+from gpu_shopper.edge.audit import listed_events
+from gpu_shopper.edge.bodies import (
+    AuditQuery,
+    BudgetBody,
+    BudgetsQuery,
+    CreateKeyBody,
+    KeysQuery,
+    OrphanActBody,
+    OrphansQuery,
+)
 from gpu_shopper.edge.budgets import (
     allowed_caller,
     budget_set,
@@ -26,8 +37,11 @@ from gpu_shopper.edge.budgets import (
 )
 from gpu_shopper.edge.callers import admit, caller_of, operator_of
 from gpu_shopper.edge.keys import checked_new_key, key_id_of, listed_keys
+from gpu_shopper.edge.orphans import listed_orphans, machine_of
 from gpu_shopper.edge.wiring import deps, frame
 from gpu_shopper.usecases import budgets, keys
+from gpu_shopper.usecases.deps import OrphanAct, OrphanOutcome, OrphanTold
+from gpu_shopper.usecases.orphan_requests import act
 
 app = http.new_app()
 
@@ -83,6 +97,55 @@ def delete_budget(consumer_id: str) -> BudgetDeletedBody:
     caller = operator_of(app.current_event.raw_event)
     budgets.delete_budget(deps(), caller, consumer_of(consumer_id))
     return BudgetDeletedBody(consumer_id=consumer_id)
+
+
+@app.get("/api/v1/orphans")
+def list_orphans(query: Annotated[OrphansQuery, Query()]) -> OrphansBody:
+    """Machines of ours that no live attempt owns, and what became of them."""
+    return listed_orphans(deps(), operator_of(app.current_event.raw_event), query)
+
+
+@app.post("/api/v1/orphans/<provider>/<instance_id>/destroy")
+def destroy_orphan(
+    provider: str,
+    instance_id: str,
+    body: Annotated[OrphanActBody | None, Body()] = None,
+) -> Response[OrphanDestroyBody]:
+    """Have one orphan destroyed, also while a dry run destroys none."""
+    told = _act(OrphanAct.DESTROY, provider, instance_id, body)
+    done = told.outcome is OrphanOutcome.DESTROYED
+    answer = OrphanDestroyBody(
+        message="instance destroyed" if done else "instance destruction initiated",
+        provider=provider,
+        instance_id=instance_id,
+        status=told.outcome.value,
+    )
+    return Response(200 if done else 202, http.JSON, answer)
+
+
+@app.post("/api/v1/orphans/<provider>/<instance_id>/adopt")
+def adopt_orphan(
+    provider: str,
+    instance_id: str,
+    body: Annotated[OrphanActBody | None, Body()] = None,
+) -> OrphanAdoptedBody:
+    """Give a machine to the attempt that its label names, which is waiting for one."""
+    told = _act(OrphanAct.ADOPT, provider, instance_id, body)
+    return OrphanAdoptedBody(session_id=told.session_id or "", attempt=told.attempt or 0)
+
+
+def _act(
+    wanted: OrphanAct, provider: str, instance_id: str, body: OrphanActBody | None
+) -> OrphanTold:
+    caller = operator_of(app.current_event.raw_event)
+    reason = body.reason if body else None
+    return act(deps(), caller, wanted, *machine_of(provider, instance_id), reason)
+
+
+@app.get("/api/v1/audit")
+def list_events(query: Annotated[AuditQuery, Query()]) -> EventsBody:
+    """Who did what, when and from where."""
+    return listed_events(deps(), operator_of(app.current_event.raw_event), query)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from gpu_shopper.core.deadlines import (
     End,
     NoteDelay,
     Restart,
+    TellExpiry,
     due_action,
     due_at,
     ready_within_min,
@@ -131,9 +132,22 @@ def test_a_provisioning_session_has_its_own_deadline() -> None:
 
 def test_the_hard_max_comes_before_the_expiry() -> None:
     """2.15: the first matching row wins."""
-    session = a_session(expires_at=later(100), hard_max_at=later(100))
+    at = later(100)
+    session = a_session(expires_at=at, hard_max_at=at, expiry_told=at)
     assert due(session, 99) is None
     assert due(session, 100) == End(Event.HARD_MAX)
+
+
+def test_an_expiry_is_told_half_an_hour_before_it_and_once() -> None:
+    """N-76."""
+    session = a_session(next_check_at=later(9_000))
+    notice_s = 7_200 - 30 * 60
+    assert due(session, notice_s - 1) is None
+    assert due(session, notice_s) == TellExpiry()
+    assert due(replace(session, expiry_told=session.expires_at), notice_s) is None
+    longer = replace(session, expiry_told=session.expires_at, expires_at=later(10_800))
+    assert due(longer, notice_s + 3_599) is None
+    assert due(longer, notice_s + 3_600) == TellExpiry()
 
 
 def test_a_stopping_session_is_never_given_up() -> None:

@@ -55,6 +55,18 @@ def audit(live: Deployed, session_id: str, operation: str) -> list[Row]:
     return entries(live, audit=True, session_id=session_id, operation=operation)
 
 
+def events(live: Deployed, session_id: str) -> list[Row]:
+    """The stored events of one session, page by page."""
+    found: list[Row] = []
+    more: dict[str, str] = {}
+    while True:
+        page = live.operator.get("/api/v1/audit", session_id=session_id, limit=3, **more)
+        found += page["events"]
+        if "next_cursor" not in page:
+            return found
+        more = {"cursor": page["next_cursor"]}
+
+
 def counted(live: Deployed, metric: str, session_id: str) -> float:
     """How far this metric moved for one session, by its EMF lines."""
     rows = entries(live, session_id=session_id)

@@ -16,7 +16,8 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 class Route:
     """One method on one path.
 
-    `access`: open (no key needed), shared (any key), own (one's own sessions), operator.
+    `access`: open (no key needed), shared (any key), own (one's own sessions), operator, agent
+    (no key, but the token of one session).
     `body` is one that passes validation; what it asks for need not exist. `parameters` and
     `fields`: names of its query and of its body, those that are numbers under `numbers`.
     """
@@ -39,8 +40,16 @@ class Route:
 
 def located(path: str, session_id: str = NOBODY) -> str:
     """A path pattern with its names filled in."""
-    known = {"offer_id": "vastai-1", "key_id": "abcd1234", "hash_id": "unknown"}
-    return path.format(session_id=session_id, consumer_id="nobody", **known)
+    known = {
+        "offer_id": "vastai-1",
+        "key_id": "abcd1234",
+        "hash_id": "unknown",
+        "webhook_id": NOBODY,
+        "provider": "vastai",
+        "instance_id": "1",
+        "consumer_id": "nobody",
+    }
+    return path.format(session_id=session_id, **known)
 
 
 RENT = {"offer_id": "vastai-1", "workload_type": "ssh", "reservation_hours": 1}
@@ -49,14 +58,20 @@ _BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/sessions/{session_id}/extend": {"additional_hours": 1},
     "PUT /api/v1/budgets/{consumer_id}": {"monthly_limit_usd": 1000},
     "POST /api/v1/sessions/{session_id}/override": {"max_hours": 24, "reason": "a test"},
+    "POST /api/v1/orphans/{provider}/{instance_id}/destroy": {},
+    "POST /api/v1/orphans/{provider}/{instance_id}/adopt": {},
     "POST /api/v1/keys": {"role": "consumer", "consumer_id": "made"},
+    "POST /api/v1/webhooks": {"url": "ftp://nowhere"},
 }
 
 
 def _access(path: str) -> str:
     if not path.startswith("/api/"):
         return "open"
-    if path.startswith(("/api/v1/keys", "/api/v1/budgets")) or path.endswith("/override"):
+    if path.endswith("/heartbeat"):
+        return "agent"
+    operators = ("/api/v1/keys", "/api/v1/orphans", "/api/v1/audit", "/api/v1/budgets")
+    if path.startswith(operators) or path.endswith("/override"):
         return "operator"
     return "own" if path.startswith("/api/v1/sessions/") else "shared"
 

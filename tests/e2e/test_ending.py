@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import requests
 
 from tests.e2e import provider
-from tests.e2e.aws_view import audit, counted, executions_of
+from tests.e2e.aws_view import audit, counted, events, executions_of
 from tests.e2e.deployed import wait_for
 from tests.e2e.provider import break_it, broken
 from tests.e2e.renting import Renting, Row, another, provider_id, together
@@ -25,6 +25,7 @@ class Ending:
     destroys: int
     executions: list[Row]
     stopping_told: list[Row]
+    events: list[Row]
     ended_count: float
 
 
@@ -38,6 +39,7 @@ def _ending(renting: Renting, session: Row, answers: list[tuple[int, Row]]) -> E
         destroys=sum(len(provider.destroys(live, one["id"])) for one in machines),
         executions=executions_of(live, session_id, "teardown"),
         stopping_told=audit(live, session_id, "session_stopping"),
+        events=events(live, session_id),
         ended_count=counted(live, "SessionsEnded", session_id),
     )
 
@@ -64,6 +66,24 @@ def test_ten_deletes_at_once_are_one_end(told: Ending) -> None:
     assert len(told.stopping_told) == 1
     assert told.ended_count == 1
     assert [one["alive"] for one in told.machines] == [False]
+
+
+@told_by(ten_deletes)
+def test_the_audit_tells_the_life_of_the_session_in_order(told: Ending) -> None:
+    """M-44, M-6, N-65: each thing once; the request and the key that asked for it."""
+    assert [one["operation"] for one in told.events] == [
+        "session_created",
+        "attempt_started",
+        "instance_launched",
+        "session_running",
+        "session_stopping",
+        "instance_destroyed",
+        "session_destroyed",
+    ]
+    assert [one["at"] for one in told.events] == sorted(one["at"] for one in told.events)
+    asked = [one for one in told.events if one["actor"]["type"] == "api_key"]
+    assert [one["operation"] for one in asked] == ["session_created", "session_stopping"]
+    assert all(one["request_id"] and one["actor"]["key_id"] for one in asked)
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,23 @@ STATUS = {
     "costs_api/period": 200,
     "costs_api/session": 404,
     "costs_api/summary": 200,
-    "operator_api/create_key": 201,
-    "operator_api/list_keys": 200,
-    "operator_api/revoke_key": 404,
     "operator_api/get_budget": 404,
     "operator_api/list_budgets": 200,
     "operator_api/delete_budget": 404,
     "operator_api/put_budget": 201,
+    "heartbeat_api/heartbeat": 401,
+    "operator_api/create_key": 201,
+    "operator_api/list_keys": 200,
+    "operator_api/revoke_key": 404,
+    "operator_api/list_orphans": 200,
+    "operator_api/destroy_orphan": 404,
+    "operator_api/adopt_orphan": 404,
+    "operator_api/list_audit": 200,
+    "webhooks_api/create": 400,
+    "webhooks_api/list": 200,
+    "webhooks_api/get": 404,
+    "webhooks_api/test": 404,
+    "webhooks_api/delete": 404,
 }
 STEPS = ("provision_step", "verify_ssh", "teardown_step")
 SWEEPS = ("refresh_inventory", "expire_sessions", "reconcile", "accrue_costs")
@@ -49,7 +59,17 @@ def of(*functions: str) -> list[str]:
     return [case for case in cases() if case.split("/")[0] in functions]
 
 
-@pytest.mark.parametrize("case", of("inventory_api", "sessions_api", "costs_api", "operator_api"))
+@pytest.mark.parametrize(
+    "case",
+    of(
+        "inventory_api",
+        "sessions_api",
+        "heartbeat_api",
+        "costs_api",
+        "operator_api",
+        "webhooks_api",
+    ),
+)
 def test_a_sample_request_gets_its_answer(live: Deployed, case: str) -> None:
     answer = live.functions.invoke(logical_id(case), sample(case))
     assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (
@@ -82,5 +102,17 @@ def test_a_key_that_was_never_made_is_refused(live: Deployed, case: str) -> None
         live.functions.invoke(logical_id(case), sample(case))
 
 
+@pytest.mark.parametrize("case", of("publish_events"))
+def test_a_new_event_is_taken_by_the_bus(live: Deployed, case: str) -> None:
+    answer = live.functions.invoke(logical_id(case), sample(case))
+    assert answer == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize("case", of("deliver_webhooks"))
+def test_a_message_that_concerns_no_webhook_is_dropped(live: Deployed, case: str) -> None:
+    assert live.functions.invoke(logical_id(case), sample(case)) is None
+
+
 def test_every_sample_is_sent() -> None:
-    assert {*of(*STEPS), *of(*SWEEPS), *of("authorizer"), *of("hard_stop"), *STATUS} == set(cases())
+    apart = ("authorizer", "hard_stop", "publish_events", "deliver_webhooks")
+    assert {*of(*STEPS, *SWEEPS, *apart), *STATUS} == set(cases())

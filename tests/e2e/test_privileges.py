@@ -18,6 +18,8 @@ API_ROLES = (
     "SessionsApiRole",
     "CostsApiRole",
     "OperatorApiRole",
+    "HeartbeatApiRole",
+    "WebhooksApiRole",
 )
 
 

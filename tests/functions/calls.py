@@ -11,6 +11,7 @@ type Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 
 CONSUMER = {"key_id": "alicekey", "role": "consumer", "consumer_id": "alice"}
 OTHER = {"key_id": "bobkey00", "role": "consumer", "consumer_id": "bob"}
+ADDRESS = "198.51.100.9"
 OPERATOR = {"key_id": "operator", "role": "operator"}
 
 
@@ -44,6 +45,7 @@ def event(
     given = {name: [str(v) for v in _many(value)] for name, value in (query or {}).items()}
     text = body if isinstance(body, str) or body is None else json.dumps(body)
     sent = {"Content-Type": "application/json"} if text else {}
+    context = {"httpMethod": method, "identity": {"sourceIp": ADDRESS}}
     return {
         "httpMethod": method,
         "path": path,
@@ -54,7 +56,7 @@ def event(
         "multiValueQueryStringParameters": given or None,
         "body": text,
         "isBase64Encoded": False,
-        "requestContext": {"httpMethod": method, "authorizer": caller} if caller else {},
+        "requestContext": context | {"authorizer": caller} if caller else {},
     }
 
 

@@ -4,26 +4,48 @@ from __future__ import annotations
 
 import importlib
 import io
+from dataclasses import replace
 from types import ModuleType
 
 import pytest
 from aws_lambda_powertools import Logger
 
-from gpu_shopper.edge import wiring
+from gpu_shopper.edge import origins, wiring
 from gpu_shopper.edge.http import Frame
+from gpu_shopper.usecases.deps import Deps
 from tests.functions.calls import Client
+from tests.hooks import Mail, mail_of
 from tests.world import World
 
-API = ("inventory_api", "sessions_api", "costs_api", "operator_api")
+API = (
+    "inventory_api",
+    "sessions_api",
+    "heartbeat_api",
+    "costs_api",
+    "operator_api",
+    "webhooks_api",
+)
 
 
 @pytest.fixture
-def wired(world: World, frame: Frame, monkeypatch: pytest.MonkeyPatch) -> World:
+def wired(world: World, frame: Frame, mail: Mail, monkeypatch: pytest.MonkeyPatch) -> World:
     """Every API function uses this world."""
+
+    def deps() -> Deps:
+        return replace(world.deps, origin=lambda: origins.current("api"))
+
     for name in API:
-        monkeypatch.setattr(_module(name), "deps", lambda: world.deps)
+        monkeypatch.setattr(_module(name), "deps", deps)
         monkeypatch.setattr(_module(name), "frame", lambda: frame)
+    webhooks = replace(mail.hooks, deps=deps())
+    monkeypatch.setattr(_module("webhooks_api"), "hooks", lambda: webhooks)
     return world
+
+
+@pytest.fixture
+def mail(world: World) -> Mail:
+    """Receivers and the queue of messages to them."""
+    return mail_of(world)
 
 
 @pytest.fixture
@@ -59,6 +81,18 @@ def sessions(wired: World) -> Client:
 def costs(wired: World) -> Client:
     """The function that reads the ledger."""
     return Client(_module("costs_api").handler)
+
+
+@pytest.fixture
+def agents(wired: World) -> Client:
+    """The function for agents; nobody has told it who calls."""
+    return Client(_module("heartbeat_api").handler, caller=None)
+
+
+@pytest.fixture
+def webhooks(wired: World) -> Client:
+    """The function that holds webhooks."""
+    return Client(_module("webhooks_api").handler)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import importlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,14 @@ import pytest
 
 from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.edge.http import Frame
-from tests.builders import SESSION_ID
+from tests.builders import SESSION_ID, an_instance
 from tests.events import cases, logical_id, sample
 from tests.fakes import FakeProbe
 from tests.template.cfn import ROOT, resources
 from tests.world import World
 
 SECRET = "A" * 43
-API = {"inventory_api", "sessions_api", "costs_api", "operator_api"}
+API = {"inventory_api", "sessions_api", "heartbeat_api", "costs_api", "operator_api"}
 
 type Play = Callable[[str], Any]
 
@@ -33,10 +34,11 @@ def body(answer: dict[str, Any]) -> Any:
 def play(world: World, frame: Frame, monkeypatch: pytest.MonkeyPatch) -> Play:
     """Sends a sample to its function; new ids and secrets are those that the samples name."""
 
-    def wired(case: str, new_id: str) -> Any:
+    def wired(case: str, first_id: str) -> Any:
         name = case.split("/")[0]
         module = importlib.import_module(f"functions.{name}.app")
-        deps = replace(world.deps, new_id=lambda: new_id, new_secret=lambda: SECRET)
+        ids = chain([first_id], iter(world.deps.new_id, None))
+        deps = replace(world.deps, new_id=lambda: next(ids), new_secret=lambda: SECRET)
         monkeypatch.setattr(module, "deps", lambda: deps)
         if name in API:
             monkeypatch.setattr(module, "frame", lambda: frame)
@@ -46,8 +48,8 @@ def play(world: World, frame: Frame, monkeypatch: pytest.MonkeyPatch) -> Play:
         return module
 
     def send(case: str) -> Any:
-        new_id = "example0" if case.startswith("operator_api/") else SESSION_ID
-        return wired(case, new_id).handler(sample(case), None)
+        first_id = "example0" if case.startswith("operator_api/") else SESSION_ID
+        return wired(case, first_id).handler(sample(case), None)
 
     return send
 
@@ -58,8 +60,10 @@ def test_every_function_has_samples_and_every_sample_a_function() -> None:
     assert {case.split("/")[0] for case in cases()} == folders
 
 
-def test_every_sample_is_played_in_this_file() -> None:
-    source = Path(__file__).read_text("utf-8")
+def test_every_sample_is_played() -> None:
+    others = ("test_publish_events.py", "test_webhooks.py")
+    files = (Path(__file__), *(Path(__file__).with_name(name) for name in others))
+    source = "".join(file.read_text("utf-8") for file in files)
     assert [case for case in cases() if f'"{case}"' not in source] == []
 
 
@@ -74,12 +78,15 @@ def test_the_samples_bring_a_session_to_running(play: Play, world: World) -> Non
     assert body(play("sessions_api/diagnostics"))["ssh_available"] is True
     assert [one["id"] for one in body(play("sessions_api/list"))["sessions"]] == [SESSION_ID]
     assert body(play("sessions_api/extend"))["reservation_hours"] == 3
+    events = body(play("operator_api/list_audit"))["events"]
+    assert "session_extended" in [one["operation"] for one in events]
     assert body(play("sessions_api/override"))["hard_max_hours"] == 24
 
 
 def test_the_samples_end_a_session_and_prove_it(play: Play, world: World) -> None:
     for case in ("sessions_api/create", "provision_step/launch", "provision_step/look"):
         play(case)
+    assert play("heartbeat_api/heartbeat")["statusCode"] == 401
     assert play("sessions_api/done")["statusCode"] == 202
     world.clock.tick(world.deps.settings.absence_min_age_s)
     assert play("teardown_step/ask")["outcome"] == "prove"
@@ -99,6 +106,16 @@ def test_the_sample_of_a_timer_ends_a_session_after_its_hard_max(play: Play, wor
     world.clock.at = world.session(SESSION_ID).hard_max_at
     assert play("hard_stop/session") == {"live": True, "handled": True}
     assert world.session(SESSION_ID).end_reason is EndReason.HARD_MAX
+
+
+def test_the_samples_list_destroy_and_adopt_orphans(play: Play, world: World) -> None:
+    for case in ("operator_api/destroy_orphan", "operator_api/adopt_orphan"):
+        assert body(play(case))["error_type"] == "instance_not_found"
+    world.vast.instances["5001"] = an_instance()
+    assert play("reconcile/orphan")["outcome"] == "destroying"
+    (listed,) = body(play("operator_api/list_orphans"))["orphans"]
+    assert (listed["instance_id"], listed["status"]) == ("5001", "destroying")
+    assert play("operator_api/destroy_orphan")["statusCode"] == 202
 
 
 def test_the_samples_make_use_and_revoke_a_key(play: Play) -> None:
@@ -123,13 +140,14 @@ def test_the_samples_book_what_a_session_costs_and_show_it(play: Play, world: Wo
     assert body(play("sessions_api/get"))["cost_usd"] == 0.1
 
 
-def test_the_samples_set_show_and_delete_a_budget(play: Play) -> None:
+def test_the_samples_set_show_and_delete_a_budget(play: Play, world: World) -> None:
     play("sessions_api/create")
     assert play("operator_api/put_budget")["statusCode"] == 201
     shown = body(play("operator_api/get_budget"))
     assert (shown["monthly_limit_usd"], shown["enforce"]) == (50, True)
     assert shown["reserved_usd"] > 0
     assert body(play("operator_api/list_budgets"))["budgets"] == [shown]
+    world.clock.tick(1)  # the ids of samples are always the same
     assert play("operator_api/delete_budget")["statusCode"] == 200
     assert play("operator_api/get_budget")["statusCode"] == 404
 

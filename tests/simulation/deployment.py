@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, cast
 
+from gpu_shopper.core.audit import ActorType, Origin
 from gpu_shopper.core.instances import HostPort, SshAddress
 from gpu_shopper.core.polling import ApiTry, SshTry
 from gpu_shopper.core.settings import Settings
@@ -15,10 +16,13 @@ from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
+from gpu_shopper.usecases.orphan_wishes import carry_out
 from tests.fakes import FakeCipher
+from tests.simulation.agents import AgentWatch
+from tests.simulation.audits import Audits
 from tests.simulation.buckets import MemoryBucket
 from tests.simulation.executions import HANDED_OVER_MS, Done, Execution, Failure
-from tests.simulation.functions import FUNCTIONS, timeout_ms
+from tests.simulation.functions import FUNCTIONS, HEARTBEATS, timeout_ms
 from tests.simulation.ports import Ports
 from tests.simulation.provider import KeyAttachingProvider, SimulatedProvider
 from tests.simulation.rows import Rows, rows_of
@@ -33,11 +37,17 @@ ADAPTERS: dict[str, type[SimulatedProvider]] = {
     "tensordock": SimulatedProvider,
 }
 SETTINGS = Settings()
+ORIGIN = Origin(ActorType.LIFECYCLE)
 
 
 @cache
 def _definitions() -> dict[str, dict[str, Any]]:
     return table_definitions()
+
+
+def _loss_of(function: str) -> str:
+    """A heartbeat that is lost delays nothing, so it excuses nothing."""
+    return "heartbeat" if function == HEARTBEATS else "function"
 
 
 class Deployment:
@@ -53,14 +63,20 @@ class Deployment:
         self.running: dict[Execution, None] = {}
         self.rows: dict[str, Rows] = {name: rows_of(one) for name, one in _definitions().items()}
         self.watch = Watch(self, ports)
-        self.rows["SessionsTable"].watches.append(self.watch.session_written)
+        self.audits = Audits()
+        self.rows["SessionsTable"].watches += [
+            self.watch.session_written,
+            AgentWatch(self).written,
+            self.audits.session_written,
+        ]
+        self.rows["AuditTable"].watches.append(self.audits.event_written)
         self._number = number
         self._ids = 0
         self.deps = self._wired()
 
     def _wired(self) -> Deps:
         tables: dict[str, Any] = {
-            name: MemoryTable(rows, self.ports.store_call, self.rows.values())
+            name: MemoryTable(rows, self.ports.store_call, self.rows)
             for name, rows in self.rows.items()
         }
         bucket: Any = MemoryBucket({}, self.ports.store_call)
@@ -83,6 +99,7 @@ class Deployment:
             sessions=tables["SessionsTable"],
             access=tables["AccessTable"],
             operations=tables["OperationsTable"],
+            audit=tables["AuditTable"],
             inventory=Storage(tables["InventoryTable"], bucket),
             prices=tables["PricesTable"],
             costs=tables["CostsTable"],
@@ -92,9 +109,11 @@ class Deployment:
             machines=self,
             checks=self,
             hard_stops=Timers(self.ports, self._look_after),
+            orphan_desk=lambda wish: carry_out(self.deps, wish),
             ask_api=self._ask_api,
             cipher=FakeCipher(),
             repeat_cipher=FakeCipher("repeat"),
+            origin=lambda: ORIGIN,
             note=self._note,
         )
 
@@ -202,11 +221,11 @@ class Deployment:
         except Killed:
             if scheduler.is_stopping:
                 raise
-            self.watch.lost("function")
+            self.watch.lost(_loss_of(function))
             told = Failure("Lambda.Unknown")
         except Exception as exc:  # noqa: BLE001  (as the runtime does)
             told = Failure(type(exc).__name__, exc)
-            self.watch.failed(run.name, exc)
+            self.watch.failed(run.name, exc, _loss_of(function))
         finally:
             del self.ports.runs[run]
         self.ports.tell(lambda: f"{run.name}: {told}")

@@ -39,7 +39,11 @@ def after(
 
 
 def page(
-    rows: Rows, found: list[Item], wanted: ConditionBase | None, limit: int | None
+    rows: Rows,
+    found: list[Item],
+    index: str | None,
+    wanted: ConditionBase | None,
+    limit: int | None,
 ) -> dict[str, Any]:
     """One page of what was found; a full page names its last key, also when nothing follows."""
     most = rows.page_items or len(found) + 1
@@ -49,6 +53,6 @@ def page(
     answer: dict[str, Any] = {"Items": items, "Count": len(items), "ScannedCount": len(shown)}
     if len(shown) == size:
         last = shown[-1]
-        keys = {"pk", "sk"}.union(*rows.indexes.values()) if "due_at" in last else {"pk", "sk"}
+        keys = {"pk", "sk", *(rows.indexes[index] if index else ())}
         answer["LastEvaluatedKey"] = {name: last[name] for name in keys if name in last}
     return answer

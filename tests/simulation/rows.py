@@ -60,11 +60,13 @@ class Row(dict[str, Any]):
 class Rows:
     """The items of one table, shared by every function that uses it.
 
-    `page_items` cuts queries into pages; DynamoDB does so at 1 MB.
+    `whole` are the indexes that hold whole items, the others hold keys. `page_items` cuts queries
+    into pages; DynamoDB does so at 1 MB.
     """
 
     name: str
     indexes: Mapping[str, tuple[str, str]]
+    whole: frozenset[str] = frozenset()
     items: dict[str, dict[str, Row]] = field(default_factory=dict)
     order: dict[str, list[str]] = field(default_factory=dict)
     indexed: dict[str, dict[Key, Key]] = field(default_factory=dict)
@@ -82,14 +84,19 @@ class Rows:
         return [part[sk] for sk in self.order.get(pk, [])]
 
     def index(self, name: str, value: str) -> list[Item]:
-        """The keys in one partition of an index, in its order."""
+        """What one partition of an index holds, in its order; not to be changed."""
         partition, sort = self.indexes[name]
         found = [
-            {"pk": key[0], "sk": key[1], partition: entry[0], sort: entry[1]}
+            self._whole(key)
+            if name in self.whole
+            else {"pk": key[0], "sk": key[1], partition: entry[0], sort: entry[1]}
             for key, entry in self.indexed.get(name, {}).items()
             if entry[0] == value
         ]
         return sorted(found, key=lambda item: (item[sort], item["pk"], item["sk"]))
+
+    def _whole(self, key: Key) -> Item:
+        return self.items[key[0]][key[1]]
 
     def put(self, key: Key, item: Item | None) -> None:
         """Write an item, or remove it."""
@@ -119,12 +126,15 @@ def rows_of(definition: Mapping[str, Any]) -> Rows:
     """An empty table, as the arguments of `create_table` describe it."""
     schema = [one["AttributeName"] for one in definition["KeySchema"]]
     assert schema == ["pk", "sk"], "every table of ours has the keys pk and sk"
-    indexes = {}
+    indexes, whole = {}, set()
     for index in definition.get("GlobalSecondaryIndexes", []):
-        assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}, "teach me other projections"
+        projection = index["Projection"]["ProjectionType"]
+        assert projection in ("KEYS_ONLY", "ALL"), "teach me other projections"
+        if projection == "ALL":
+            whole.add(index["IndexName"])
         partition, sort = (one["AttributeName"] for one in index["KeySchema"])
         indexes[index["IndexName"]] = (partition, sort)
-    return Rows(definition["TableName"], indexes)
+    return Rows(definition["TableName"], indexes, frozenset(whole))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ says so when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from boto3.dynamodb.conditions import ConditionBase
@@ -147,14 +147,18 @@ class _Meta:
 
 
 class MemoryTable:
-    """One function's view of a table: boto3's `Table`, as far as the store knows it."""
+    """One function's view of a table: boto3's `Table`, as far as the store knows it.
 
-    def __init__(self, rows: Rows, around: Around = _at_once, others: Iterable[Rows] = ()) -> None:
+    `others` are the tables that its transactions may write besides.
+    """
+
+    def __init__(
+        self, rows: Rows, around: Around = _at_once, others: Mapping[str, Rows] | None = None
+    ) -> None:
         self.rows = rows
         self.name = rows.name
         self._around = around
-        tables = {one.name: one for one in (rows, *others)}
-        self.meta = _Meta(MemoryClient(tables, around))
+        self.meta = _Meta(MemoryClient({**(others or {}), rows.name: rows}, around))
 
     def get_item(self, *, Key: Item, ConsistentRead: bool = False) -> dict[str, Any]:
         """See boto3."""
@@ -235,7 +239,7 @@ class MemoryTable:
                 found.reverse()
             if ExclusiveStartKey is not None:
                 found = after(found, ExclusiveStartKey, self.rows, index, ScanIndexForward)
-            return page(self.rows, found, FilterExpression, Limit)
+            return page(self.rows, found, index, FilterExpression, Limit)
 
         return dict(self._around("query", effect))
 

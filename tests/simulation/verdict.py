@@ -48,8 +48,10 @@ class Verdict:
             )
 
     def _check_twins(self, deployment: Deployment, label: Label, rented_ms: int) -> None:
+        """Of those that were there then; a later attempt's twins have their own time."""
         machines = deployment.watch.machines[label.session_id]
-        alive = [one for one in machines if one.is_alive(self._now_ms)]
+        old = [one for one in machines if one.created_ms <= rented_ms]
+        alive = [one for one in old if one.is_alive(self._now_ms)]
         if len(alive) < 2:
             return
         allowed_ms = TWO_ALIVE_MS + sum(
@@ -124,12 +126,21 @@ class Verdict:
                 check_ledger(deployment, seen)
                 check_bill(seen, deployment.watch.machines.get(seen.id, []))
             check_accounts(deployment)
+            deployment.audits.check()
+            self._check_counts(deployment)
             for machine in self._living(deployment):
                 raise Violation(f"I1 machine {machine.id} of {machine.label} lives at the end")
         for cloud in self._simulation.clouds.values():
             for machine in cloud.machines.values():
                 if not machine.is_ours and not machine.is_alive(self._now_ms):
                     raise Violation(f"I3 machine {machine.id} of {machine.label} was ended")
+
+    def _check_counts(self, deployment: Deployment) -> None:
+        """M-94: as many beginnings and ends are told as there are sessions."""
+        told, sessions = deployment.audits.told, len(deployment.watch.sessions)
+        for operation in ("session_created", "session_destroyed"):
+            if told[operation] != sessions:
+                raise Violation(f"M-94 {told[operation]} {operation} of {sessions} sessions")
 
 
 def _wanted_until_ms(seen: Seen, machine: Machine) -> int:

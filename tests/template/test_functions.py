@@ -17,6 +17,7 @@ FUNCTIONS = {
     "InventoryApiFunction": "inventory_api",
     "SessionsApiFunction": "sessions_api",
     "CostsApiFunction": "costs_api",
+    "HeartbeatApiFunction": "heartbeat_api",
     "OperatorApiFunction": "operator_api",
     "ProvisionStepFunction": "provision_step",
     "VerifySshFunction": "verify_ssh",
@@ -25,6 +26,9 @@ FUNCTIONS = {
     "ExpireSessionsFunction": "expire_sessions",
     "ReconcileFunction": "reconcile",
     "AccrueCostsFunction": "accrue_costs",
+    "PublishEventsFunction": "publish_events",
+    "WebhooksApiFunction": "webhooks_api",
+    "DeliverWebhooksFunction": "deliver_webhooks",
     "HardStopFunction": "hard_stop",
 }
 EACH_PROVIDER = [json.dumps({"provider": name}, separators=(",", ":")) for name in PROVIDERS]
@@ -199,7 +203,27 @@ def test_reserved_runs_for_sweeps_are_off_unless_asked_for(name: str) -> None:
 
 
 def test_only_sweeps_are_scheduled() -> None:
-    assert {name for name in FUNCTIONS if "Events" in properties(name)} == set(SWEEPS)
+    scheduled = {
+        name
+        for name in FUNCTIONS
+        if any(one["Type"] == "Schedule" for one in properties(name).get("Events", {}).values())
+    }
+    assert scheduled == set(SWEEPS)
+
+
+def test_no_record_of_the_audits_stream_keeps_later_ones_back_for_ever() -> None:
+    """N-65: the emulator ignores most of this, so the text is read."""
+    (stream,) = (
+        one["Properties"] for one in properties("PublishEventsFunction")["Events"].values()
+    )
+    assert stream["Stream"] == {"Fn::GetAtt": ["AuditTable", "StreamArn"]}
+    assert stream["StartingPosition"] == "TRIM_HORIZON"
+    assert stream["MaximumRecordAgeInSeconds"] == 3600
+    assert stream["BisectBatchOnFunctionError"] is True
+    assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    queue = {"Fn::GetAtt": ["EventDeadLetters", "Arn"]}
+    assert stream["DestinationConfig"] == {"OnFailure": {"Destination": queue}}
+    assert "EventDeadLetters" in str(properties("PublishEventsRole")["Policies"])
 
 
 def test_the_folders_named_in_the_template_are_relative() -> None:

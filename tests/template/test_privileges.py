@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     },
     "SessionsApi": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         DUE: {ALL},
         "CostsTable": {GET, GET_MANY, PUT, UPDATE},
         "InventoryTable": {GET, QUERY},
@@ -56,12 +58,18 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "OperationsTable": {GET},
         "AccessTable": {UPDATE},
     },
+    "HeartbeatApi": {"SessionsTable": {GET, PUT}, "OperationsTable": {PUT}},
     "OperatorApi": {
         "AccessTable": {ALL},
         "CostsTable": {GET, QUERY, PUT, UPDATE, DELETE},
+        "AuditTable": {PUT, QUERY},
+        "AuditTable/index/*": {QUERY},
+        "OperationsTable": {QUERY},
+        "ReconcileFunction": {INVOKE},
     },
     "ProvisionStep": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         DUE: {ALL},
         "InventoryTable": {GET, QUERY, PUT, UPDATE},
         "OperationsTable": {GET, PUT, UPDATE},
@@ -77,12 +85,14 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     },
     "VerifySsh": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         "InventoryTable": {QUERY, PUT},
         "ProbeKey": {"kms:Decrypt"},
         "TeardownMachine": {START},
     },
     "TeardownStep": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         DUE: {ALL},
         "InventoryTable": {QUERY, UPDATE},
         "SnapshotBucket/*": {GET_OBJECT},
@@ -105,6 +115,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     },
     "ExpireSessions": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         DUE: {ALL},
         "InventoryTable": {QUERY, PUT},
         "OperationsTable": {ALL},
@@ -117,6 +128,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     },
     "Reconcile": {
         "SessionsTable": {ALL},
+        "AuditTable": {PUT},
         DUE: {ALL},
         "InventoryTable": {QUERY, PUT, UPDATE},
         "SnapshotBucket/*": {GET_OBJECT},
@@ -132,6 +144,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     "HardStop": {
         "SessionsTable": {ALL},
         "CostsTable": BOOK,
+        "AuditTable": {PUT},
         "InventoryTable": {QUERY, PUT},
         "TeardownMachine": {START},
         TIMERS: {SET_TIMER, CLEAR_TIMER},
@@ -141,12 +154,51 @@ MATRIX: dict[str, dict[str, set[str]]] = {
     "AccrueCosts": {
         "SessionsTable": {GET_MANY, QUERY, DELETE},
         DUE: {GET_MANY, QUERY},
+        "AuditTable": {PUT},
         "CostsTable": BOOK,
         "OperationsTable": {PUT},
         "SweepDeadLetters": {SEND},
     },
 }
-REQUEST_ROUTES = ("InventoryApi", "SessionsApi", "CostsApi", "OperatorApi")
+READ_STREAM = {
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+}
+MATRIX["PublishEvents"] = {
+    "AuditTable/stream/*": READ_STREAM,
+    "EventBus": {"events:PutEvents"},
+    "EventDeadLetters": {SEND},
+}
+MATRIX["WebhooksApi"] = {
+    "AuditTable": {PUT},
+    "WebhooksTable": {ALL},
+    "WebhookKey": {"kms:Encrypt", "kms:Decrypt"},
+    "AccessTable": {UPDATE},
+}
+MATRIX["DeliverWebhooks"] = {
+    "CostsTable": {GET_MANY},
+    "AuditTable": {PUT},
+    "SessionsTable": {GET},
+    "WebhooksTable": {GET, PUT, UPDATE},
+    "WebhookKey": {"kms:Decrypt"},
+    "WebhookQueue": {
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        SEND,
+    },
+    "WebhookDeadLetters": {SEND},
+}
+REQUEST_ROUTES = (
+    "InventoryApi",
+    "SessionsApi",
+    "HeartbeatApi",
+    "CostsApi",
+    "OperatorApi",
+    "WebhooksApi",
+)
 BY_NAME = {
     "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
     ":stateMachine:${AWS::StackName}-provision": "ProvisionMachine",
@@ -210,9 +262,17 @@ def test_the_matrix_is_complete() -> None:
 def test_no_function_behind_a_route_can_read_a_secret_or_use_a_probe_key(function: str) -> None:
     """N-62: consumer routes can neither read provider secrets nor decrypt probe keys."""
     granted = _granted(function)
-    granted.pop("RepeatKey", None)
+    for own in ("RepeatKey", "WebhookKey"):
+        granted.pop(own, None)
     actions = {action for each in granted.values() for action in each}
     assert not [each for each in actions if each.startswith(("secretsmanager:", "kms:"))]
+
+
+@pytest.mark.parametrize("function", ["WebhooksApi", "DeliverWebhooks"])
+def test_a_webhooks_secret_is_bound_to_it(function: str) -> None:
+    (statement,) = [s for s in _statements(f"{function}Role") if s["Sid"] == "WebhookKey"]
+    wanted = {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["webhook_id"]}}
+    assert statement["Condition"] == wanted
 
 
 def test_what_a_repeat_shows_again_is_opened_by_the_sessions_function_alone() -> None:
@@ -235,7 +295,7 @@ def test_a_probe_key_is_bound_to_its_session(function: str) -> None:
     assert statement["Condition"] == wanted
 
 
-@pytest.mark.parametrize("function", ["InventoryApi", "SessionsApi", "CostsApi"])
+@pytest.mark.parametrize("function", ["InventoryApi", "SessionsApi", "CostsApi", "WebhooksApi"])
 def test_a_route_that_counts_requests_can_touch_token_buckets_but_no_key(function: str) -> None:
     (statement,) = [s for s in _statements(f"{function}Role") if s["Sid"] == "RateLimit"]
     wanted = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["RATE#*"]}}
@@ -246,6 +306,16 @@ def test_whoever_sets_budgets_cannot_change_the_ledger() -> None:
     (statement,) = [s for s in _statements("OperatorApiRole") if s["Sid"] == "Budgets"]
     wanted = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["BUDGET*"]}}
     assert statement["Condition"] == wanted
+
+
+def test_whoever_takes_heartbeats_reads_sessions_and_writes_heartbeats_only() -> None:
+    """2.12: the route without an API key can change no session."""
+    allowed = {
+        (statement["Action"], *statement["Condition"]["ForAllValues:StringLike"].popitem()[1])
+        for statement in copy.deepcopy(_statements("HeartbeatApiRole"))
+        if statement["Sid"] != "Logs"
+    }
+    assert allowed == {(GET, "SESSION#*"), (PUT, "BEAT#*"), (PUT, "HEARTBEATS")}
 
 
 def test_no_roles_own_policy_uses_a_wildcard_for_a_resource_or_an_action() -> None:

@@ -15,6 +15,8 @@ TABLES = (
     "CostsTable",
     "AccessTable",
     "OperationsTable",
+    "AuditTable",
+    "WebhooksTable",
 )
 
 
@@ -32,7 +34,10 @@ def test_every_table_is_on_demand_recoverable_encrypted_and_expires_by_ttl(name:
     assert given["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
 
 
-@pytest.mark.parametrize("name", ["SessionsTable", "AccessTable", "PricesTable", "CostsTable"])
+@pytest.mark.parametrize(
+    "name",
+    ["SessionsTable", "AccessTable", "PricesTable", "CostsTable", "AuditTable", "WebhooksTable"],
+)
 def test_tables_that_cannot_be_rebuilt_outlive_the_stack(name: str) -> None:
     table = resources()[name]
     assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")

@@ -6,6 +6,7 @@
     │   │   └── HardMaxExceeded
     │   ├── Unauthorized · Forbidden
     │   ├── NotFound ── SessionNotFound · OfferNotFound · TemplateNotFound · KeyNotFound
+    │   │            └─ InstanceNotFound · WebhookNotFound
     │   ├── InsufficientDisk
     │   ├── IllegalTransition · DuplicateSession · PriceAboveMax · OfferSuppressed
     │   ├── IdempotencyMismatch
@@ -129,6 +130,18 @@ class KeyNotFound(NotFound):
     """No API key with this id."""
 
     code = "key_not_found"
+
+
+class InstanceNotFound(NotFound):
+    """The provider has no machine of ours with this id."""
+
+    code = "instance_not_found"
+
+
+class WebhookNotFound(NotFound):
+    """No webhook with this id, or somebody else's."""
+
+    code = "webhook_not_found"
 
 
 class MethodNotAllowed(RequestError):

@@ -42,6 +42,22 @@ class Settings:
     price_page_points: int = 20_000  # points that one page of series may hold
     price_percentile_points: int = 24  # hours of the last 168 that a percentile needs
 
+    # Audit.
+    audit_keep_days: int = 400  # how long events are kept
+
+    # Webhooks.
+    webhook_timeout_s: int = 5  # for one request, from the name's look-up to the answer's head
+    webhook_answer_bytes: int = 4_096  # most that is read of an answer
+    webhook_wait_1_s: int = 30  # from the first failed try to the second
+    webhook_wait_2_s: int = 120  # from the second to the third
+    webhook_wait_3_s: int = 600  # from the third to the fourth
+    webhook_wait_4_s: int = 3_600  # from the fourth to the fifth, which is the last
+    webhook_failures_disable: int = 20  # deliveries given up in a row that switch a webhook off
+    webhooks_per_consumer: int = 5  # most webhooks of one consumer
+    webhooks_of_deployment: int = 20  # most webhooks that hear of all consumers
+    webhook_tests_per_min: int = 6  # most test deliveries of one webhook in a minute
+    expiring_notice_min: int = 30  # so long before its expiry a session is said to expire
+
     # Failure memory of offers.
     failure_offer_window_s: int = 1_800  # failures of an offer or its machine count this long
     failure_type_window_s: int = 3_600  # failures of a GPU type count this long, then are forgotten
@@ -110,6 +126,13 @@ class Settings:
     check_limit_s: int = 30  # for all checks of one login together; what is late is unknown
     check_interval_s: int = 900  # between the checks of a running session's machine
 
+    # The agent on a machine.
+    heartbeat_every_s: int = 30  # pause that an agent is told to keep between two heartbeats
+    heartbeat_write_s: int = 10  # least time between two heartbeats of a session that are kept
+    heartbeat_fresh_s: int = 90  # an older heartbeat says nothing of idleness; the agent is silent
+    heartbeat_silent_s: int = 300  # silence for longer than this ends a running session
+    agent_report_within_s: int = 600  # an agent unheard of so long after `running` is warned of
+
     # Teardown.
     teardown_wait_step_s: int = 5  # pause between terminate and proof, times the round
     teardown_wait_cap_s: int = 50  # longest such pause
@@ -121,6 +144,7 @@ class Settings:
     ghost_min_age_s: int = 600  # age of an attempt from which its absence may make it a ghost
     instance_failed_for_s: int = 600  # a running session's machine failed for so long has died
     orphans_per_pass_min: int = 5  # orphans that one pass may end in any case
+    reconcile_dry_run: int = 0  # 1: orphans are recorded and told of, and not destroyed
     orphans_per_pass_percent: int = 20  # or this share of our machines, if that is more
 
     # Calls to providers.

@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gpu_shopper.errors import ProviderAuth
-from gpu_shopper.usecases.deps import Machine
+from gpu_shopper.usecases.deps import Machine, OrphanOutcome, OrphanTold, OrphanWish
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
@@ -73,6 +73,30 @@ class LambdaChecks:
             self._logger.exception("could not begin a check", session_id=session_id)
 
 
+class LambdaOrphanDesk:
+    """Invokes the function that has the providers' keys, and waits for its answer."""
+
+    def __init__(self, client: LambdaClient, function: str, logger: Logger) -> None:
+        self._client = client
+        self._function = function
+        self._logger = logger
+
+    def __call__(self, wish: OrphanWish) -> OrphanTold:
+        """What became of `wish`; no answer in time is one too."""
+        try:
+            answer = self._client.invoke(
+                FunctionName=self._function, Payload=json.dumps(asdict(wish)).encode()
+            )
+        except (ClientError, BotoCoreError):
+            self._logger.exception("no answer about an orphan", instance_id=wish.instance_id)
+            return OrphanTold(OrphanOutcome.UNAVAILABLE, "no answer yet; ask again")
+        told = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            self._logger.error("an orphan could not be handled", instance_id=wish.instance_id)
+            return OrphanTold(OrphanOutcome.UNAVAILABLE, "it could not be handled; ask again")
+        return OrphanTold(**told | {"outcome": OrphanOutcome(told["outcome"])})
+
+
 class Schedules:
     """One-time schedules, each named after its session and instant, so that none is ever moved."""
 
@@ -124,27 +148,28 @@ def _schedule_name(session_id: str, at: datetime) -> str:
 
 
 class KmsCipher:
-    """Encrypts secrets of sessions; KMS refuses to decrypt one under another session's id."""
+    """Encrypts secrets of sessions or webhooks; KMS refuses to decrypt one under another's id."""
 
-    def __init__(self, client: KMSClient, key_arn: str) -> None:
+    def __init__(self, client: KMSClient, key_arn: str, context: str = "session_id") -> None:
         self._client = client
         self._key_arn = key_arn
+        self._context = context
 
-    def seal(self, session_id: str, plaintext: str) -> str:
+    def seal(self, owner_id: str, plaintext: str) -> str:
         """The ciphertext, base64."""
         answer = self._client.encrypt(
             KeyId=self._key_arn,
             Plaintext=plaintext.encode(),
-            EncryptionContext={"session_id": session_id},
+            EncryptionContext={self._context: owner_id},
         )
         return base64.b64encode(answer["CiphertextBlob"]).decode()
 
-    def open(self, session_id: str, sealed: str) -> str:
-        """The plaintext. Raises botocore's ClientError for another session's ciphertext."""
+    def open(self, owner_id: str, sealed: str) -> str:
+        """The plaintext. Raises botocore's ClientError for another's ciphertext."""
         answer = self._client.decrypt(
             KeyId=self._key_arn,
             CiphertextBlob=base64.b64decode(sealed),
-            EncryptionContext={"session_id": session_id},
+            EncryptionContext={self._context: owner_id},
         )
         return answer["Plaintext"].decode()
 

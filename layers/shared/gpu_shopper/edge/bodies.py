@@ -6,6 +6,7 @@ import re
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +18,7 @@ from pydantic import (
     model_serializer,
 )
 
+from gpu_shopper.core.audit import OPERATIONS
 from gpu_shopper.core.disk import MAX_DISK_GB
 from gpu_shopper.core.instants import from_text
 from gpu_shopper.core.reservations import LEAST_OVERRIDE_HOURS, MOST_HOURS, MOST_OVERRIDE_HOURS
@@ -25,6 +27,8 @@ from gpu_shopper.core.templates import HASH_ID
 
 MAX_LISTED = 200
 SSH_PORT = 22
+MOST_COUNTED = 10**12
+"""Seconds and MB beyond this are no measurement."""
 
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?")
 _DATE = re.compile(r"2\d{3}-\d\d-\d\d", re.ASCII)
@@ -90,6 +94,19 @@ def _date(value: str) -> str:
     raise ValueError("must be a date such as 2026-02-07")
 
 
+def _uuid(value: str) -> str:
+    try:
+        return str(UUID(value))
+    except ValueError as exc:
+        raise ValueError("must be a UUID") from exc
+
+
+def _operation(value: str) -> str:
+    if value not in OPERATIONS:
+        raise ValueError(f"must be one of {', '.join(OPERATIONS)}")
+    return value
+
+
 QueryInt = Annotated[int, BeforeValidator(_whole_text)]
 QueryNumber = Annotated[float, BeforeValidator(_decimal_text), Field(allow_inf_nan=False)]
 QueryBool = Annotated[bool, BeforeValidator(_true_or_false)]
@@ -140,12 +157,16 @@ class Shown(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: Any) -> dict[str, Any]:
-        nullable: frozenset[str] = getattr(self, "NULLABLE", frozenset())
+        nullable = self.nullable()
         return {
             name: value
             for name, value in handler(self).items()
             if value is not None or name in nullable
         }
+
+    def nullable(self) -> frozenset[str]:
+        """The fields that are shown as null when their value is unknown."""
+        return getattr(self, "NULLABLE", frozenset())
 
 
 class InventoryQuery(Query):
@@ -269,6 +290,8 @@ class CreateSessionBody(RequestBody):
     health_path: Annotated[str, StringConstraints(max_length=256, pattern=r"^/[!-~]*$")] = "/"
     storage_policy: Literal["destroy", "preserve"] = "destroy"
     drain_minutes: Annotated[int, Field(ge=1, le=30)] | None = None
+    idle_threshold_minutes: Annotated[int, Field(ge=0, le=720)] = 0
+    agent: bool | None = None
 
 
 class ExtendBody(RequestBody):
@@ -277,15 +300,28 @@ class ExtendBody(RequestBody):
     additional_hours: Annotated[int, Field(ge=1, le=MOST_OVERRIDE_HOURS)]
 
 
+Reason = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=500, strip_whitespace=True),
+    AfterValidator(_printable),
+]
+
+
 class OverrideBody(RequestBody):
     """A new hard max, and why."""
 
     max_hours: Annotated[int, Field(ge=LEAST_OVERRIDE_HOURS, le=MOST_OVERRIDE_HOURS)]
-    reason: Annotated[
-        str,
-        StringConstraints(min_length=1, max_length=500, strip_whitespace=True),
-        AfterValidator(_printable),
-    ]
+    reason: Reason
+
+
+class HeartbeatBody(RequestBody):
+    """What an agent tells; None means that it does not know."""
+
+    session_id: Text | None = None
+    status: Annotated[Text, StringConstraints(max_length=64)] | None = None
+    idle_seconds: Annotated[int, Field(ge=0, le=MOST_COUNTED)] | None = None
+    gpu_util_pct: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None = None
+    memory_used_mb: Annotated[int, Field(ge=0, le=MOST_COUNTED)] | None = None
 
 
 class NoBody(RequestBody):
@@ -309,6 +345,35 @@ class KeysQuery(Query):
     include_revoked: QueryBool = False
     limit: Limit = 50
     cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+
+
+class OrphansQuery(Query):
+    """Which orphans to list; those that are still there unless `status` says otherwise."""
+
+    provider: Text | None = None
+    status: Literal["open", "destroying", "destroyed", "adopted"] | None = None
+    limit: Limit = 50
+    cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+
+
+class AuditQuery(Query):
+    """Which events to show; those that have all that is named."""
+
+    session_id: Annotated[str, AfterValidator(_uuid)] | None = None
+    consumer_id: ConsumerId | None = None
+    provider: Text | None = None
+    operation: Annotated[str, AfterValidator(_operation)] | None = None
+    start: Annotated[str, AfterValidator(_instant)] | None = None
+    end: Annotated[str, AfterValidator(_instant)] | None = None
+    order: Literal["asc", "desc"] | None = None
+    limit: Limit = 50
+    cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+
+
+class OrphanActBody(RequestBody):
+    """Why an operator wants it; kept in the audit log."""
+
+    reason: Reason | None = None
 
 
 def microusd(usd: float) -> int:

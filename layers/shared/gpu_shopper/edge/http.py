@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from gpu_shopper.edge.cors import cors_headers
 from gpu_shopper.edge.messages import validation_failed
+from gpu_shopper.edge.origins import begin_request
 from gpu_shopper.edge.problems import body_of, headers_of, internal_body, reflected, status_of
 from gpu_shopper.errors import (
     InvalidJson,
@@ -85,6 +86,7 @@ def serve(
     request_id = _request_id(headers, frame.new_id)
     logger = frame.logger
     logger.append_keys(request_id=request_id)
+    begin_request(event, request_id)
     method = event["httpMethod"]
     try:
         answer = _answered(app, event, headers, context, admit)

@@ -17,8 +17,18 @@ from botocore.config import Config
 
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
-from gpu_shopper.edge.aws import KmsCipher, LambdaChecks, Schedules, Secrets, StepFunctions, Target
+from gpu_shopper.edge import origins
+from gpu_shopper.edge.aws import (
+    KmsCipher,
+    LambdaChecks,
+    LambdaOrphanDesk,
+    Schedules,
+    Secrets,
+    StepFunctions,
+    Target,
+)
 from gpu_shopper.edge.http import Frame
+from gpu_shopper.edge.publishing import EventBus
 from gpu_shopper.edge.settings import read_settings, required
 from gpu_shopper.edge.telemetry import Telemetry
 from gpu_shopper.ssh.keys import new_pair
@@ -35,6 +45,9 @@ if TYPE_CHECKING:
 
 AWS_CALLS = Config(connect_timeout=2, read_timeout=10, retries={"max_attempts": 3})
 """Time-outs in seconds and tries of calls to AWS: short, so that a caller gets its answer."""
+
+LONG_CALLS = Config(connect_timeout=2, read_timeout=20, retries={"total_max_attempts": 1})
+"""Of calls that wait for a provider: sent once, and not longer than the caller's function has."""
 
 LOCAL_STAGE = "local"
 """The stage whose machines are simulated, on loopback."""
@@ -85,24 +98,34 @@ def deps() -> Deps:
         new_id=new_id,
         new_secret=new_secret,
         new_pair=new_pair,
-        sessions=_table("SESSIONS_TABLE"),
-        access=_table("ACCESS_TABLE"),
-        operations=_table("OPERATIONS_TABLE"),
-        inventory=Storage(_table("INVENTORY_TABLE"), _bucket()),
-        prices=_table("PRICES_TABLE"),
-        costs=_table("COSTS_TABLE"),
+        sessions=table("SESSIONS_TABLE"),
+        access=table("ACCESS_TABLE"),
+        operations=table("OPERATIONS_TABLE"),
+        audit=table("AUDIT_TABLE"),
+        inventory=Storage(table("INVENTORY_TABLE"), _bucket()),
+        prices=table("PRICES_TABLE"),
+        costs=table("COSTS_TABLE"),
         snapshots=SnapshotCache(),
         templates=TemplatesCache(),
         provider=provider,
         machines=_LazyMachines(),
         checks=_LazyChecks(),
         hard_stops=_LazyHardStops(),
+        orphan_desk=lambda wish: _orphan_desk()(wish),
         ask_api=partial(ask, public_only=public_only),
         cipher=_LazyCipher("PROBE_KEY_KMS_ARN"),
         repeat_cipher=_LazyCipher("REPEAT_KEY_KMS_ARN"),
+        origin=partial(origins.current, required(os.environ, "POWERTOOLS_SERVICE_NAME")),
         note=Telemetry(logger, deployment_id, namespace, now, print).note,
+        api_url=_api_url(),
         public_targets_only=public_only,
     )
+
+
+def _api_url() -> str:
+    """Where machines reach the API; known only to the function that rents them."""
+    url, api_id = (os.environ.get(name, "") for name in ("API_URL", "API_ID"))
+    return url.replace("{api}", api_id).rstrip("/")
 
 
 @cache
@@ -112,7 +135,7 @@ def provider(name: str) -> Provider:
     from gpu_shopper.providers.registry import build
 
     adapter = build(name, _access(name), settings())
-    return GuardedProvider(adapter, _table("OPERATIONS_TABLE"), now, settings())
+    return GuardedProvider(adapter, table("OPERATIONS_TABLE"), now, settings())
 
 
 def _access(name: str) -> Access:
@@ -122,7 +145,7 @@ def _access(name: str) -> Access:
     return Access(
         base_url=required(os.environ, f"{name.upper()}_BASE_URL"),
         credentials=lambda fresh: secret_values().field(secret_id, credential, fresh=fresh),
-        pace=Pacer(name, _table("OPERATIONS_TABLE"), now, time.sleep, settings()),
+        pace=Pacer(name, table("OPERATIONS_TABLE"), now, time.sleep, settings()),
         billing_url=os.environ.get(f"{name.upper()}_BILLING_URL", ""),
         field=lambda other: secret_values().field_or_none(secret_id, other) or "",
     )
@@ -146,11 +169,19 @@ def secret_values() -> Secrets:
 
 
 @cache
+def event_bus() -> EventBus:
+    """The bus on which this deployment tells what happens."""
+    client = boto3.client("events", config=AWS_CALLS)
+    name = required(os.environ, "EVENT_BUS")
+    return EventBus(client, name, required(os.environ, "DEPLOYMENT_ID"))
+
+
+@cache
 def _dynamodb() -> Any:
     return boto3.resource("dynamodb", config=AWS_CALLS)
 
 
-def _table(name: str) -> Any:
+def table(name: str) -> Any:
     """The table that setting `name` names; a function without that setting never uses it."""
     return _dynamodb().Table(os.environ.get(name, f"no-{name.lower()}"))
 
@@ -218,17 +249,23 @@ def _hard_stops() -> Schedules:
     return Schedules(boto3.client("scheduler", config=AWS_CALLS), group, target, logger)
 
 
+@cache
+def _orphan_desk() -> LambdaOrphanDesk:
+    function = required(os.environ, "RECONCILE_FUNCTION")
+    return LambdaOrphanDesk(boto3.client("lambda", config=LONG_CALLS), function, logger)
+
+
 class _LazyCipher:
     """KMS with the key that a setting names, its client made at first use."""
 
     def __init__(self, key_setting: str) -> None:
         self._key_setting = key_setting
 
-    def seal(self, session_id: str, plaintext: str) -> str:
-        return _cipher(self._key_setting).seal(session_id, plaintext)
+    def seal(self, owner_id: str, plaintext: str) -> str:
+        return _cipher(self._key_setting).seal(owner_id, plaintext)
 
-    def open(self, session_id: str, sealed: str) -> str:
-        return _cipher(self._key_setting).open(session_id, sealed)
+    def open(self, owner_id: str, sealed: str) -> str:
+        return _cipher(self._key_setting).open(owner_id, sealed)
 
 
 @cache

@@ -7,7 +7,7 @@ pk RATE#<id>   sk BUCKET      the key's bucket: `full_at_us` and one counter per
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -31,12 +31,11 @@ IDLE_KEPT = timedelta(days=2)
 """A bucket that nobody uses is full again long before it is removed."""
 
 
-def create_key(table: Table, key: ApiKey) -> None:
-    """Write a new key. Raises Conflict when the id is taken."""
-    item = {"pk": _KEYS, "sk": key.id} | to_item(key)
+def create_key(table: Table, key: ApiKey, beside: Iterable[Put] = ()) -> None:
+    """Write a new key, and `beside` with it. Raises Conflict when the id is taken."""
     try:
-        table.put_item(Item=item, ConditionExpression=Attr("pk").not_exists())
-    except table.meta.client.exceptions.ConditionalCheckFailedException as exc:
+        write_all(table, [Put(_to_item(key), Attr("pk").not_exists()), *beside])
+    except Cancelled as exc:
         raise Conflict("the key id is taken", retry_suggested=False) from exc
 
 
@@ -60,23 +59,23 @@ def all_keys(table: Table, after: str | None = None) -> Iterator[ApiKey]:
         query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
-def revoke_key(table: Table, key: ApiKey, at: datetime) -> ApiKey:
-    """Revoke `key` at `at`, unless it was revoked before; gives back the key as it is now."""
-    revoked = to_item(replace(key, revoked_at=at))["revoked_at"]
+def revoke_key(table: Table, key: ApiKey, at: datetime, beside: Iterable[Put] = ()) -> ApiKey:
+    """Revoke `key` at `at` and write `beside`, unless it was revoked before; the key as it is now.
+
+    A use noted in the same moment is forgotten.
+    """
+    revoked = replace(key, revoked_at=at)
+    valid = Attr("pk").exists() & Attr("revoked_at").not_exists()
     try:
-        answer = table.update_item(
-            Key={"pk": _KEYS, "sk": key.id},
-            UpdateExpression="SET revoked_at = :at",
-            ConditionExpression=Attr("pk").exists() & Attr("revoked_at").not_exists(),
-            ExpressionAttributeValues={":at": revoked},
-            ReturnValues="ALL_NEW",
-        )
-    except table.meta.client.exceptions.ConditionalCheckFailedException as exc:
+        write_all(table, [Put(_to_item(revoked), valid), *beside])
+    except Cancelled as exc:
         found = find_key(table, key.id)
         if found is None:
             raise KeyNotFound("no such key") from exc
+        if found.revoked_at is None:
+            raise Conflict("the key changed meanwhile", retry_suggested=True) from exc
         return found
-    return from_item(ApiKey, answer["Attributes"])
+    return revoked
 
 
 def operators_version(table: Table) -> int:
@@ -85,20 +84,26 @@ def operators_version(table: Table) -> int:
     return int(item["version"]) if item else 0
 
 
-def revoke_operator_key(table: Table, key: ApiKey, at: datetime, version: int) -> ApiKey:
+def revoke_operator_key(
+    table: Table, key: ApiKey, at: datetime, version: int, beside: Iterable[Put] = ()
+) -> ApiKey:
     """Revoke an operator's key, unless another one was revoked since `version` was read.
 
     Raises: Conflict.
     """
     revoked = replace(key, revoked_at=at)
-    item = {"pk": _KEYS, "sk": key.id} | to_item(revoked)
     same = Attr("version").eq(version) if version else Attr("pk").not_exists()
     counted = Put({**_OPERATORS, "version": version + 1}, same)
     try:
-        write_all(table, [Put(item, Attr("revoked_at").not_exists()), counted])
+        valid = Put(_to_item(revoked), Attr("revoked_at").not_exists())
+        write_all(table, [valid, counted, *beside])
     except Cancelled as exc:
         raise Conflict("an operator key was revoked meanwhile", retry_suggested=True) from exc
     return revoked
+
+
+def _to_item(key: ApiKey) -> Item:
+    return {"pk": _KEYS, "sk": key.id} | to_item(key)
 
 
 def note_use(table: Table, key: ApiKey, at: datetime) -> None:

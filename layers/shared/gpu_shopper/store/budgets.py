@@ -8,7 +8,7 @@ An account is kept for everybody who rents: a limit that is set later finds it r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from gpu_shopper.core.instants import to_text
 from gpu_shopper.errors import BudgetNotFound, Conflict
 from gpu_shopper.store.codec import Item, from_item
 from gpu_shopper.store.paging import pages
-from gpu_shopper.store.transactions import Cancelled, Delete, Put, Update, write_all
+from gpu_shopper.store.transactions import Action, Cancelled, Delete, Put, Update, write_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -86,7 +86,7 @@ def moving(table: Table, budget: Budget, committed: int, spent: int, *, checked:
             ":spent": spent,
         },
         condition=condition,
-        table=table.name,
+        table=table,
     )
 
 
@@ -99,8 +99,16 @@ def _limit_allows(budget: Budget, microusd: int) -> ConditionBase:
     return known & enough
 
 
-def put(table: Table, before: Budget, limit_microusd: int, *, enforce: bool, at: datetime) -> None:
-    """Set the limit. Alerts of this month that it has not reached any more may come again.
+def put(
+    table: Table,
+    before: Budget,
+    limit_microusd: int,
+    also: Iterable[Action] = (),
+    *,
+    enforce: bool,
+    at: datetime,
+) -> None:
+    """Set the limit, and write `also`. Alerts that it has not reached any more may come again.
 
     Raises: Conflict when the limit was changed meanwhile.
     """
@@ -137,11 +145,11 @@ def put(table: Table, before: Budget, limit_microusd: int, *, enforce: bool, at:
         },
         condition=_unchanged(before),
     )
-    _both(table, [change, Put({"pk": LIST, "sk": before.consumer_id})])
+    _together(table, [change, Put({"pk": LIST, "sk": before.consumer_id}), *also])
 
 
-def delete(table: Table, before: Budget) -> None:
-    """Remove the limit; the account stays. Raises: BudgetNotFound, Conflict."""
+def delete(table: Table, before: Budget, also: Iterable[Action] = ()) -> None:
+    """Remove the limit, and write `also`; the account stays. Raises: BudgetNotFound, Conflict."""
     if before.limit_microusd is None:
         raise BudgetNotFound("budget not found")
     change = Update(
@@ -154,7 +162,7 @@ def delete(table: Table, before: Budget) -> None:
         values={":one": 1},
         condition=_unchanged(before),
     )
-    _both(table, [change, Delete({"pk": LIST, "sk": before.consumer_id})])
+    _together(table, [change, Delete({"pk": LIST, "sk": before.consumer_id}), *also])
 
 
 def _unchanged(before: Budget) -> ConditionBase:
@@ -162,25 +170,29 @@ def _unchanged(before: Budget) -> ConditionBase:
     return never if before.revision == 0 else Attr("revision").eq(before.revision)
 
 
-def _both(table: Table, actions: list[Put | Delete | Update]) -> None:
+def _together(table: Table, actions: list[Action]) -> None:
     try:
         write_all(table, actions)
     except Cancelled as exc:
         raise Conflict("the budget changed meanwhile", retry_suggested=True) from exc
 
 
-def mark_sent(table: Table, budget: Budget, alert: AlertType, at: datetime) -> bool:
-    """Take this month's alert for oneself: True exactly once."""
+def mark_sent(
+    table: Table, budget: Budget, alert: AlertType, at: datetime, also: Iterable[Action] = ()
+) -> bool:
+    """Take this month's alert for oneself, and write `also` with it: True exactly once."""
     sent = f"{alert.value}_sent_at"
     first = Attr(sent).not_exists() & Attr("month").eq(budget.month)
+    mark = Update(
+        key=_key(budget.consumer_id),
+        expression=f"SET {sent} = :at",
+        names={},
+        values={":at": to_text(at)},
+        condition=first & Attr("limit_microusd").exists(),
+    )
     try:
-        table.update_item(
-            Key=_key(budget.consumer_id),
-            UpdateExpression=f"SET {sent} = :at",
-            ConditionExpression=first & Attr("limit_microusd").exists(),
-            ExpressionAttributeValues={":at": to_text(at)},
-        )
-    except table.meta.client.exceptions.ConditionalCheckFailedException:
+        write_all(table, [mark, *also])
+    except Cancelled:
         return False
     return True
 

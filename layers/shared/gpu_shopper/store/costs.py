@@ -128,7 +128,7 @@ def nothing_booked(session: Session) -> Booked:
 def noting(table: Table, before: Booked | None, after: Booked) -> Put:
     """Write `after` over `before`, and over nothing else; for a transaction."""
     as_read = Attr("writes").eq(before.writes) if before else Attr("pk").not_exists()
-    return Put(_booked_item(after), as_read, table.name)
+    return Put(_booked_item(after), as_read, table)
 
 
 def book(table: Table, before: Account, after: Account, also: Sequence[Action] = ()) -> None:

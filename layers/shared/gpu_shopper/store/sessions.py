@@ -10,7 +10,7 @@ The table also holds the requests of `store.repeats`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +123,7 @@ def save(
     before: Session,
     after: Session,
     due_at: datetime | None,
-    also: Sequence[Action] = (),
+    also: Iterable[Action] = (),
 ) -> None:
     """Write `after` over `before`, and over no other version; the guard and `also` go with it.
 
@@ -133,22 +133,16 @@ def save(
     holds the other offer.
     """
     unchanged = Attr("version").eq(before.version)
-    actions: list[Action] = [Put(_to_item(after, due_at), unchanged)]
-    actions += _guard_moves(before, after)
-    actions += also
+    moves = _guard_moves(before, after)
+    actions: list[Action] = [Put(_to_item(after, due_at), unchanged), *moves, *also]
     if not after.is_live:
         actions.append(Put(_unsettled_key(after.id) | {"version": after.version}))
     try:
         write_all(table, actions)
     except Cancelled as exc:
-        if exc.failed == {_MOVED_GUARD} and _moves_guard(before, after):
+        if moves and exc.failed == {_MOVED_GUARD}:
             raise _duplicate(after.consumer_id, after.attempt.offer_id) from exc
         raise Conflict(f"session {after.id} changed meanwhile", retry_suggested=True) from exc
-
-
-def _moves_guard(before: Session, after: Session) -> bool:
-    held = before.state in _HOLDING and after.state in _HOLDING
-    return held and _guard_of(before) != _guard_of(after)
 
 
 def _guard_moves(before: Session, after: Session) -> list[Put | Delete]:

@@ -25,7 +25,7 @@ class Put:
 
     item: Item
     condition: ConditionBase | None = None
-    table: str | None = None
+    table: Table | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Delete:
     """Remove the item under `key`; silent when there is none."""
 
     key: Item
-    table: str | None = None
+    table: Table | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Update:
     names: Mapping[str, str]
     values: Mapping[str, Any]
     condition: ConditionBase
-    table: str | None = None
+    table: Table | None = None
 
 
 type Action = Put | Delete | Update
@@ -60,12 +60,12 @@ class Cancelled(Exception):
 
 
 def write_all(table: Table, actions: Sequence[Action]) -> None:
-    """Write all of `actions`, or nothing; on `table` where they name no other. Raises Cancelled.
+    """Write all of `actions`, or nothing; on `table` unless they say otherwise. Raises Cancelled.
 
     A single put on it is sent as one: it costs half of what a transaction does.
     """
-    if len(actions) == 1 and isinstance(actions[0], Put) and actions[0].table is None:
-        _put(table, actions[0])
+    if len(actions) == 1 and isinstance(actions[0], Put):
+        _put(actions[0].table or table, actions[0])
         return
     requests: Any = [_request(table.name, action) for action in actions]
     try:
@@ -89,12 +89,12 @@ def _put(table: Table, put: Put) -> None:
 
 
 def _request(main_table: str, action: Action) -> dict[str, Any]:
-    table_name = action.table or main_table
+    name = action.table.name if action.table else main_table
     if isinstance(action, Delete):
-        return {"Delete": {"TableName": table_name, "Key": action.key}}
+        return {"Delete": {"TableName": name, "Key": action.key}}
     if isinstance(action, Update):
-        return {"Update": _update(table_name, action)}
-    put: dict[str, Any] = {"TableName": table_name, "Item": action.item}
+        return {"Update": _update(name, action)}
+    put: dict[str, Any] = {"TableName": name, "Item": action.item}
     if action.condition is not None:
         put |= _expression(action.condition)
     return {"Put": put}

@@ -6,6 +6,7 @@ from gpu_shopper.core.failures import BLAMED, Failure, suppression_of
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import EndReason
 from gpu_shopper.store import failures as store
+from gpu_shopper.usecases.auditing import tell
 from gpu_shopper.usecases.deps import Deps
 from gpu_shopper.usecases.facts import about
 
@@ -38,4 +39,4 @@ def blame(deps: Deps, session: Session, reason: EndReason, error: str | None) ->
     suppression = suppression_of(memory, failure, settings)
     if suppression is not None:
         store.suppress(table, attempt.provider, suppression)
-        deps.note(about(session, "offer_suppressed", details={"offer_id": attempt.offer_id}))
+        tell(deps, about(session, "offer_suppressed", details={"offer_id": attempt.offer_id}))

@@ -13,6 +13,7 @@ from gpu_shopper.errors import BudgetExceeded, BudgetNotFound
 from gpu_shopper.store import budgets as store
 from gpu_shopper.store import costs
 from gpu_shopper.store.transactions import Action
+from gpu_shopper.usecases.auditing import audited
 from gpu_shopper.usecases.deps import Deps, Fact
 
 
@@ -60,8 +61,9 @@ def tell_alerts(deps: Deps, consumer_id: str) -> None:
     for alert in AlertType:
         if not budget.has_reached(alert) or budget.sent_at(alert) is not None:
             continue
-        if store.mark_sent(deps.costs, budget, alert, now):
-            deps.note(_alert(budget, alert))
+        told = _alert(budget, alert)
+        if store.mark_sent(deps.costs, budget, alert, now, audited(deps, [told])):
+            deps.note(told)
 
 
 def _alert(budget: Budget, alert: AlertType) -> Fact:
@@ -97,9 +99,15 @@ def set_budget(
     """
     now = deps.now()
     before = store.opened(deps.costs, consumer_id, month_name(now))
-    store.put(deps.costs, before, limit_microusd, enforce=enforce, at=now)
-    told = {"monthly_limit_usd": to_usd(limit_microusd), "enforce": enforce}
-    deps.note(_by(caller, "budget_set", consumer_id, told))
+    fact = _by(
+        caller,
+        "budget_set",
+        consumer_id,
+        {"monthly_limit_usd": to_usd(limit_microusd), "enforce": enforce},
+    )
+    also = audited(deps, [fact])
+    store.put(deps.costs, before, limit_microusd, also, enforce=enforce, at=now)
+    deps.note(fact)
     tell_alerts(deps, consumer_id)
     return get_budget(deps, consumer_id), before.limit_microusd is None
 
@@ -107,8 +115,9 @@ def set_budget(
 def delete_budget(deps: Deps, caller: Caller, consumer_id: str) -> None:
     """Take the limit away. Raises BudgetNotFound, Conflict."""
     before = store.opened(deps.costs, consumer_id, month_name(deps.now()))
-    store.delete(deps.costs, before)
-    deps.note(_by(caller, "budget_deleted", consumer_id, {}))
+    fact = _by(caller, "budget_deleted", consumer_id, {})
+    store.delete(deps.costs, before, audited(deps, [fact]))
+    deps.note(fact)
 
 
 def _by(caller: Caller, operation: str, consumer_id: str, told: Mapping[str, object]) -> Fact:

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gpu_shopper.core.audit import Origin
 from gpu_shopper.core.instances import HostPort, SshAddress
 from gpu_shopper.core.polling import ApiTry, SshTry
 from gpu_shopper.core.settings import Settings
@@ -58,15 +59,54 @@ class HardStops(Protocol):
         ...
 
 
-class Cipher(Protocol):
-    """Encrypts what is secret of a session; its id is part of the encryption context."""
+class OrphanAct(StrEnum):
+    """What an operator may want of one machine."""
 
-    def seal(self, session_id: str, plaintext: str) -> str:
+    DESTROY = "destroy"
+    ADOPT = "adopt"
+
+
+@dataclass(frozen=True, slots=True)
+class OrphanWish:
+    """One wish, and whose: whoever carries it out may ask the provider."""
+
+    act: OrphanAct
+    provider: str
+    instance_id: str
+    key_id: str
+    reason: str | None = None
+
+
+class OrphanOutcome(StrEnum):
+    """What became of a wish."""
+
+    DESTROYING = "destroying"
+    DESTROYED = "destroyed"
+    ADOPTED = "adopted"
+    NOT_FOUND = "not_found"
+    NOT_ALLOWED = "not_allowed"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class OrphanTold:
+    """The outcome; `text` says why not, session and attempt are those that have the machine."""
+
+    outcome: OrphanOutcome
+    text: str = ""
+    session_id: str | None = None
+    attempt: int | None = None
+
+
+class Cipher(Protocol):
+    """Encrypts a secret of a session or webhook; its id is part of the encryption context."""
+
+    def seal(self, owner_id: str, plaintext: str) -> str:
         """The ciphertext as text."""
         ...
 
-    def open(self, session_id: str, sealed: str) -> str:
-        """The plaintext; fails for another session's id."""
+    def open(self, owner_id: str, sealed: str) -> str:
+        """The plaintext; fails for another's id."""
         ...
 
 
@@ -91,7 +131,7 @@ class AskApi(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that became true, once: an audit line, and the metrics that count it."""
+    """Something that became true, once: an audit event, and the metrics that count it."""
 
     operation: str
     provider: str | None = None
@@ -122,6 +162,7 @@ class Deps:
     sessions: Table
     access: Table
     operations: Table
+    audit: Table
     inventory: Storage
     prices: Table
     costs: Table
@@ -131,11 +172,15 @@ class Deps:
     machines: Machines
     checks: Checks
     hard_stops: HardStops
+    orphan_desk: Callable[[OrphanWish], OrphanTold]
     ask_api: AskApi
     cipher: Cipher
     # Of what a repeat may show again: with a key of its own, which opens no probe key.
     repeat_cipher: Cipher
+    origin: Callable[[], Origin]
     note: Callable[[Fact], None]
+    # Where machines reach this API, without a slash at the end; empty where no machine is rented.
+    api_url: str = ""
     # Only a local run may check machines at other than public addresses: the simulator's.
     public_targets_only: bool = True
 

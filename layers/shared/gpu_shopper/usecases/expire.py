@@ -9,8 +9,10 @@ from gpu_shopper.core.deadlines import (
     CheckMachine,
     End,
     EndDrain,
+    LookForAgent,
     NoteDelay,
     Restart,
+    TellExpiry,
     due_action,
 )
 from gpu_shopper.core.draining import end_drain, end_in_order
@@ -27,6 +29,7 @@ from gpu_shopper.usecases.budgets import spent_out
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.facts import about, began_to_end, drain_started, ended
 from gpu_shopper.usecases.repeats import forget_secrets
+from gpu_shopper.usecases.silence import look_at_agents, look_for_agent
 from gpu_shopper.usecases.writing import save
 
 SWEEP = "lifecycle"
@@ -60,9 +63,11 @@ def expire_sessions(deps: Deps) -> Swept:
             deps.note(Fact("sweep_item_failed", session_id=session_id, reason=type(exc).__name__))
             failed.append(session_id)
     forget_secrets(deps)
+    before = operations.last_sweep(deps.operations, SWEEP)
+    looked = look_at_agents(deps, before.at if before else None)
     operations.mark_sweep(deps.operations, SWEEP, deps.now(), deps.release)
     deps.note(Fact("sweep_completed", metrics={"SweepCompleted": 1}, dimensions={"Sweep": SWEEP}))
-    return Swept(handled, tuple(failed))
+    return Swept(handled + looked.ended, (*failed, *looked.failed))
 
 
 def look_after(deps: Deps, session_id: str) -> bool:
@@ -76,6 +81,12 @@ def look_after(deps: Deps, session_id: str) -> bool:
         return False
     if isinstance(action, CheckMachine):
         _begin_check(deps, session)
+        return True
+    if isinstance(action, LookForAgent):
+        look_for_agent(deps, session)
+        return True
+    if isinstance(action, TellExpiry):
+        _tell_expiry(deps, session)
         return True
     after = _act(deps, session, action)
     if after.is_live and not after.drains:
@@ -112,6 +123,12 @@ def _begin_check(deps: Deps, session: Session) -> None:
     next_at = now + timedelta(seconds=deps.settings.check_interval_s)
     save(deps, session, evolve(session, now, next_check_at=next_at))
     deps.checks.begin(session.id, session.attempt.number)
+
+
+def _tell_expiry(deps: Deps, session: Session) -> None:
+    """Once for each expiry: an extension makes another one."""
+    after = evolve(session, deps.now(), expiry_told=session.expires_at)
+    save(deps, session, after, [about(after, "session_expiring", actor=Actor.LIFECYCLE.value)])
 
 
 def _act(deps: Deps, session: Session, action: End | NoteDelay | EndDrain | Restart) -> Session:

@@ -19,6 +19,8 @@ from gpu_shopper.core.api_keys import (
 )
 from gpu_shopper.errors import Conflict, IllegalTransition, KeyNotFound, Unauthorized
 from gpu_shopper.store import access as store
+from gpu_shopper.store.transactions import Put
+from gpu_shopper.usecases.auditing import audited
 from gpu_shopper.usecases.deps import Deps, Fact
 
 
@@ -50,8 +52,9 @@ def create_key(
         name=name,
         expires_at=expires_at,
     )
-    store.create_key(deps.access, key)
-    deps.note(Fact("key_created", consumer_id=consumer_id, actor="api_key", key_id=caller.key_id))
+    made = _about(key, "key_created", caller)
+    store.create_key(deps.access, key, audited(deps, [made]))
+    deps.note(made)
     return NewKey(key, formatted(key.id, secret))
 
 
@@ -75,30 +78,35 @@ def revoke_key(deps: Deps, caller: Caller, key_id: str) -> ApiKey:
         raise KeyNotFound("key not found")
     if key.revoked_at is not None:
         return key
+    fact = _about(key, "key_revoked", caller)
+    beside, now = audited(deps, [fact]), deps.now()
     if key.role is Role.OPERATOR:
-        revoked = _revoke_operator(deps, key)
+        revoked = _revoke_operator(deps, key, beside)
     else:
-        revoked = store.revoke_key(deps.access, key, deps.now())
-    deps.note(
-        Fact(
-            "key_revoked",
-            consumer_id=key.consumer_id,
-            actor="api_key",
-            key_id=caller.key_id,
-            details={"revoked_key_id": key_id},
-        )
-    )
+        revoked = store.revoke_key(deps.access, key, now, beside)
+    if revoked.revoked_at == now:
+        deps.note(fact)
     return revoked
 
 
-def _revoke_operator(deps: Deps, key: ApiKey) -> ApiKey:
+def _about(key: ApiKey, operation: str, caller: Caller) -> Fact:
+    return Fact(
+        operation,
+        consumer_id=key.consumer_id,
+        actor="api_key",
+        key_id=caller.key_id,
+        details={"about_key_id": key.id, "role": key.role.value},
+    )
+
+
+def _revoke_operator(deps: Deps, key: ApiKey, beside: list[Put]) -> ApiKey:
     """Two last keys cannot revoke each other: the second write sees the first one's."""
     version = store.operators_version(deps.access)
     if _is_last_operator(deps, key):
         raise IllegalTransition(
             "the last valid operator key cannot be revoked", status="active", allowed_events=[]
         )
-    return store.revoke_operator_key(deps.access, key, deps.now(), version)
+    return store.revoke_operator_key(deps.access, key, deps.now(), version, beside)
 
 
 def _is_last_operator(deps: Deps, key: ApiKey) -> bool:

@@ -208,10 +208,8 @@ def _lose(deps: Deps, session: Session, absence: evidence.Absence) -> None:
     def proof_of(current: Session) -> evidence.Absence | None:
         return absence if current.version == session.version else None
 
-    tried = try_again(deps, session, reason, proof_of, rented=True)
+    tried = try_again(deps, session, reason, proof_of, rented=True, found=(found, fixed))
     if tried.started:
-        deps.note(found)
-        deps.note(fixed)
         return
     event, text = Event.LOSE_INSTANCE, told(error, tried.why_not)
     after = conclude(session, event, actor, deps.now(), absence, reason=reason, error=text)

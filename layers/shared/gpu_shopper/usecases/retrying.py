@@ -20,7 +20,7 @@ from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import Actor, EndReason
 from gpu_shopper.errors import BudgetExceeded, DuplicateSession
 from gpu_shopper.store import sessions as store
-from gpu_shopper.usecases.deps import Deps, Machine
+from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.facts import retried
 from gpu_shopper.usecases.inventory import rentable_everywhere
 from gpu_shopper.usecases.writing import Decision, change
@@ -42,10 +42,17 @@ class Tried:
 
 
 def try_again(
-    deps: Deps, judged: Session, reason: EndReason, proof_of: ProofOf, *, rented: bool
+    deps: Deps,
+    judged: Session,
+    reason: EndReason,
+    proof_of: ProofOf,
+    *,
+    rented: bool,
+    found: tuple[Fact, ...] = (),
 ) -> Tried:
     """Start the attempt after the one in `judged`, at the best offer that can be had.
 
+    `found` is what led to it, told together with the beginning.
     `proof_of` says, of the session as it is at the write, whether nothing of its current attempt
     costs money; with None nothing is started.
     """
@@ -56,7 +63,7 @@ def try_again(
         return Tried(started=False, why_not=why_not)
     for candidate in _candidates(deps, judged):
         try:
-            return Tried(_started(deps, judged, candidate, reason, proof_of))
+            return Tried(_started(deps, judged, candidate, reason, proof_of, found))
         except DuplicateSession:
             continue
         except BudgetExceeded:
@@ -79,7 +86,12 @@ def _held(deps: Deps, session: Session) -> frozenset[str]:
 
 
 def _started(
-    deps: Deps, judged: Session, candidate: Candidate, reason: EndReason, proof_of: ProofOf
+    deps: Deps,
+    judged: Session,
+    candidate: Candidate,
+    reason: EndReason,
+    proof_of: ProofOf,
+    found: tuple[Fact, ...],
 ) -> bool:
     """True when the session's next attempt is written; its execution is started then.
 
@@ -95,7 +107,7 @@ def _started(
         price = candidate.price_microusd_per_hour
         planned = planned_attempt(candidate.offer, label, price, now)
         after = try_next(session, planned, actor, now, absence, reason)
-        return after, retried(session, after, actor)
+        return after, [*found, *retried(session, after, actor)]
 
     after, started = change(deps, lambda: store.get(deps.sessions, judged.id), decide)
     if started:

@@ -8,7 +8,7 @@ from gpu_shopper.core.session import Session
 from gpu_shopper.errors import SessionNotFound
 from gpu_shopper.store import costs
 from gpu_shopper.store import sessions as store
-from gpu_shopper.store.operations import OrphanRecord
+from gpu_shopper.store.orphans import OrphanRecord
 from gpu_shopper.usecases.deps import Deps
 from gpu_shopper.usecases.ledger import accrue
 

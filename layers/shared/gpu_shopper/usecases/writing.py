@@ -9,6 +9,7 @@ from gpu_shopper.core.deadlines import due_at
 from gpu_shopper.core.session import Session
 from gpu_shopper.errors import Conflict
 from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.auditing import audited
 from gpu_shopper.usecases.budgets import reserving
 from gpu_shopper.usecases.deps import Deps, Fact
 from gpu_shopper.usecases.ledger import accrue
@@ -20,18 +21,19 @@ type Decision = tuple[Session, Iterable[Fact]] | None
 
 
 def save(deps: Deps, before: Session, after: Session, facts: Iterable[Fact] = ()) -> None:
-    """Write `after` over `before`, then tell the facts that this write made true.
+    """Write `after` over `before` with the audit of the facts that this makes true; tell them.
 
     What has ended is booked to its end at once; the ledger's job books what fails here.
 
     What it needs that was not reserved before is reserved in the same write.
     Raises: Conflict, BudgetExceeded; then nothing was written and nothing is told.
     """
-    also = reserving(deps, after) if reserves_anew(before, after) else []
+    told = tuple(facts)
+    also = [*(reserving(deps, after) if reserves_anew(before, after) else []), *audited(deps, told)]
     store.save(deps.sessions, before, after, due_at(after, deps.settings), also)
     if not after.is_live:
         clear_timer(deps, after)
-    for fact in facts:
+    for fact in told:
         deps.note(fact)
     if not after.is_live:
         accrue(deps, after, deps.now())

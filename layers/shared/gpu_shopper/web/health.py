@@ -6,15 +6,14 @@ checked: a client library would resolve the name again, follow redirects, or rea
 
 from __future__ import annotations
 
-import io
-import socket
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException
 from time import monotonic
 
 from gpu_shopper import network
 from gpu_shopper.core.instances import HostPort
 from gpu_shopper.core.polling import ApiTry, SshResult
 from gpu_shopper.core.settings import Settings
+from gpu_shopper.web.answers import status_of
 
 MAX_BYTES = 64 * 1024
 
@@ -31,7 +30,7 @@ def ask(target: HostPort, path: str, settings: Settings, *, public_only: bool = 
         ) as connection:
             connection.settimeout(max(0.01, ends_s - monotonic()))
             connection.sendall(_request(target, path))
-            return ApiTry(status=_status(connection, ends_s))
+            return ApiTry(status=status_of(connection, "GET", ends_s, MAX_BYTES))
     except UnicodeError:
         return ApiTry(failure=SshResult.DNS_FAILED)
     except OSError as exc:
@@ -50,36 +49,3 @@ def _request(target: HostPort, path: str) -> bytes:
         "Connection: close",
     )
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
-
-
-def _status(connection: socket.socket, ends_s: float) -> int:
-    """The status of the first answer that is not merely informational; its body is not read."""
-    response = HTTPResponse(_Limited(connection, ends_s), method="GET")  # type: ignore[arg-type]  # only makefile() is used
-    response.begin()
-    return response.status
-
-
-class _Limited(io.RawIOBase):
-    """What comes from a socket, until a time and up to a size: a server may drip for ever."""
-
-    def __init__(self, connection: socket.socket, ends_s: float) -> None:
-        self._connection = connection
-        self._ends_s = ends_s
-        self._left = MAX_BYTES
-
-    def makefile(self, *_: object) -> io.BufferedReader:
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # a memoryview is what io gives
-        left_s = self._ends_s - monotonic()
-        if left_s <= 0:
-            raise TimeoutError("the answer took too long")
-        if self._left == 0:
-            raise HTTPException("the answer is too long")
-        self._connection.settimeout(left_s)
-        got = self._connection.recv_into(buffer[: self._left])
-        self._left -= got
-        return got
