@@ -15,6 +15,12 @@ from tests.template.cfn import parameters, properties, resources, template
 LAMBDA_ENVIRONMENT_LIMIT_BYTES = 4096
 LONGEST_PARAMETER_CHARS = 9  # 999,999,999 s are 31 years
 LONGEST_REFERENCE_CHARS = 170
+# What AWS allows such a name, or an ARN of it, to have.
+LONGEST_BY_TYPE = {
+    "AWS::S3::Bucket": 63,
+    "AWS::Scheduler::ScheduleGroup": 64,
+    "AWS::KMS::Key": 100,
+}
 DEPLOYMENT_ID_CHARS = 8
 OF_THE_STACK = {
     "DeploymentId",
@@ -112,6 +118,10 @@ def _longest(value: object) -> int:
     if isinstance(value, dict) and "Fn::Join" in value:
         return sum(1 + _longest(part) for part in value["Fn::Join"][1])
     named = value.get("Ref", "") if isinstance(value, dict) else ""
+    referred = named or (value.get("Fn::GetAtt", [""])[0] if isinstance(value, dict) else "")
+    kind = resources().get(referred, {}).get("Type")
+    if kind in LONGEST_BY_TYPE:
+        return LONGEST_BY_TYPE[kind]
     parameter = parameters().get(named, {})
     if "AllowedValues" in parameter:
         return max(len(str(each)) for each in parameter["AllowedValues"])
