@@ -9,7 +9,7 @@ VENVS := .local/venvs
 UV := .local/uv/bin/uv
 DEV := $(VENVS)/dev/bin
 PY := $(DEV)/python
-CODE := layers/shared/gpu_shopper $(wildcard functions reference simulator local tests bench)
+CODE := layers/shared/gpu_shopper $(wildcard functions agent reference simulator local tests bench)
 
 # The first Python 3.12 found; looked for only when something has to be installed.
 PYTHON ?= $(shell for each in python3.12 python3 python; do \
@@ -91,8 +91,7 @@ documents: setup
 # ---- tests -------------------------------------------------------------------------------------
 
 .PHONY: test
-test: check validate unit simulate e2e ## all that CI runs; of the simulation 1,000 seeds
-test: SEEDS = 1000
+test: check validate unit simulate e2e ## all that CI runs
 
 .PHONY: validate
 validate: setup ## lint template.yaml as SAM and CloudFormation, and scan it for unsafe settings
@@ -124,7 +123,7 @@ crashes: setup ## kill functions at every call, and at every two, of the main pa
 	@$(PY) -m tests.simulation crashes
 
 .PHONY: mutants
-mutants: setup ## take each safety rule out of the product: some seed must notice
+mutants: setup ## take each safety rule out of the product: some seed must notice, and is kept
 	@$(PY) -m tests.simulation mutants
 
 .PHONY: acceptance

@@ -66,6 +66,7 @@ class World:
             "VastaiBaseUrl": self.simulator.url,
             "TensordockBaseUrl": f"{self.simulator.url}/tensordock",
             "TensordockBillingUrl": f"{self.simulator.url}/tensordock",
+            "PublicUrl": f"{self.emulator.url}/_aws/execute-api/{{api}}/local",
         }
         stack.deploy(self.emulator.url, built, parameters | dict(overrides or {}))
 

@@ -12,11 +12,36 @@ from gpu_shopper.core.audit import ActorType
 from gpu_shopper.core.entrypoint import LaunchMode
 from gpu_shopper.core.inventory import Usability
 from gpu_shopper.core.price_rows import Period
+from gpu_shopper.core.reconciling import Cause
 from gpu_shopper.core.session import Outcome, RetryScope, StoragePolicy
 from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.core.webhooks import Outcome as DeliveryOutcome
+from gpu_shopper.store.orphans import OrphanStatus
 
 MEANINGS: Mapping[str, str] = {
+    # Orphans.
+    "OrphansQuery.provider": "Only this provider's machines.",
+    "OrphansQuery.status": "Only orphans of this status; without it those still there.",
+    "OrphanActBody.reason": "Why; kept in the audit log.",
+    "OrphansBody.orphans": "By provider and id.",
+    "dry_run": "Whether orphans are only told of, and destroyed one by one on demand.",
+    "OrphanBody.status": "How it stands with the machine.",
+    "OrphanBody.session_id": "The session that its label names; it need not exist.",
+    "OrphanBody.attempt": "The attempt that its label names.",
+    "OrphanBody.cause": "Why it belongs to nobody.",
+    "OrphanBody.instance_id": "The provider's id of the machine.",
+    "OrphanBody.provider": "Where it is.",
+    "first_seen_at": "When it was found.",
+    "last_seen_at": "When it was seen last, or its end was asked for.",
+    "destroy_tries": "How often its end was asked for.",
+    "destroyed_at": "When its end was proven.",
+    "last_error": "Why the last request to end it failed.",
+    "OrphanDestroyBody.message": "What is being done.",
+    "OrphanDestroyBody.provider": "Where the machine is.",
+    "OrphanDestroyBody.instance_id": "The provider's id of the machine.",
+    "OrphanDestroyBody.status": "How it stands with the machine.",
+    "OrphanAdoptedBody.session_id": "The session that has the machine now.",
+    "OrphanAdoptedBody.attempt": "Its attempt.",
     # Failures of offers.
     "OfferHealthQuery.provider": "Only this provider's offers; it must be enabled here.",
     "OfferHealthQuery.gpu_type": "Part of the GPU's name, as in the inventory.",
@@ -104,6 +129,14 @@ MEANINGS: Mapping[str, str] = {
     "CreateSessionBody.reservation_hours": "Hours until the session expires; it may be extended.",
     "ssh_public_key": "Your public key, one line; without it a pair is made and shown once.",
     "on_start_cmd": "Command to run when the machine starts; never shown again.",
+    "CreateSessionBody.idle_threshold_minutes": "End it when idle for longer; 0: never.",
+    "CreateSessionBody.agent": "Install the agent; by default where a threshold is above 0.",
+    "HeartbeatBody.session_id": "The session in the path, if it is named here too.",
+    "HeartbeatBody.status": "What the agent says of itself.",
+    "HeartbeatBody.idle_seconds": "For how long all GPUs have been idle; null when unknown.",
+    "HeartbeatAnswer.status": "Always `ok`.",
+    "session_status": "Where the session is in its life.",
+    "next_heartbeat_seconds": "When to report again.",
     "additional_hours": "Hours to add to the reservation; up to 12, or 72 under an override.",
     "OverrideBody.max_hours": "Hours that the session may live in all, from its creation.",
     "OverrideBody.reason": "Why it may; kept with your key's id.",
@@ -190,6 +223,15 @@ MEANINGS: Mapping[str, str] = {
     "storage_policy": "Whether an orderly end destroys the machine at once or lets it drain.",
     "drain_minutes": "Minutes for which the machine stays after `done` or expiry.",
     "has_on_start_cmd": "Whether a start command was given.",
+    "idle_threshold_minutes": "Minutes of idle GPUs, as its agent tells, that end it; 0: none.",
+    "agent": "Whether the agent was to be installed on the machine.",
+    "agent_status": "Whether the agent has reported yet, reports, or has fallen silent.",
+    "last_heartbeat_at": "When it last reported.",
+    "idle_seconds": "For how long all GPUs had been idle then; null when that was unknown.",
+    "gpu_util_pct": "Mean utilisation of the GPUs then.",
+    "SessionBody.memory_used_mb": "Memory in use on all GPUs then.",
+    "HeartbeatBody.memory_used_mb": "Memory in use on all GPUs, together.",
+    "agent_token": "For heartbeats of your own (OpenAPI: AgentToken); in this answer only.",
     "ssh_timeout_minutes": "Minutes from launch within which SSH, or the health path, must answer.",
     "ssh_host": "Where to log in.",
     "ssh_port": "The port to log in at.",
@@ -352,6 +394,9 @@ WORDS: Mapping[str, Iterable[str]] = {
     "AttemptBody.reason": EndReason,
     "ProviderBody.status": Usability,
     "KeyBody.role": Role,
+    "OrphanBody.status": OrphanStatus,
+    "OrphanBody.cause": Cause,
+    "OrphanDestroyBody.status": ("destroying", "destroyed"),
     "PricesBody.period": Period,
     "HealthBody.status": ("ok", "unavailable"),
     "DeliveryBody.outcome": DeliveryOutcome,

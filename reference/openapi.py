@@ -15,6 +15,7 @@ from typing import Any, cast
 from aws_lambda_powertools.event_handler.api_gateway import Route
 from pydantic import BaseModel
 
+from functions.heartbeat_api import app as heartbeat_api
 from functions.inventory_api import app as inventory_api
 from functions.operator_api import app as operator_api
 from functions.sessions_api import app as sessions_api
@@ -29,9 +30,11 @@ type Schema = dict[str, Any]
 APIS = {
     "inventory": inventory_api,
     "sessions": sessions_api,
+    "heartbeats": heartbeat_api,
     "webhooks": webhooks_api,
     "keys": operator_api,
 }
+AGENTS = "heartbeats"
 EVENTS = Path(__file__).resolve().parents[1] / "events"
 
 ABOUT = """\
@@ -49,6 +52,7 @@ _GOOD: dict[str, tuple[int, ...]] = {
     "signal_done": (202,),
     "delete_session": (200, 202),
     "create_key": (201,),
+    "destroy_orphan": (200, 202),
     "create_webhook": (201,),
     "health": (200, 503),
     "ready": (200, 503),
@@ -66,6 +70,9 @@ _OWN_ERRORS: dict[str, tuple[int, ...]] = {
     "create_key": (403, 409),
     "list_keys": (403,),
     "revoke_key": (403, 409),
+    "list_orphans": (403,),
+    "destroy_orphan": (403, 409),
+    "adopt_orphan": (403, 409),
     "list_events": (403,),
     "create_webhook": (403, 409),
     "list_webhooks": (403,),
@@ -75,6 +82,8 @@ _SAMPLE_IDS = {
     "session_id": "7b0c2f0e-5a1d-4c7e-9a55-0d6f5f1c2e3a",
     "offer_id": "vastai-1001",
     "key_id": "example0",
+    "provider": "vastai",
+    "instance_id": "5001",
     "webhook_id": "3f0c6f3e-7a55-4f0e-9d59-0a4b1c2d3e4f",
     "hash_id": "38a9dab633743d43107eb9a80d4ada9e",
 }
@@ -104,7 +113,7 @@ def document() -> Schema:
         },
         "servers": [{"url": "/", "description": "The stage's address, output `ApiUrl`."}],
         "security": [{"ApiKey": []}],
-        "tags": [{"name": tag} for tag in (*APIS, "health")],
+        "tags": [{"name": tag} for tag in (*APIS, "orphans", "health")],
         "paths": _paths(),
         "components": {
             "securitySchemes": {
@@ -112,7 +121,12 @@ def document() -> Schema:
                     "type": "http",
                     "scheme": "bearer",
                     "description": "An API key, `gsk_<id>_<secret>`, of a consumer or operator.",
-                }
+                },
+                "AgentToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The token of one session, `agent_token`, while it is live.",
+                },
             },
             "parameters": {"RequestId": _request_id()},
             "headers": {
@@ -151,21 +165,28 @@ def _operation(tag: str, route: Route) -> Schema:
     operation: Schema = {
         "operationId": name,
         "summary": inspect.getdoc(route.func),
-        "tags": ["health" if public else tag],
+        "tags": [_tag(route, tag, public=public)],
         "parameters": [
             *_path_parameters(route),
             *_query_parameters(route),
             *_OWN_HEADERS.get(name, ()),
             _REQUEST_ID,
         ],
-        "responses": {**_good(route), **_bad(route, public=public)},
+        "responses": {**_good(route), **_bad(tag, route, public=public)},
     }
-    if public:
-        operation["security"] = []
+    if public or tag == AGENTS:
+        operation["security"] = [] if public else [{"AgentToken": []}]
     body = _body(route)
     if body is not None:
         operation["requestBody"] = _request_body(route, body)
     return operation
+
+
+def _tag(route: Route, tag: str, *, public: bool) -> str:
+    """The group of a route: its function's, unless that serves more than one."""
+    if public:
+        return "health"
+    return "orphans" if "/orphans" in route.openapi_path else tag
 
 
 _REQUEST_ID = {"$ref": "#/components/parameters/RequestId"}
@@ -265,9 +286,9 @@ def _good(route: Route) -> dict[str, Schema]:
     return {str(status): answer for status in _GOOD.get(route.func.__name__, (200,))}
 
 
-def _bad(route: Route, *, public: bool) -> dict[str, Schema]:
+def _bad(tag: str, route: Route, *, public: bool) -> dict[str, Schema]:
     name = route.func.__name__
-    statuses = {*_common(route, public=public), *_OWN_ERRORS.get(name, ())}
+    statuses = {*_common(tag, route, public=public), *_OWN_ERRORS.get(name, ())}
     statuses -= {*_GOOD.get(name, ())}
     return {
         str(status): {"$ref": f"#/components/responses/{problems.name(status)}"}
@@ -275,11 +296,12 @@ def _bad(route: Route, *, public: bool) -> dict[str, Schema]:
     }
 
 
-def _common(route: Route, *, public: bool) -> Iterator[int]:
+def _common(tag: str, route: Route, *, public: bool) -> Iterator[int]:
     yield from (400, 406, 413, 415, 500, 502, 503, 504)
     if not public:
         yield from (401, 429)
-    if route.dependant.path_params:
+    # Of whom an agent's token is not, it learns nothing.
+    if route.dependant.path_params and tag != AGENTS:
         yield 404
 
 

@@ -83,6 +83,7 @@ _FIELDS: Mapping[str, tuple[Schema, str]] = {
     "consumer_id": ({"type": "string"}, "Whose session it is."),
     "offer_id": ({"type": "string"}, "The offer."),
     "provider": ({"type": "string"}, "The provider."),
+    "instance_id": ({"type": "string"}, "The provider's id of the machine."),
     "providers": (
         {"type": "array", "items": {"type": "string"}},
         "The providers that cannot be used.",

@@ -18,7 +18,8 @@ _SECRET_TEXT = re.compile(
     r"-----BEGIN [A-Z ]+-----.*?-----END [A-Z ]+-----"
     r"|(?:ssh-[a-z0-9]+|ecdsa-[a-z0-9-]+|sk-[a-z0-9@.-]+) [A-Za-z0-9+/=]{20,}[^\n\"']*"
     r"|[A-Za-z0-9+/]{200,}={0,2}"
-    r"|(?<=Bearer )\S+",
+    r"|(?<=Bearer )\S+"
+    r"|(?<=AGENT_TOKEN=)\S+",
     re.DOTALL,
 )
 

@@ -27,7 +27,8 @@ from gpu_shopper.store import templates as templates_store
 from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
 from gpu_shopper.usecases import sessions
-from gpu_shopper.usecases.deps import Deps, Fact
+from gpu_shopper.usecases.deps import Deps, Fact, OrphanTold, OrphanWish
+from gpu_shopper.usecases.orphan_wishes import carry_out
 from gpu_shopper.usecases.sessions import Created
 from gpu_shopper.usecases.wishes import NewSession
 from tests.builders import DEPLOYMENT, NOON, PUBLIC_KEY, a_session
@@ -158,6 +159,11 @@ def _build(settings: Settings) -> World:
     checks, api, hard_stops = FakeChecks(), FakeApi(), FakeHardStops()
     facts: list[Fact] = []
     ids = iter(range(1, 10_000))
+
+    def orphan_desk(wish: OrphanWish) -> OrphanTold:
+        """The function that has the providers' keys, without a network between."""
+        return carry_out(deps, wish)
+
     deps = Deps(
         settings=settings,
         deployment_id=DEPLOYMENT,
@@ -179,6 +185,7 @@ def _build(settings: Settings) -> World:
         machines=machines,
         checks=checks,
         hard_stops=hard_stops,
+        orphan_desk=orphan_desk,
         ask_api=api,
         cipher=FakeCipher(),
         repeat_cipher=FakeCipher("repeat"),

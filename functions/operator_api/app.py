@@ -1,4 +1,4 @@
-"""The /keys and /audit routes, for operators only."""
+"""The /keys, /orphans and /audit routes, for operators only."""
 
 from __future__ import annotations
 
@@ -12,12 +12,22 @@ from gpu_shopper.core.instants import to_text
 from gpu_shopper.edge import http
 from gpu_shopper.edge.answers.audit import EventsBody
 from gpu_shopper.edge.answers.keys import KeyBody, KeysBody, NewKeyBody, RevokedBody
+from gpu_shopper.edge.answers.orphans import OrphanAdoptedBody, OrphanDestroyBody, OrphansBody
 from gpu_shopper.edge.audit import listed_events
-from gpu_shopper.edge.bodies import AuditQuery, CreateKeyBody, KeysQuery
+from gpu_shopper.edge.bodies import (
+    AuditQuery,
+    CreateKeyBody,
+    KeysQuery,
+    OrphanActBody,
+    OrphansQuery,
+)
 from gpu_shopper.edge.callers import admit, operator_of
 from gpu_shopper.edge.keys import checked_new_key, key_id_of, listed_keys
+from gpu_shopper.edge.orphans import listed_orphans, machine_of
 from gpu_shopper.edge.wiring import deps, frame
 from gpu_shopper.usecases import keys
+from gpu_shopper.usecases.deps import OrphanAct, OrphanOutcome, OrphanTold
+from gpu_shopper.usecases.orphan_requests import act
 
 app = http.new_app()
 
@@ -45,6 +55,49 @@ def revoke_key(key_id: str) -> RevokedBody:
     caller = operator_of(app.current_event.raw_event)
     key = keys.revoke_key(deps(), caller, key_id_of(key_id))
     return RevokedBody(key_id=key.id, revoked_at=to_text(key.revoked_at or deps().now()))
+
+
+@app.get("/api/v1/orphans")
+def list_orphans(query: Annotated[OrphansQuery, Query()]) -> OrphansBody:
+    """Machines of ours that no live attempt owns, and what became of them."""
+    return listed_orphans(deps(), operator_of(app.current_event.raw_event), query)
+
+
+@app.post("/api/v1/orphans/<provider>/<instance_id>/destroy")
+def destroy_orphan(
+    provider: str,
+    instance_id: str,
+    body: Annotated[OrphanActBody | None, Body()] = None,
+) -> Response[OrphanDestroyBody]:
+    """Have one orphan destroyed, also while a dry run destroys none."""
+    told = _act(OrphanAct.DESTROY, provider, instance_id, body)
+    done = told.outcome is OrphanOutcome.DESTROYED
+    answer = OrphanDestroyBody(
+        message="instance destroyed" if done else "instance destruction initiated",
+        provider=provider,
+        instance_id=instance_id,
+        status=told.outcome.value,
+    )
+    return Response(200 if done else 202, http.JSON, answer)
+
+
+@app.post("/api/v1/orphans/<provider>/<instance_id>/adopt")
+def adopt_orphan(
+    provider: str,
+    instance_id: str,
+    body: Annotated[OrphanActBody | None, Body()] = None,
+) -> OrphanAdoptedBody:
+    """Give a machine to the attempt that its label names, which is waiting for one."""
+    told = _act(OrphanAct.ADOPT, provider, instance_id, body)
+    return OrphanAdoptedBody(session_id=told.session_id or "", attempt=told.attempt or 0)
+
+
+def _act(
+    wanted: OrphanAct, provider: str, instance_id: str, body: OrphanActBody | None
+) -> OrphanTold:
+    caller = operator_of(app.current_event.raw_event)
+    reason = body.reason if body else None
+    return act(deps(), caller, wanted, *machine_of(provider, instance_id), reason)
 
 
 @app.get("/api/v1/audit")

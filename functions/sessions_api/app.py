@@ -33,6 +33,7 @@ from gpu_shopper.edge.repeats import idempotency_key_of, keyed_request
 from gpu_shopper.edge.sessions import listed_for, new_session_of, session_id_of
 from gpu_shopper.edge.wiring import deps, frame
 from gpu_shopper.usecases import extending, sessions
+from gpu_shopper.usecases.agents import reported
 
 app = http.new_app()
 
@@ -47,7 +48,8 @@ def create_session(
     wanted = new_session_of(body, caller, deps().enabled_providers)
     request = keyed_request(event, key, wanted.consumer_id)
     created = sessions.create(deps(), caller, wanted, request)
-    answer = CreatedBody.of(created, deps().now())
+    told = reported(deps(), [created.session]).get(created.session.id)
+    answer = CreatedBody.of(created, deps().now(), told)
     location = f"/api/v1/sessions/{created.session.id}"
     return Response(201, http.JSON, answer, headers={"Location": location})
 
@@ -63,7 +65,7 @@ def get_session(session_id: str) -> SessionBody:
     """One session as it is now."""
     caller = caller_of(app.current_event.raw_event)
     session = sessions.get(deps(), caller, session_id_of(session_id))
-    return SessionBody.of(session, deps().now())
+    return SessionBody.of(session, deps().now(), reported(deps(), [session]).get(session.id))
 
 
 @app.get("/api/v1/sessions/<session_id>/diagnostics")

@@ -16,7 +16,8 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 class Route:
     """One method on one path.
 
-    `access`: open (no key needed), shared (any key), own (one's own sessions), operator.
+    `access`: open (no key needed), shared (any key), own (one's own sessions), operator, agent
+    (no key, but the token of one session).
     `body` is one that passes validation; what it asks for need not exist. `parameters` and
     `fields`: names of its query and of its body, those that are numbers under `numbers`.
     """
@@ -44,6 +45,8 @@ def located(path: str, session_id: str = NOBODY) -> str:
         "key_id": "abcd1234",
         "hash_id": "unknown",
         "webhook_id": NOBODY,
+        "provider": "vastai",
+        "instance_id": "1",
     }
     return path.format(session_id=session_id, **known)
 
@@ -53,6 +56,8 @@ _BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/sessions": RENT,
     "POST /api/v1/sessions/{session_id}/extend": {"additional_hours": 1},
     "POST /api/v1/sessions/{session_id}/override": {"max_hours": 24, "reason": "a test"},
+    "POST /api/v1/orphans/{provider}/{instance_id}/destroy": {},
+    "POST /api/v1/orphans/{provider}/{instance_id}/adopt": {},
     "POST /api/v1/keys": {"role": "consumer", "consumer_id": "made"},
     "POST /api/v1/webhooks": {"url": "ftp://nowhere"},
 }
@@ -61,7 +66,10 @@ _BODIES: dict[str, dict[str, Any]] = {
 def _access(path: str) -> str:
     if not path.startswith("/api/"):
         return "open"
-    if path.startswith(("/api/v1/keys", "/api/v1/audit")) or path.endswith("/override"):
+    if path.endswith("/heartbeat"):
+        return "agent"
+    operators = ("/api/v1/keys", "/api/v1/orphans", "/api/v1/audit")
+    if path.startswith(operators) or path.endswith("/override"):
         return "operator"
     return "own" if path.startswith("/api/v1/sessions/") else "shared"
 

@@ -30,9 +30,13 @@ STATUS = {
     "sessions_api/extend": 404,
     "sessions_api/override": 404,
     "sessions_api/delete": 404,
+    "heartbeat_api/heartbeat": 401,
     "operator_api/create_key": 201,
     "operator_api/list_keys": 200,
     "operator_api/revoke_key": 404,
+    "operator_api/list_orphans": 200,
+    "operator_api/destroy_orphan": 404,
+    "operator_api/adopt_orphan": 404,
     "operator_api/list_audit": 200,
     "webhooks_api/create": 400,
     "webhooks_api/list": 200,
@@ -49,7 +53,8 @@ def of(*functions: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "case", of("inventory_api", "sessions_api", "operator_api", "webhooks_api")
+    "case",
+    of("inventory_api", "sessions_api", "heartbeat_api", "operator_api", "webhooks_api"),
 )
 def test_a_sample_request_gets_its_answer(live: Deployed, case: str) -> None:
     answer = live.functions.invoke(logical_id(case), sample(case))

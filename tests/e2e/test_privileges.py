@@ -17,6 +17,7 @@ API_ROLES = (
     "InventoryApiRole",
     "SessionsApiRole",
     "OperatorApiRole",
+    "HeartbeatApiRole",
     "WebhooksApiRole",
 )
 

@@ -28,7 +28,7 @@ def paces(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, P
     wiring.provider.cache_clear()
     monkeypatch.setattr(registry, "build", build)
     monkeypatch.setattr(wiring, "settings", Settings)
-    monkeypatch.setattr(wiring, "_table", {"OPERATIONS_TABLE": world.deps.operations}.get)
+    monkeypatch.setattr(wiring, "table", {"OPERATIONS_TABLE": world.deps.operations}.get)
     for name in FACTS:
         monkeypatch.setenv(f"{name.upper()}_SECRET", "secret")
         monkeypatch.setenv(f"{name.upper()}_BASE_URL", "https://provider.test")

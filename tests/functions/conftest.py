@@ -17,7 +17,7 @@ from tests.functions.calls import Client
 from tests.hooks import Mail, mail_of
 from tests.world import World
 
-API = ("inventory_api", "sessions_api", "operator_api", "webhooks_api")
+API = ("inventory_api", "sessions_api", "heartbeat_api", "operator_api", "webhooks_api")
 
 
 @pytest.fixture
@@ -68,6 +68,12 @@ def inventory(wired: World) -> Client:
 def sessions(wired: World) -> Client:
     """The function that holds sessions."""
     return Client(_module("sessions_api").handler)
+
+
+@pytest.fixture
+def agents(wired: World) -> Client:
+    """The function for agents; nobody has told it who calls."""
+    return Client(_module("heartbeat_api").handler, caller=None)
 
 
 @pytest.fixture

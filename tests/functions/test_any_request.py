@@ -24,7 +24,7 @@ from gpu_shopper.store import sessions as session_store
 from reference import openapi
 from tests.builders import a_session
 from tests.functions.calls import OPERATOR, Client
-from tests.functions.gateway import Gateway
+from tests.functions.gateway import AGENTS, Gateway
 from tests.world import World
 
 HOLDS = [
@@ -40,7 +40,9 @@ SERVED_BY = {
     "/api/v1/inventory": "inventory_api",
     "/api/v1/templates": "inventory_api",
     "/api/v1/sessions": "sessions_api",
+    AGENTS: "heartbeat_api",
     "/api/v1/keys": "operator_api",
+    "/api/v1/orphans": "operator_api",
     "/api/v1/audit": "operator_api",
     "/api/v1/webhooks": "webhooks_api",
 }
@@ -50,7 +52,7 @@ schema = schemathesis.openapi.from_dict(openapi.document())
 
 @pytest.fixture
 def gateway(wired: World) -> Gateway:
-    """All three functions of a ready deployment that holds the document's samples."""
+    """All functions of a ready deployment that holds the document's samples."""
     deps = wired.deps
     operations.mark_credentials(deps.operations, "vastai", None)
     operations.mark_sweep(deps.operations, "lifecycle", deps.now(), deps.release)

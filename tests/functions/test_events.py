@@ -14,14 +14,14 @@ import pytest
 
 from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.edge.http import Frame
-from tests.builders import SESSION_ID
+from tests.builders import SESSION_ID, an_instance
 from tests.events import cases, logical_id, sample
 from tests.fakes import FakeProbe
 from tests.template.cfn import ROOT, resources
 from tests.world import World
 
 SECRET = "A" * 43
-API = {"inventory_api", "sessions_api", "operator_api"}
+API = {"inventory_api", "sessions_api", "heartbeat_api", "operator_api"}
 
 type Play = Callable[[str], Any]
 
@@ -86,6 +86,7 @@ def test_the_samples_bring_a_session_to_running(play: Play, world: World) -> Non
 def test_the_samples_end_a_session_and_prove_it(play: Play, world: World) -> None:
     for case in ("sessions_api/create", "provision_step/launch", "provision_step/look"):
         play(case)
+    assert play("heartbeat_api/heartbeat")["statusCode"] == 401
     assert play("sessions_api/done")["statusCode"] == 202
     world.clock.tick(world.deps.settings.absence_min_age_s)
     assert play("teardown_step/ask")["outcome"] == "prove"
@@ -105,6 +106,16 @@ def test_the_sample_of_a_timer_ends_a_session_after_its_hard_max(play: Play, wor
     world.clock.at = world.session(SESSION_ID).hard_max_at
     assert play("hard_stop/session") == {"live": True, "handled": True}
     assert world.session(SESSION_ID).end_reason is EndReason.HARD_MAX
+
+
+def test_the_samples_list_destroy_and_adopt_orphans(play: Play, world: World) -> None:
+    for case in ("operator_api/destroy_orphan", "operator_api/adopt_orphan"):
+        assert body(play(case))["error_type"] == "instance_not_found"
+    world.vast.instances["5001"] = an_instance()
+    assert play("reconcile/orphan")["outcome"] == "destroying"
+    (listed,) = body(play("operator_api/list_orphans"))["orphans"]
+    assert (listed["instance_id"], listed["status"]) == ("5001", "destroying")
+    assert play("operator_api/destroy_orphan")["statusCode"] == 202
 
 
 def test_the_samples_make_use_and_revoke_a_key(play: Play) -> None:

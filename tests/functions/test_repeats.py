@@ -51,6 +51,18 @@ def test_after_a_quarter_of_an_hour_a_repeat_is_without_the_private_key(
     assert first["ssh_private_key"] not in session.text
 
 
+def test_a_repeat_shows_the_agents_token_for_as_long_as_the_private_key(
+    sessions: Client, wired: World
+) -> None:
+    """1.4: and then no more."""
+    body = {**BODY, "agent": True}
+    first = send(sessions, "order-1", body=body).json
+    wired.clock.tick(wired.deps.settings.secrets_again_s)
+    assert send(sessions, "order-1", body=body).json["agent_token"] == first["agent_token"]
+    wired.clock.tick(1)
+    assert "agent_token" not in send(sessions, "order-1", body=body).json
+
+
 @pytest.mark.parametrize("key", ["", "x" * 129, "a b", "a/b", "sch\u00f6n", "a\n", "\u0661"])
 def test_a_key_of_another_form_is_refused_by_its_name(
     sessions: Client, wired: World, key: str

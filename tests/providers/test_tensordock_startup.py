@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gpu_shopper.core.instances import HostKey
 from gpu_shopper.providers.host_keys import install
-from gpu_shopper.providers.tensordock.startup import commands
+from gpu_shopper.providers.tensordock.startup import AGENT_FILE, commands
 from tests.providers.contract import PUBLIC_KEY
 
 SHELL = shutil.which("sh") or "/bin/sh"
@@ -64,6 +64,21 @@ def test_the_host_key_comes_after_the_keys_and_before_the_package_manager() -> N
     found = commands([PUBLIC_KEY], "echo mine", key)
     assert found[11:-6] == install(key)
     assert found[:11] + found[-6:] == commands([PUBLIC_KEY], "echo mine")
+
+
+def test_the_agent_is_started_before_the_session_s_own_command_and_at_every_boot(
+    tmp_path: Path,
+) -> None:
+    """2.12: its line reaches the machine as it is, readable by root only."""
+    line = "(true;SHOPPER_AGENT_TOKEN=abc exec echo 'it'\"'\"'s $HOME')>/dev/null 2>&1 &"
+    found = commands([PUBLIC_KEY], "echo mine", None, line)
+    assert [*found[:16], found[-1]] == commands([PUBLIC_KEY], "echo mine")
+    block = [one.replace(AGENT_FILE, str(tmp_path / "agent")) for one in found[16:-1]]
+    for command in block[1:]:
+        run(command)
+    assert (tmp_path / "agent").read_text() == f"#!/bin/sh\n{line}\n"
+    assert (tmp_path / "agent").stat().st_mode & 0o777 == 0o700
+    assert block[-1] == f"sh {tmp_path / 'agent'}"
 
 
 def test_without_a_command_of_the_session_there_are_16() -> None:

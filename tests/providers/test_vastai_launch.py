@@ -18,6 +18,7 @@ from gpu_shopper.errors import (
     ProviderUnavailable,
     RateLimited,
     RentedDespiteError,
+    ShopperError,
 )
 from gpu_shopper.providers.host_keys import install
 from gpu_shopper.ssh.keys import new_pair
@@ -241,6 +242,25 @@ def test_the_host_key_comes_before_the_session_s_own_command() -> None:
     asked = launch_request(on_start_cmd="exec sleep 9", host_key=HOST_KEY)
     vast(network).launch(asked)
     assert network.sent[0].body["onstart"] == "\n".join([*install(HOST_KEY), "exec sleep 9"])
+
+
+def test_the_agent_is_started_before_the_caller_s_command_which_may_never_end() -> None:
+    """2.12."""
+    network = Network(RENTED)
+    asked = launch_request(on_start_cmd="exec sleep 9", agent_cmd="(agent) &", ssh_public_keys=())
+    vast(network).launch(asked)
+    assert network.sent[0].body["onstart"] == "(agent) &\nexec sleep 9"
+
+
+def test_a_refusal_that_repeats_the_agent_s_command_tells_no_token() -> None:
+    """2.12: nor a part of it that still holds the token."""
+    command = f"(SHOPPER_AGENT_TOKEN={'t' * 43} SHOPPER_URL=https://x exec agent) &"
+    for echoed in (command, command[1:80]):
+        network = Network(error("invalid_args", f"bad onstart: {echoed}"))
+        with pytest.raises(ShopperError) as caught:
+            vast(network).launch(launch_request(agent_cmd=command))
+        assert "bad onstart" in caught.value.message
+        assert "ttt" not in caught.value.message
 
 
 def test_an_error_never_repeats_the_host_key() -> None:

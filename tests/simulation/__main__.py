@@ -10,6 +10,7 @@ python -m tests.simulation mutants [seeds]
 from __future__ import annotations
 
 import sys
+from time import perf_counter
 
 from tests.simulation import catching, runner, story
 from tests.simulation.crashes import PATHS, with_crashes
@@ -18,6 +19,29 @@ from tests.simulation.simulation import Simulation, simulated
 
 SEEDS = 10_000
 MUTANT_SEEDS = 2_000
+PROGRESS_S = 10
+
+
+class Progress:
+    """Says every ten seconds how far it is."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._began_s = self._told_s = perf_counter()
+
+    def tell(self, tally: Tally) -> None:
+        """One line, unless the last one is fresh."""
+        now_s = perf_counter()
+        if now_s < self._told_s + PROGRESS_S:
+            return
+        self._told_s = now_s
+        speed = tally.runs / (now_s - self._began_s)
+        left_min = (self._count - tally.runs) / speed / 60
+        print(
+            f"{tally.runs:9,} of {self._count:,} seeds, {speed:.0f} a second,"
+            f" {left_min:.0f} min left",
+            flush=True,
+        )
 
 
 def main(words: list[str]) -> int:
@@ -31,7 +55,10 @@ def main(words: list[str]) -> int:
             return _sum_up("crash points", *timed(lambda: runner.crash_points(worker_count())))
         case ["seeds", *numbers]:
             first, count = (*map(int, numbers), *(1, SEEDS)[len(numbers) :])
-            return _sum_up("seeds", *timed(lambda: runner.seeds(first, count, worker_count())))
+            progress = Progress(count)
+            return _sum_up(
+                "seeds", *timed(lambda: runner.seeds(first, count, worker_count(), progress.tell))
+            )
         case ["mutants", *numbers]:
             return _mutants(int(numbers[0]) if numbers else MUTANT_SEEDS)
     print(__doc__)

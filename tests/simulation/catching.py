@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import chain
@@ -33,7 +33,12 @@ class Caught:
 def mutants(most_seeds: int, workers: int) -> Iterator[Caught]:
     """Each mutant with the seed that caught it, None if none did."""
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap(partial(caught, most_seeds), MUTANTS)
+        yield from pool.imap(partial(_numbered, most_seeds), range(len(MUTANTS)))
+
+
+def _numbered(most_seeds: int, number: int) -> Caught:
+    """Mutants themselves do not go from one process to another."""
+    return caught(most_seeds, MUTANTS[number])
 
 
 def caught(most_seeds: int, mutant: Mutant) -> Caught:
@@ -47,7 +52,7 @@ def caught(most_seeds: int, mutant: Mutant) -> Caught:
     return Caught(mutant.rule, None, "")
 
 
-def write_down(found: Iterator[Caught] | list[Caught]) -> None:
+def write_down(found: Iterable[Caught]) -> None:
     """Keep these seeds for the next time."""
     seeds = {one.rule: one.seed for one in found if one.seed is not None}
     KNOWN.write_text(json.dumps(seeds, indent=2, ensure_ascii=False) + "\n", "utf-8")

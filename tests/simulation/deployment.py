@@ -16,11 +16,13 @@ from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
+from gpu_shopper.usecases.orphan_wishes import carry_out
 from tests.fakes import FakeCipher
+from tests.simulation.agents import AgentWatch
 from tests.simulation.audits import Audits
 from tests.simulation.buckets import MemoryBucket
 from tests.simulation.executions import HANDED_OVER_MS, Done, Execution, Failure
-from tests.simulation.functions import FUNCTIONS, timeout_ms
+from tests.simulation.functions import FUNCTIONS, HEARTBEATS, timeout_ms
 from tests.simulation.ports import Ports
 from tests.simulation.provider import KeyAttachingProvider, SimulatedProvider
 from tests.simulation.rows import Rows, rows_of
@@ -43,6 +45,11 @@ def _definitions() -> dict[str, dict[str, Any]]:
     return table_definitions()
 
 
+def _loss_of(function: str) -> str:
+    """A heartbeat that is lost delays nothing, so it excuses nothing."""
+    return "heartbeat" if function == HEARTBEATS else "function"
+
+
 class Deployment:
     """Everything with one deployment id."""
 
@@ -59,6 +66,7 @@ class Deployment:
         self.audits = Audits()
         self.rows["SessionsTable"].watches += [
             self.watch.session_written,
+            AgentWatch(self).written,
             self.audits.session_written,
         ]
         self.rows["AuditTable"].watches.append(self.audits.event_written)
@@ -100,6 +108,7 @@ class Deployment:
             machines=self,
             checks=self,
             hard_stops=Timers(self.ports, self._look_after),
+            orphan_desk=lambda wish: carry_out(self.deps, wish),
             ask_api=self._ask_api,
             cipher=FakeCipher(),
             repeat_cipher=FakeCipher("repeat"),
@@ -211,11 +220,11 @@ class Deployment:
         except Killed:
             if scheduler.is_stopping:
                 raise
-            self.watch.lost("function")
+            self.watch.lost(_loss_of(function))
             told = Failure("Lambda.Unknown")
         except Exception as exc:  # noqa: BLE001  (as the runtime does)
             told = Failure(type(exc).__name__, exc)
-            self.watch.failed(run.name, exc)
+            self.watch.failed(run.name, exc, _loss_of(function))
         finally:
             del self.ports.runs[run]
         self.ports.tell(lambda: f"{run.name}: {told}")

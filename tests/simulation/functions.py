@@ -42,6 +42,7 @@ FUNCTIONS: Mapping[str, Body] = {
 """By logical id: the calls that functions/*/app.py make, without the wiring."""
 
 API = "SessionsApiFunction"
+HEARTBEATS = "HeartbeatApiFunction"
 
 
 @cache

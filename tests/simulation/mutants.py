@@ -25,6 +25,7 @@ from gpu_shopper.usecases import (
     provision,
     reconcile,
     retrying,
+    sessions,
     teardown,
     verify,
     writing,
@@ -128,6 +129,10 @@ MUTANTS: tuple[Mutant, ...] = (
     _of(
         "a draining machine is left alone",
         (Session, "is_tearing_down", property(sweeps.is_tearing_down_or_drains)),
+    ),
+    _of(
+        "a request that is sent again makes no second session",
+        (sessions, "first_of", lambda _deps, _request: None),
     ),
     _of("extensions stop at the hard max", (extending, "extend", writes.extend_for_ever)),
     _of(

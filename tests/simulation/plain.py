@@ -6,22 +6,16 @@ packed at all. Some seeds are played with the product's own codecs all the same.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-from gpu_shopper.store import (
-    access,
-    breakers,
-    codec,
-    failures,
-    inventory,
-    location_stats,
-    operations,
-    price_books,
-    sessions,
-)
+from gpu_shopper import store
+from gpu_shopper.store import codec, inventory, price_books
 from tests.simulation.rows import Row
 
 _from_item = codec.from_item
@@ -32,7 +26,7 @@ def plain_values() -> Iterator[None]:
     """Meanwhile rows are decoded once, and objects never."""
     objects, books = _Objects(), _Objects()
     with ExitStack() as stack:
-        for module in (access, breakers, failures, location_stats, operations, sessions):
+        for module in _decoding():
             stack.enter_context(patch.object(module, "from_item", _decoded))
         for module, name, replacement in (
             (inventory, "pack", objects.pack),
@@ -42,6 +36,13 @@ def plain_values() -> Iterator[None]:
         ):
             stack.enter_context(patch.object(module, name, replacement))
         yield
+
+
+def _decoding() -> list[ModuleType]:
+    """The modules that decode rows."""
+    names = [one.name for one in pkgutil.iter_modules(store.__path__, f"{store.__name__}.")]
+    modules = [importlib.import_module(name) for name in names if name != codec.__name__]
+    return [module for module in modules if hasattr(module, "from_item")]
 
 
 class _Objects:

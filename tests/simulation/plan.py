@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
 from random import Random
 
 from gpu_shopper.core.session import RetryScope
@@ -128,6 +129,15 @@ class Spell:
     odds: float
 
 
+class Agent(StrEnum):
+    """What an agent does."""
+
+    WORKS = "works"
+    IDLES = "idles"
+    FALLS_SILENT = "falls_silent"
+    NEVER_REPORTS = "never_reports"
+
+
 @dataclass(frozen=True, slots=True)
 class Rental:
     """What one customer does: create, perhaps extend, and end; instants in milliseconds."""
@@ -146,6 +156,7 @@ class Rental:
     max_retries: int | None = None
     retry_scope: RetryScope = RetryScope.SAME_GPU
     serves_http: bool = False
+    agent: Agent | None = None
     most_percent: int | None = None  # its max_price, of the offer's usual price
     drain_min: int | None = None
 
@@ -198,6 +209,7 @@ def drawn(seed: int) -> Plan:
         providers=providers,
         rentals=rentals,
     )
+    _add_agents(Random(seed + 3), plan)
     plan.faults_end_ms = max(_busy_until_ms(one) for one in rentals) + 10 * MINUTE
     _add_events(random, plan)
     return plan
@@ -238,6 +250,13 @@ def _rental(random: Random, deployment_id: str, providers: tuple[str, ...]) -> R
         serves_http=provider == "vastai" and random.random() < 0.12,
         most_percent=random.choice((None, None, 100, 103, 130)),
     )
+
+
+def _add_agents(random: Random, plan: Plan) -> None:
+    """By draws of its own: the rest of a seed is as it was before there were agents."""
+    for place, rental in enumerate(plan.rentals):
+        if random.random() < 0.25 and not rental.serves_http:
+            plan.rentals[place] = replace(rental, agent=random.choice(tuple(Agent)))
 
 
 def _drain_min(random: Random) -> int | None:

@@ -51,14 +51,13 @@ class Quiet:
         simulation = self._simulation
         now_ms = simulation.scheduler.now_ms
         spells = simulation.plan.spells
-        lives = any(
-            seen.ended_ms is None
-            for deployment in simulation.deployments.values()
-            for seen in deployment.watch.sessions.values()
-        )
-        if lives and any(within(now_ms, (one.from_ms, one.until_ms)) for one in spells):
+        bad = any(within(now_ms, (one.from_ms, one.until_ms)) for one in spells)
+        if bad and any(self._lives(one) for one in simulation.deployments.values()):
             return False
         return all(self._rests(one) for one in simulation.deployments.values())
+
+    def _lives(self, deployment: Deployment) -> bool:
+        return any(seen.ended_ms is None for seen in deployment.watch.sessions.values())
 
     def _rests(self, deployment: Deployment) -> bool:
         if deployment.running:
@@ -77,7 +76,7 @@ class Quiet:
     def _is_at_rest(self, deployment: Deployment, seen: Seen) -> bool:
         if seen.ended_ms is not None:
             return True
-        if seen.state != State.RUNNING.value:
+        if seen.state != State.RUNNING.value or seen.item["wish"].get("agent"):
             return False
         machines = deployment.watch.machines[seen.id]
         now_ms = self._simulation.scheduler.now_ms

@@ -31,6 +31,9 @@ class Tally:
         self.broken += other.broken
 
 
+type Told = Callable[[Tally], None]
+
+
 def played(simulation: Simulation, name: str) -> Tally:
     """Play one run and count it; `name` says how to play it again."""
     tally = Tally(runs=1)
@@ -53,13 +56,13 @@ def _counted(simulation: Simulation) -> Iterator[str]:
             yield f"lost: {what}"
 
 
-def seeds(first: int, how_many: int, workers: int) -> Tally:
-    """Play that many seeds."""
+def seeds(first: int, how_many: int, workers: int, told: Told = lambda _tally: None) -> Tally:
+    """Play that many seeds; `told` hears of what has been played, again and again."""
     chunks = [
         range(start, min(start + CHUNK, first + how_many))
         for start in range(first, first + how_many, CHUNK)
     ]
-    return _spread(_chunk, chunks, workers)
+    return _spread(_chunk, chunks, workers, told)
 
 
 def _chunk(chunk: Iterable[int]) -> Tally:
@@ -95,11 +98,14 @@ def _with_crashes(name: str, points: Iterable[tuple[int, ...]]) -> Tally:
     return tally
 
 
-def _spread[T](work: Callable[[T], Tally], parts: list[T], workers: int) -> Tally:
+def _spread[T](
+    work: Callable[[T], Tally], parts: list[T], workers: int, told: Told = lambda _tally: None
+) -> Tally:
     tally = Tally()
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         for done in pool.imap_unordered(work, parts):
             tally.add(done)
+            told(tally)
             if tally.broken:
                 pool.terminate()
                 break

@@ -30,6 +30,7 @@ from gpu_shopper.store import (
     inventory,
     location_stats,
     operations,
+    orphans,
     sessions,
 )
 from gpu_shopper.store.inventory import SnapshotCache, Storage
@@ -160,19 +161,22 @@ CALLS: Mapping[str, Call] = {
     "operations.listings_complete_since": lambda t, i, j, k: operations.listings_complete_since(
         t, "vastai"
     ),
-    "operations.see_orphan": lambda t, i, j, k: operations.see_orphan(
-        t, "vastai", _orphan(i), _at(k)
-    ),
-    "operations.forget_orphan": lambda t, i, j, k: operations.forget_orphan(t, "vastai", f"50{i}"),
-    "operations.note_orphan_asked": lambda t, i, j, k: operations.note_orphan_asked(
-        t, "vastai", f"50{i}", _at(k)
-    ),
-    "operations.close_orphan": lambda t, i, j, k: [
-        operations.close_orphan(t, one, _at(k))
-        for one in operations.open_orphans(t, "vastai")
+    "orphans.see": lambda t, i, j, k: orphans.see(t, "vastai", _orphan(i), _at(k)),
+    "orphans.forget": lambda t, i, j, k: orphans.forget(t, "vastai", f"50{i}"),
+    "orphans.note_asked": lambda t, i, j, k: orphans.note_asked(t, "vastai", f"50{i}", _at(k)),
+    "orphans.close": lambda t, i, j, k: [
+        orphans.close(t, one, _at(k))
+        for one in orphans.still_open(t, "vastai")
         if one.instance_id == f"50{i}"
     ],
-    "operations.open_orphans": lambda t, i, j, k: operations.open_orphans(t, "vastai"),
+    "orphans.note_failed": lambda t, i, j, k: orphans.note_failed(t, "vastai", f"50{i}", "word"),
+    "orphans.request_end": lambda t, i, j, k: orphans.request_end(t, "vastai", f"50{i}", _at(k)),
+    "orphans.close_adopted": lambda t, i, j, k: orphans.close_adopted(
+        t, "vastai", f"50{i}", _at(k)
+    ),
+    "orphans.find": lambda t, i, j, k: orphans.find(t, "vastai", f"50{i}"),
+    "orphans.known": lambda t, i, j, k: orphans.known(t, "vastai", f"50{j}" if k % 2 else None),
+    "orphans.still_open": lambda t, i, j, k: orphans.still_open(t, "vastai"),
     "breakers.write": _breaker,
     "inventory.publish": _publish,
     "inventory.view": lambda t, i, j, k: inventory.view(_storage(t), SnapshotCache(), "vastai"),

@@ -47,8 +47,10 @@ class Verdict:
             )
 
     def _check_twins(self, deployment: Deployment, label: Label, rented_ms: int) -> None:
+        """Of those that were there then; a later attempt's twins have their own time."""
         machines = deployment.watch.machines[label.session_id]
-        alive = [one for one in machines if one.is_alive(self._now_ms)]
+        old = [one for one in machines if one.created_ms <= rented_ms]
+        alive = [one for one in old if one.is_alive(self._now_ms)]
         if len(alive) < 2:
             return
         allowed_ms = TWO_ALIVE_MS + sum(

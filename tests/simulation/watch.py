@@ -69,10 +69,10 @@ class Watch:
         """A function, an execution, a start or a sweep of ours did not do its work."""
         self.losses.append((self.now_ms, what))
 
-    def failed(self, run: str, error: Exception) -> None:
+    def failed(self, run: str, error: Exception, loss: str) -> None:
         """A function raised: it may do so when the store fails or a race is lost."""
         if not isinstance(error, RequestError):
-            self.lost("function")
+            self.lost(loss)
         if not isinstance(error, _EXPECTED):
             raise Violation(f"I0 {run} raised {error!r}") from error
 

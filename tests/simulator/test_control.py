@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from simulator.journal import redacted
 from simulator.scenarios import SCENARIOS
 from tests.simulator import driver
 from tests.simulator.driver import KeyPair, Sim, until
@@ -217,6 +218,14 @@ def test_the_journal_tells_every_request_without_secrets(sim: Sim, key: KeyPair)
     assert created[0]["status"] == 200
     later = sim.control("GET", f"requests?since={created[0]['number']}")["requests"]
     assert later[0]["path"] == f"/api/v0/instances/{instance_id}/ssh/"
+
+
+def test_the_journal_hides_the_token_of_an_agent_and_shows_the_rest_of_its_line() -> None:
+    line = f"(true;SHOPPER_AGENT_TOKEN={'t' * 43} SHOPPER_URL=https://x exec agent) &"
+    shown = redacted({"onstart": line, "runcmd": [line]})
+    assert "ttt" not in str(shown)
+    assert shown["onstart"] == shown["runcmd"][0]
+    assert shown["onstart"].endswith("SHOPPER_URL=https://x exec agent) &")
 
 
 @pytest.mark.parametrize("name", sorted(SCENARIOS))

@@ -14,7 +14,7 @@ from gpu_shopper.core.failures import Failure, Suppression
 from gpu_shopper.core.location_stats import LocationStats
 from gpu_shopper.core.session import Session
 from gpu_shopper.store.codec import from_item, to_item
-from gpu_shopper.store.operations import OrphanRecord
+from gpu_shopper.store.orphans import OrphanRecord
 from tests.builders import a_session, an_attempt
 
 STORED = (ApiKey, Breaker, Failure, LocationStats, OrphanRecord, Session, Suppression)

@@ -12,6 +12,7 @@ from tests.template.cfn import parameters, properties, resources, template
 
 METHODS = {"get", "head", "post", "put", "patch", "delete", "options"}
 OPEN_PATHS = ("/", "/{proxy+}", "/health", "/ready")
+AGENTS_PATH = "/api/v1/sessions/{session_id}/heartbeat"
 SERVED_BY = {
     "/api/v1/inventory": "InventoryApiFunction",
     "/api/v1/inventory/{proxy+}": "InventoryApiFunction",
@@ -20,9 +21,13 @@ SERVED_BY = {
     "/api/v1/templates": "InventoryApiFunction",
     "/api/v1/templates/{proxy+}": "InventoryApiFunction",
     "/api/v1/sessions": "SessionsApiFunction",
-    "/api/v1/sessions/{proxy+}": "SessionsApiFunction",
+    "/api/v1/sessions/{session_id}": "SessionsApiFunction",
+    "/api/v1/sessions/{session_id}/{proxy+}": "SessionsApiFunction",
+    AGENTS_PATH: "HeartbeatApiFunction",
     "/api/v1/keys": "OperatorApiFunction",
     "/api/v1/keys/{proxy+}": "OperatorApiFunction",
+    "/api/v1/orphans": "OperatorApiFunction",
+    "/api/v1/orphans/{proxy+}": "OperatorApiFunction",
     "/api/v1/audit": "OperatorApiFunction",
     "/api/v1/webhooks": "WebhooksApiFunction",
     "/api/v1/webhooks/{proxy+}": "WebhooksApiFunction",
@@ -99,7 +104,8 @@ def test_every_method_of_a_path_reaches_the_function_that_serves_it(path: str) -
 @pytest.mark.parametrize("path", SERVED_BY)
 def test_every_route_needs_a_key_but_health_ready_options_and_unknown_paths(path: str) -> None:
     """X-25: no route that spends or reveals anything answers without a key."""
-    wanted: list[dict[str, list[str]]] = [] if path in OPEN_PATHS else [{"ApiKey": []}]
+    keyless = (*OPEN_PATHS, AGENTS_PATH)  # agents have a token, which the function compares
+    wanted: list[dict[str, list[str]]] = [] if path in keyless else [{"ApiKey": []}]
     for method, call in _paths()[path].items():
         assert call.get("security", []) == ([] if method == "options" else wanted)
 

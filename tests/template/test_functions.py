@@ -16,6 +16,7 @@ FUNCTIONS = {
     "AuthorizerFunction": "authorizer",
     "InventoryApiFunction": "inventory_api",
     "SessionsApiFunction": "sessions_api",
+    "HeartbeatApiFunction": "heartbeat_api",
     "OperatorApiFunction": "operator_api",
     "ProvisionStepFunction": "provision_step",
     "VerifySshFunction": "verify_ssh",

@@ -15,13 +15,15 @@ from tests.template.cfn import parameters, properties, resources, template
 LAMBDA_ENVIRONMENT_LIMIT_BYTES = 4096
 LONGEST_PARAMETER_CHARS = 9  # 999,999,999 s are 31 years
 LONGEST_REFERENCE_CHARS = 170
-# What AWS allows such a name, or an ARN of it, to have.
-LONGEST_BY_TYPE = {
-    "AWS::S3::Bucket": 63,
-    "AWS::Scheduler::ScheduleGroup": 64,
-    "AWS::KMS::Key": 100,
-}
-DEPLOYMENT_ID_CHARS = 8
+# Identifiers whose longest form AWS fixes, or we do.
+OF_FIXED_FORM = {"DeploymentId": 8, "Api": 10, "SnapshotBucket": 63, "ProbeKey": 90}
+# Made of the stack's name (54 characters at most: a function is named after it), the logical id and
+# 14 of AWS's; ARNs have their service, region and account in front, and roles' names end at 64.
+LONGEST_STACK_NAME_CHARS = 54
+LONGEST_ROLE_ARN_CHARS = len("arn:aws-us-gov:iam::123456789012:role/") + 64
+LONGEST_SECRET_ARN_CHARS = (
+    len("arn:aws-us-gov:secretsmanager:ap-southeast-2:123456789012:secret:") + 14 + 7
+)
 OF_THE_STACK = {
     "DeploymentId",
     "Stage",
@@ -30,6 +32,7 @@ OF_THE_STACK = {
     "TensordockBaseUrl",
     "TensordockBillingUrl",
     "AllowedOrigins",
+    "PublicUrl",
     "WebhookTargets",
     "AlertsEmail",
     "NoticesEmail",
@@ -112,23 +115,49 @@ def test_templates_are_looked_after_well_within_their_hour() -> None:
     assert SETTINGS["templates_refresh_s"] == 3_600
 
 
+def test_machines_are_told_an_https_address_or_one_of_a_local_run() -> None:
+    """2.12: SHOPPER_URL is https; {api} stands for the id that only the deploy makes."""
+    pattern = re.compile(parameters()["PublicUrl"]["AllowedPattern"])
+    for good in ("", "https://gpu.example.com/v", "http://127.0.0.1:4566/restapis/{api}/local"):
+        assert pattern.fullmatch(good)
+    for bad in ("http://gpu.example.com", "gpu.example.com", "https://a b", "ftp://127.0.0.1"):
+        assert not pattern.fullmatch(bad)
+
+
+def _named(value: object) -> str:
+    """The parameter or resource that a reference is to."""
+    if not isinstance(value, dict):
+        return ""
+    return str(value.get("Ref") or value.get("Fn::GetAtt", [""])[0])
+
+
 def _longest(value: object) -> int:
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict) and "Fn::Join" in value:
         return sum(1 + _longest(part) for part in value["Fn::Join"][1])
-    named = value.get("Ref", "") if isinstance(value, dict) else ""
-    referred = named or (value.get("Fn::GetAtt", [""])[0] if isinstance(value, dict) else "")
-    kind = resources().get(referred, {}).get("Type")
-    if kind in LONGEST_BY_TYPE:
-        return LONGEST_BY_TYPE[kind]
+    named = _named(value)
     parameter = parameters().get(named, {})
     if "AllowedValues" in parameter:
         return max(len(str(each)) for each in parameter["AllowedValues"])
-    if named == "DeploymentId":
-        return DEPLOYMENT_ID_CHARS
+    if named in OF_FIXED_FORM:
+        return OF_FIXED_FORM[named]
+    made = _longest_made(named)
+    if made is not None:
+        return made
     is_number = parameter.get("Type") == "Number"
     return LONGEST_PARAMETER_CHARS if is_number else LONGEST_REFERENCE_CHARS
+
+
+def _longest_made(name: str) -> int | None:
+    """Characters of what AWS makes of a resource of the template, where its form is known."""
+    if name in resources("AWS::DynamoDB::Table"):
+        return LONGEST_STACK_NAME_CHARS + len(name) + 14
+    if name in resources("AWS::IAM::Role"):
+        return LONGEST_ROLE_ARN_CHARS
+    if name in resources("AWS::SecretsManager::Secret"):
+        return LONGEST_SECRET_ARN_CHARS + len(name)
+    return None
 
 
 @pytest.mark.parametrize("name", resources("AWS::Serverless::Function"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -48,10 +49,13 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "ProvisionMachine": {START},
         "TeardownMachine": {START},
     },
+    "HeartbeatApi": {"SessionsTable": {GET, PUT}, "OperationsTable": {PUT}},
     "OperatorApi": {
         "AccessTable": {ALL},
         "AuditTable": {PUT, QUERY},
         "AuditTable/index/*": {QUERY},
+        "OperationsTable": {QUERY},
+        "ReconcileFunction": {INVOKE},
     },
     "ProvisionStep": {
         "SessionsTable": {ALL},
@@ -163,7 +167,7 @@ MATRIX["DeliverWebhooks"] = {
     },
     "WebhookDeadLetters": {SEND},
 }
-REQUEST_ROUTES = ("InventoryApi", "SessionsApi", "OperatorApi", "WebhooksApi")
+REQUEST_ROUTES = ("InventoryApi", "SessionsApi", "HeartbeatApi", "OperatorApi", "WebhooksApi")
 BY_NAME = {
     "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
     ":stateMachine:${AWS::StackName}-provision": "ProvisionMachine",
@@ -265,6 +269,16 @@ def test_a_route_that_counts_requests_can_touch_token_buckets_but_no_key(functio
     (statement,) = [s for s in _statements(f"{function}Role") if s["Sid"] == "RateLimit"]
     wanted = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["RATE#*"]}}
     assert statement["Condition"] == wanted
+
+
+def test_whoever_takes_heartbeats_reads_sessions_and_writes_heartbeats_only() -> None:
+    """2.12: the route without an API key can change no session."""
+    allowed = {
+        (statement["Action"], *statement["Condition"]["ForAllValues:StringLike"].popitem()[1])
+        for statement in copy.deepcopy(_statements("HeartbeatApiRole"))
+        if statement["Sid"] != "Logs"
+    }
+    assert allowed == {(GET, "SESSION#*"), (PUT, "BEAT#*"), (PUT, "HEARTBEATS")}
 
 
 def test_no_roles_own_policy_uses_a_wildcard_for_a_resource_or_an_action() -> None:

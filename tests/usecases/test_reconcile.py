@@ -12,7 +12,7 @@ from gpu_shopper.core.instances import Health, Launched, SshAddress
 from gpu_shopper.core.labels import Label
 from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.errors import BadProviderReply, LaunchUncertain
-from gpu_shopper.store import operations
+from gpu_shopper.store import orphans
 from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import accepted, launch
 from gpu_shopper.usecases.reconcile import reconcile
@@ -177,7 +177,7 @@ def test_an_orphan_that_vanished_by_itself_is_closed_too(world: World) -> None:
     world.vast.instances.clear()
     world.clock.tick(60)
     reconcile(world.deps, "vastai")
-    assert list(operations.open_orphans(world.deps.operations, "vastai")) == []
+    assert list(orphans.still_open(world.deps.operations, "vastai")) == []
 
 
 def test_a_running_machine_that_moved_is_found_at_its_new_address(world: World) -> None:
@@ -211,14 +211,14 @@ def test_one_orphan_that_cannot_be_handled_does_not_keep_others_alive(
     """2.13: the store may fail for one of them."""
     an_orphan(world, "9001")
     an_orphan(world, "9002")
-    noted = operations.note_orphan_asked
+    noted = orphans.note_asked
 
-    def broken_once(table: Any, provider: str, instance_id: str, at: datetime) -> None:
+    def broken_once(table: Any, provider: str, instance_id: str, at: datetime) -> bool:
         if instance_id == "9001":
             raise RuntimeError("no answer")
-        noted(table, provider, instance_id, at)
+        return noted(table, provider, instance_id, at)
 
-    monkeypatch.setattr(operations, "note_orphan_asked", broken_once)
+    monkeypatch.setattr(orphans, "note_asked", broken_once)
     assert reconcile(world.deps, "vastai").orphans == 2
     assert set(world.vast.instances) == {"9001"}
     assert "sweep_item_failed" in world.operations()
@@ -228,9 +228,9 @@ def test_a_record_that_was_forgotten_meanwhile_is_not_written_in_part(world: Wor
     """2.13: half a record could not be read back, and would stop every later pass."""
     an_orphan(world)
     table = world.deps.operations
-    world.vast.before["find"] = lambda: operations.forget_orphan(table, "vastai", "9001")
+    world.vast.before["find"] = lambda: orphans.forget(table, "vastai", "9001")
     reconcile(world.deps, "vastai")
-    assert list(operations.open_orphans(table, "vastai")) == []
+    assert list(orphans.still_open(table, "vastai")) == []
     reconcile(world.deps, "vastai")
     assert world.vast.instances == {}
 

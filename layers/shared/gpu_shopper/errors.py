@@ -6,7 +6,7 @@
     │   │   └── HardMaxExceeded
     │   ├── Unauthorized · Forbidden
     │   ├── NotFound ── SessionNotFound · OfferNotFound · TemplateNotFound · KeyNotFound
-    │   │            └─ WebhookNotFound
+    │   │            └─ InstanceNotFound · WebhookNotFound
     │   ├── InsufficientDisk
     │   ├── IllegalTransition · DuplicateSession · PriceAboveMax · OfferSuppressed
     │   ├── IdempotencyMismatch
@@ -118,6 +118,12 @@ class KeyNotFound(NotFound):
     """No API key with this id."""
 
     code = "key_not_found"
+
+
+class InstanceNotFound(NotFound):
+    """The provider has no machine of ours with this id."""
+
+    code = "instance_not_found"
 
 
 class WebhookNotFound(NotFound):

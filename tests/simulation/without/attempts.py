@@ -12,6 +12,7 @@ from gpu_shopper.core.session import LaunchState
 from gpu_shopper.core.states import State
 from gpu_shopper.errors import LaunchUncertain, ProviderError
 from gpu_shopper.usecases import attempts, provision, verify
+from gpu_shopper.usecases.agents import AgentSetup
 from gpu_shopper.usecases.attempts import is_current
 from gpu_shopper.usecases.deps import StepResult
 from gpu_shopper.usecases.retrying import try_again
@@ -24,7 +25,9 @@ def launch_again(deps: Any, session_id: str, attempt: int) -> Any:
     session = provision._loaded(deps, session_id)
     unclear = session is not None and session.attempt.launch is LaunchState.CALLED
     if session is not None and unclear and is_current(session, attempt):
-        return provision._call(deps, session, provision._still_wanted(deps, session), None)
+        return provision._call(
+            deps, session, provision._still_wanted(deps, session), None, AgentSetup()
+        )
     return _LAUNCH(deps, session_id, attempt)
 
 
@@ -86,7 +89,7 @@ def launch_before_writing(deps: Any, session_id: str, attempt: int) -> Any:
     if session is None or not is_current(session, attempt) or session.attempt.launch not in planned:
         return _LAUNCH(deps, session_id, attempt)
     shown = provision._still_wanted(deps, session)
-    intended: Any = provision._intention(deps, session, attempt, None)
+    intended: Any = provision._intention(deps, session, attempt, {})
     provider = deps.provider(session.attempt.provider)
     try:
         answer = provider.launch(launch_request(intended[0], shown.offer, None))

@@ -18,9 +18,9 @@ def save_over_anything(table: Any, before: Any, after: Any, due_at: Any) -> None
     write_all(table, actions)
 
 
-def create_over_anything(table: Any, session: Any, due_at: Any) -> None:
+def create_over_anything(table: Any, session: Any, due_at: Any, *also: Put) -> None:
     guard = store._guard_of(session) | {"session_id": session.id}
-    write_all(table, [Put(store._to_item(session, due_at)), Put(guard)])
+    write_all(table, [Put(store._to_item(session, due_at)), Put(guard), *also])
 
 
 def extend_for_ever(deps: Any, caller: Any, session_id: str, hours: int) -> Any:

@@ -30,6 +30,7 @@ OPERATIONS = (
     "heartbeat_timeout",
     "budget_shutdown",
     "drain_started",
+    "drain_ended",
     "destroy_delayed",
     "host_key_changed",
     "orphan_detected",

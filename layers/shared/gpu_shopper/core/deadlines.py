@@ -39,11 +39,16 @@ class CheckMachine:
 
 
 @dataclass(frozen=True, slots=True)
+class LookForAgent:
+    """The agent should have reported by now."""
+
+
+@dataclass(frozen=True, slots=True)
 class TellExpiry:
     """Say that a running session will expire soon."""
 
 
-Due = End | Restart | NoteDelay | EndDrain | CheckMachine | TellExpiry
+Due = End | Restart | NoteDelay | EndDrain | CheckMachine | LookForAgent | TellExpiry
 
 
 _SLOW_IMAGES = ("vllm", "nemo", "megatron")
@@ -124,6 +129,9 @@ def _agenda(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:
                 (session.hard_max_at, End(Event.HARD_MAX)),
                 (session.expires_at, End(Event.EXPIRE)),
             ]
+            if session.wish.agent and not session.agent_looked_for:
+                within = timedelta(seconds=settings.agent_report_within_s)
+                ends.append((session.state_entered_at + within, LookForAgent()))
             if session.expiry_told != session.expires_at:
                 notice = timedelta(minutes=settings.expiring_notice_min)
                 ends.append((session.expires_at - notice, TellExpiry()))

@@ -68,6 +68,7 @@ class HostKey:
 class LaunchRequest:
     """One launch: everything the provider is asked for. Keys and commands never reach a log.
 
+    `agent_cmd` installs the agent, and holds its token.
     `entrypoint`: the image's own entrypoint is run, and no SSH server.
     """
 
@@ -78,6 +79,7 @@ class LaunchRequest:
     image: str | None = None
     template_hash_id: str | None = None
     on_start_cmd: str | None = field(default=None, repr=False)
+    agent_cmd: str | None = field(default=None, repr=False)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     exposed_ports: tuple[int, ...] = ()
     host_key: HostKey | None = None

@@ -9,7 +9,9 @@ from gpu_shopper.core.retrying import disk_gb_at
 from gpu_shopper.core.session import Session
 
 
-def launch_request(session: Session, offer: Offer, host_key: HostKey | None) -> LaunchRequest:
+def launch_request(
+    session: Session, offer: Offer, host_key: HostKey | None, agent_cmd: str | None = None
+) -> LaunchRequest:
     """The launch of the current attempt, at `offer`; where the image serves HTTP, without SSH."""
     wish, attempt = session.wish, session.attempt
     env = environment(wish.docker_image, wish.model_id, wish.quantization, attempt.gpu_count)
@@ -21,7 +23,8 @@ def launch_request(session: Session, offer: Offer, host_key: HostKey | None) -> 
         image=wish.docker_image,
         template_hash_id=wish.template.hash_id if wish.template else None,
         # Commands of ours replace the template's own, so they bring it along.
-        on_start_cmd=wish.start_up if host_key else wish.on_start_cmd,
+        on_start_cmd=wish.start_up if host_key or agent_cmd else wish.on_start_cmd,
+        agent_cmd=agent_cmd,
         env=env if wish.serves_http else {},
         exposed_ports=wish.exposed_ports,
         host_key=host_key,

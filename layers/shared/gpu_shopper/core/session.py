@@ -73,7 +73,8 @@ class Attempt:
     None in items that an earlier version wrote. `price_microusd_per_hour` is what counts now.
     `host_key` is the pinned one, `type base64`; its source `injected` (made by us) or `first_use`.
     `host_key_seen` is False until the machine has shown it. `cuda_version` is what the offer said,
-    `diagnostics` what the last check found.
+    `diagnostics` what the last check found. `agent_token_sha256` is of the token that its machine
+    was given.
     """
 
     number: int
@@ -113,6 +114,7 @@ class Attempt:
     host_key_changed: bool = False
     diagnostics: Diagnostics | None = None
     cuda_version: Decimal | None = None
+    agent_token_sha256: str | None = field(default=None, repr=False)
     verification: Verification = Verification()
     missing_since: datetime | None = None
     failed_since: datetime | None = None
@@ -168,6 +170,8 @@ class Wish:
     launch_mode: LaunchMode = LaunchMode.SSH
     exposed_ports: tuple[int, ...] = ()
     health_path: str = "/"
+    agent: bool = False
+    idle_threshold_min: int = 0
     storage_policy: StoragePolicy = StoragePolicy.DESTROY
     drain_min: int | None = None
 
@@ -230,6 +234,8 @@ class Session:
     stop_delay_noted: bool = False
     probe_public_key: str | None = None
     probe_key_sealed: str | None = field(default=None, repr=False)
+    agent_token_sha256: str | None = field(default=None, repr=False)
+    agent_looked_for: bool = False
     warnings: tuple[Notice, ...] = ()
 
     @property

@@ -126,6 +126,13 @@ class Settings:
     check_limit_s: int = 30  # for all checks of one login together; what is late is unknown
     check_interval_s: int = 900  # between the checks of a running session's machine
 
+    # The agent on a machine.
+    heartbeat_every_s: int = 30  # pause that an agent is told to keep between two heartbeats
+    heartbeat_write_s: int = 10  # least time between two heartbeats of a session that are kept
+    heartbeat_fresh_s: int = 90  # an older heartbeat says nothing of idleness; the agent is silent
+    heartbeat_silent_s: int = 300  # silence for longer than this ends a running session
+    agent_report_within_s: int = 600  # an agent unheard of so long after `running` is warned of
+
     # Teardown.
     teardown_wait_step_s: int = 5  # pause between terminate and proof, times the round
     teardown_wait_cap_s: int = 50  # longest such pause
@@ -137,6 +144,7 @@ class Settings:
     ghost_min_age_s: int = 600  # age of an attempt from which its absence may make it a ghost
     instance_failed_for_s: int = 600  # a running session's machine failed for so long has died
     orphans_per_pass_min: int = 5  # orphans that one pass may end in any case
+    reconcile_dry_run: int = 0  # 1: orphans are recorded and told of, and not destroyed
     orphans_per_pass_percent: int = 20  # or this share of our machines, if that is more
 
     # Calls to providers.

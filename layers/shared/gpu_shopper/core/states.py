@@ -31,6 +31,8 @@ class Event(StrEnum):
     REQUEST_STOP = "request_stop"
     EXPIRE = "expire"
     HARD_MAX = "hard_max"
+    IDLE = "idle"
+    HEARTBEAT_TIMEOUT = "heartbeat_timeout"
     INSTANCE_DIED = "instance_died"
     EXTEND = "extend"
     OVERRIDE = "override"
@@ -53,6 +55,8 @@ class EndReason(StrEnum):
     USER_REQUESTED = "user_requested"
     EXPIRED = "expired"
     HARD_MAX = "hard_max"
+    IDLE = "idle"
+    HEARTBEAT_TIMEOUT = "heartbeat_timeout"
     SSH_TIMEOUT = "ssh_timeout"
     API_TIMEOUT = "api_timeout"
     INSTANCE_STOPPED = "instance_stopped"
@@ -145,6 +149,14 @@ ROWS: tuple[Row, ...] = (
     ),
     _row(_E.EXPIRE, {_S.RUNNING}, {_S.STOPPING}, {_A.LIFECYCLE}, {_R.EXPIRED}),
     _row(_E.HARD_MAX, {_S.RUNNING}, {_S.STOPPING}, {_A.LIFECYCLE}, {_R.HARD_MAX}),
+    _row(_E.IDLE, {_S.RUNNING}, {_S.STOPPING}, {_A.LIFECYCLE}, {_R.IDLE}),
+    _row(
+        _E.HEARTBEAT_TIMEOUT,
+        {_S.RUNNING},
+        {_S.STOPPING},
+        {_A.LIFECYCLE},
+        {_R.HEARTBEAT_TIMEOUT},
+    ),
     _row(_E.INSTANCE_DIED, {_S.RUNNING}, {_S.STOPPING}, {_A.RECONCILER}, {_R.INSTANCE_STOPPED}),
     _row(_E.EXTEND, {_S.RUNNING}, {_S.RUNNING}, {_A.API}),
     _row(_E.OVERRIDE, {_S.PENDING}, {_S.PENDING}, {_A.OPERATOR}),

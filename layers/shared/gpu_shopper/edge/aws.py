@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gpu_shopper.errors import ProviderAuth
-from gpu_shopper.usecases.deps import Machine
+from gpu_shopper.usecases.deps import Machine, OrphanOutcome, OrphanTold, OrphanWish
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
@@ -71,6 +71,30 @@ class LambdaChecks:
             )
         except (ClientError, BotoCoreError):
             self._logger.exception("could not begin a check", session_id=session_id)
+
+
+class LambdaOrphanDesk:
+    """Invokes the function that has the providers' keys, and waits for its answer."""
+
+    def __init__(self, client: LambdaClient, function: str, logger: Logger) -> None:
+        self._client = client
+        self._function = function
+        self._logger = logger
+
+    def __call__(self, wish: OrphanWish) -> OrphanTold:
+        """What became of `wish`; no answer in time is one too."""
+        try:
+            answer = self._client.invoke(
+                FunctionName=self._function, Payload=json.dumps(asdict(wish)).encode()
+            )
+        except (ClientError, BotoCoreError):
+            self._logger.exception("no answer about an orphan", instance_id=wish.instance_id)
+            return OrphanTold(OrphanOutcome.UNAVAILABLE, "no answer yet; ask again")
+        told = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            self._logger.error("an orphan could not be handled", instance_id=wish.instance_id)
+            return OrphanTold(OrphanOutcome.UNAVAILABLE, "it could not be handled; ask again")
+        return OrphanTold(**told | {"outcome": OrphanOutcome(told["outcome"])})
 
 
 class Schedules:

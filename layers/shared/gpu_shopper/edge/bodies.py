@@ -26,6 +26,8 @@ from gpu_shopper.core.templates import HASH_ID
 
 MAX_LISTED = 200
 SSH_PORT = 22
+MOST_COUNTED = 10**12
+"""Seconds and MB beyond this are no measurement."""
 
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?")
 _WHOLE = re.compile(r"[+-]?\d{1,20}")
@@ -142,12 +144,16 @@ class Shown(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: Any) -> dict[str, Any]:
-        nullable: frozenset[str] = getattr(self, "NULLABLE", frozenset())
+        nullable = self.nullable()
         return {
             name: value
             for name, value in handler(self).items()
             if value is not None or name in nullable
         }
+
+    def nullable(self) -> frozenset[str]:
+        """The fields that are shown as null when their value is unknown."""
+        return getattr(self, "NULLABLE", frozenset())
 
 
 class InventoryQuery(Query):
@@ -241,6 +247,8 @@ class CreateSessionBody(RequestBody):
     health_path: Annotated[str, StringConstraints(max_length=256, pattern=r"^/[!-~]*$")] = "/"
     storage_policy: Literal["destroy", "preserve"] = "destroy"
     drain_minutes: Annotated[int, Field(ge=1, le=30)] | None = None
+    idle_threshold_minutes: Annotated[int, Field(ge=0, le=720)] = 0
+    agent: bool | None = None
 
 
 class ExtendBody(RequestBody):
@@ -249,15 +257,28 @@ class ExtendBody(RequestBody):
     additional_hours: Annotated[int, Field(ge=1, le=MOST_OVERRIDE_HOURS)]
 
 
+Reason = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=500, strip_whitespace=True),
+    AfterValidator(_printable),
+]
+
+
 class OverrideBody(RequestBody):
     """A new hard max, and why."""
 
     max_hours: Annotated[int, Field(ge=LEAST_OVERRIDE_HOURS, le=MOST_OVERRIDE_HOURS)]
-    reason: Annotated[
-        str,
-        StringConstraints(min_length=1, max_length=500, strip_whitespace=True),
-        AfterValidator(_printable),
-    ]
+    reason: Reason
+
+
+class HeartbeatBody(RequestBody):
+    """What an agent tells; None means that it does not know."""
+
+    session_id: Text | None = None
+    status: Annotated[Text, StringConstraints(max_length=64)] | None = None
+    idle_seconds: Annotated[int, Field(ge=0, le=MOST_COUNTED)] | None = None
+    gpu_util_pct: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None = None
+    memory_used_mb: Annotated[int, Field(ge=0, le=MOST_COUNTED)] | None = None
 
 
 class NoBody(RequestBody):
@@ -283,6 +304,15 @@ class KeysQuery(Query):
     cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
 
 
+class OrphansQuery(Query):
+    """Which orphans to list; those that are still there unless `status` says otherwise."""
+
+    provider: Text | None = None
+    status: Literal["open", "destroying", "destroyed", "adopted"] | None = None
+    limit: Limit = 50
+    cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+
+
 class AuditQuery(Query):
     """Which events to show; those that have all that is named."""
 
@@ -295,6 +325,12 @@ class AuditQuery(Query):
     order: Literal["asc", "desc"] | None = None
     limit: Limit = 50
     cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+
+
+class OrphanActBody(RequestBody):
+    """Why an operator wants it; kept in the audit log."""
+
+    reason: Reason | None = None
 
 
 def microusd(usd: float) -> int:

@@ -14,6 +14,7 @@ from gpu_shopper.edge.answers.sessions import SessionBody, SessionsBody
 from gpu_shopper.edge.bodies import CreateSessionBody, SessionsQuery, microusd
 from gpu_shopper.edge.inventory import checked_provider, offer_id_of
 from gpu_shopper.errors import Forbidden, SessionNotFound, ValidationFailed
+from gpu_shopper.usecases.agents import reported
 from gpu_shopper.usecases.deps import Deps
 from gpu_shopper.usecases.listing import list_sessions
 from gpu_shopper.usecases.wishes import NewSession
@@ -37,6 +38,7 @@ def new_session_of(body: CreateSessionBody, caller: Caller, enabled: tuple[str, 
     """
     provider, offer_id = offer_id_of(body.offer_id, enabled)
     _check_entrypoint(body, provider)
+    _check_agent(body)
     if body.drain_minutes is not None and body.storage_policy != StoragePolicy.PRESERVE.value:
         text = "drain_minutes needs storage_policy preserve: nothing drains otherwise"
         raise ValidationFailed([("drain_minutes", text)])
@@ -61,6 +63,8 @@ def new_session_of(body: CreateSessionBody, caller: Caller, enabled: tuple[str, 
         launch_mode=LaunchMode(body.launch_mode),
         exposed_ports=tuple(body.exposed_ports),
         health_path=body.health_path,
+        agent=body.idle_threshold_minutes > 0 if body.agent is None else body.agent,
+        idle_threshold_min=body.idle_threshold_minutes,
         storage_policy=StoragePolicy(body.storage_policy),
         drain_min=body.drain_minutes,
     )
@@ -78,6 +82,21 @@ def _check_entrypoint(body: CreateSessionBody, provider: str) -> None:
         details.append(("docker_image", "docker_image is required"))
     if not body.exposed_ports:
         details.append(("exposed_ports", "exposed_ports is required"))
+    if details:
+        raise ValidationFailed(details)
+
+
+def _check_agent(body: CreateSessionBody) -> None:
+    """Raises ValidationFailed where nothing could tell that the machine idles, or is there."""
+    watched = body.idle_threshold_minutes > 0
+    if watched and body.agent is False:
+        text = "agent must be true where idle_threshold_minutes is above 0"
+        raise ValidationFailed([("agent", text)])
+    if LaunchMode(body.launch_mode) is not LaunchMode.ENTRYPOINT:
+        return
+    asked = {"idle_threshold_minutes": watched, "agent": body.agent is True}
+    text = "is not possible with launch_mode entrypoint: no agent runs there"
+    details = [(name, f"{name} {text}") for name, given in asked.items() if given]
     if details:
         raise ValidationFailed(details)
 
@@ -107,8 +126,9 @@ def listed_for(deps: Deps, caller: Caller, query: SessionsQuery) -> SessionsBody
     scope = f"sessions {caller.key_id} {whose} {sorted(states)} {provider}"
     after = cursors.read(query.cursor, scope, deps.deployment_id, now)
     page = list_sessions(deps, whose, wanted, after, query.limit)
+    told = reported(deps, page.sessions)
     return SessionsBody(
-        sessions=[SessionBody.of(one, now) for one in page.sessions],
+        sessions=[SessionBody.of(one, now, told.get(one.id)) for one in page.sessions],
         count=len(page.sessions),
         next_cursor=cursors.issue(page.next_position, scope, deps.deployment_id, now),
     )

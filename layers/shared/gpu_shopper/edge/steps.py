@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel, Field, StringConstraints
 
-from gpu_shopper.usecases.deps import StepResult
+from gpu_shopper.usecases.deps import OrphanAct, OrphanWish, StepResult
 
 
 class StepEvent(BaseModel):
@@ -28,6 +28,19 @@ class ProviderEvent(BaseModel):
     """What a schedule sends to a sweep that works on one provider."""
 
     provider: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,32}$")]
+
+
+class OrphanEvent(ProviderEvent):
+    """What the operators' function sends to have one machine destroyed or adopted."""
+
+    act: OrphanAct
+    instance_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
+    key_id: str
+    reason: str | None = None
+
+    def wish(self) -> OrphanWish:
+        """The same in the use cases' words."""
+        return OrphanWish(self.act, self.provider, self.instance_id, self.key_id, self.reason)
 
 
 class RefreshEvent(ProviderEvent):

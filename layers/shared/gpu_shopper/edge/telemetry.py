@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger
 
 from gpu_shopper.usecases.deps import Fact
 
-_SECONDS = ("Duration", "Seconds", "Age")
+_SECONDS = ("Duration", "Seconds", "Age", "AgeMax")
 _WITHOUT_UNIT = ("ProviderBalance",)
 
 

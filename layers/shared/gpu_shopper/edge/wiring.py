@@ -18,7 +18,15 @@ from botocore.config import Config
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.edge import origins
-from gpu_shopper.edge.aws import KmsCipher, LambdaChecks, Schedules, Secrets, StepFunctions, Target
+from gpu_shopper.edge.aws import (
+    KmsCipher,
+    LambdaChecks,
+    LambdaOrphanDesk,
+    Schedules,
+    Secrets,
+    StepFunctions,
+    Target,
+)
 from gpu_shopper.edge.http import Frame
 from gpu_shopper.edge.publishing import EventBus
 from gpu_shopper.edge.settings import read_settings, required
@@ -37,6 +45,9 @@ if TYPE_CHECKING:
 
 AWS_CALLS = Config(connect_timeout=2, read_timeout=10, retries={"max_attempts": 3})
 """Time-outs in seconds and tries of calls to AWS: short, so that a caller gets its answer."""
+
+LONG_CALLS = Config(connect_timeout=2, read_timeout=20, retries={"total_max_attempts": 1})
+"""Of calls that wait for a provider: sent once, and not longer than the caller's function has."""
 
 LOCAL_STAGE = "local"
 """The stage whose machines are simulated, on loopback."""
@@ -99,13 +110,21 @@ def deps() -> Deps:
         machines=_LazyMachines(),
         checks=_LazyChecks(),
         hard_stops=_LazyHardStops(),
+        orphan_desk=lambda wish: _orphan_desk()(wish),
         ask_api=partial(ask, public_only=public_only),
         cipher=_LazyCipher("PROBE_KEY_KMS_ARN"),
         repeat_cipher=_LazyCipher("REPEAT_KEY_KMS_ARN"),
         origin=partial(origins.current, required(os.environ, "POWERTOOLS_SERVICE_NAME")),
         note=Telemetry(logger, deployment_id, namespace, now, print).note,
+        api_url=_api_url(),
         public_targets_only=public_only,
     )
+
+
+def _api_url() -> str:
+    """Where machines reach the API; known only to the function that rents them."""
+    url, api_id = (os.environ.get(name, "") for name in ("API_URL", "API_ID"))
+    return url.replace("{api}", api_id).rstrip("/")
 
 
 @cache
@@ -227,6 +246,12 @@ def _hard_stops() -> Schedules:
     names = ("HARD_STOP_FUNCTION_ARN", "HARD_STOP_ROLE_ARN")
     target = Target(*(os.environ.get(name, "") for name in names))
     return Schedules(boto3.client("scheduler", config=AWS_CALLS), group, target, logger)
+
+
+@cache
+def _orphan_desk() -> LambdaOrphanDesk:
+    function = required(os.environ, "RECONCILE_FUNCTION")
+    return LambdaOrphanDesk(boto3.client("lambda", config=LONG_CALLS), function, logger)
 
 
 class _LazyCipher:

@@ -27,12 +27,14 @@ _ASSIGNED = re.compile(
     r"\b(\w*(?:key|token|secret|password|passwd)[\"']? ?[=:] ?[\"']?|bearer )[^\s\"',;&]{8,}",
     re.IGNORECASE,
 )
+_AGENT_TOKEN = re.compile(r"(SHOPPER_AGENT_TOKEN=)[A-Za-z0-9_-]+")
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def without_secrets(failure: ProviderError, request: LaunchRequest) -> ProviderError:
     """The same failure, in case the provider's text repeats what we sent."""
-    secrets = [request.on_start_cmd or "", *request.env.values(), *request.ssh_public_keys]
+    commands = [request.on_start_cmd or "", request.agent_cmd or ""]
+    secrets = [*commands, *request.env.values(), *request.ssh_public_keys]
     failure.message = redacted(failure.message, secrets)
     failure.args = (failure.message,)
     return failure
@@ -40,7 +42,7 @@ def without_secrets(failure: ProviderError, request: LaunchRequest) -> ProviderE
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
     """`text` without any of `secrets` and without any SSH key, public or private."""
-    text = _without_pem(text)
+    text = _AGENT_TOKEN.sub(r"\1[redacted]", _without_pem(text))
     for secret in sorted(map(provider_text, secrets), key=len, reverse=True):
         if len(secret) >= SECRET_CHARS:
             text = text.replace(secret, "[redacted]")

@@ -1,31 +1,27 @@
-"""What the deployment knows of itself: sweeps that ran, providers that can be used, orphans.
+"""What the deployment knows of itself: sweeps that ran, providers that can be used.
 
 pk SWEEP#<name>         sk RUN            when a sweep last ended well, and under which release
 pk PROVIDER#<name>      sk CREDENTIALS    whether the secret could be read and is complete
 pk PROVIDER#<name>      sk BALANCE        when its balance was last asked for
 pk PROVIDER#<name>      sk LISTINGS       since when every listing of it has been complete
-pk ORPHAN#<provider>    sk <instance id>  a machine of ours that no live attempt owns
+pk HEARTBEATS           sk FAILURE        when a heartbeat last got an answer of 5xx
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.conditions import Attr, Key
+from boto3.dynamodb.conditions import Attr
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gpu_shopper.core.instants import from_text, to_text
-from gpu_shopper.core.reconciling import Orphan
-from gpu_shopper.store.codec import from_item, to_item
-from gpu_shopper.store.transactions import Cancelled, Put, write_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-KEEP_DESTROYED = timedelta(days=90)
+_HEARTBEAT_FAILURE = {"pk": "HEARTBEATS", "sk": "FAILURE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +30,6 @@ class SweepRun:
 
     at: datetime
     release: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrphanRecord:
-    """What became of one orphan; `status` is destroying or destroyed."""
-
-    provider: str
-    instance_id: str
-    label: str
-    session_id: str
-    attempt: int
-    cause: str
-    first_seen_at: datetime
-    last_seen_at: datetime
-    status: str = "open"
-    destroy_tries: int = 0
-    asked_at: datetime | None = None
-    destroyed_at: datetime | None = None
-    gpu_type: str | None = None
-    price_microusd_per_hour: int | None = None
 
 
 def can_be_read(table: Table) -> bool:
@@ -105,6 +81,17 @@ def take_balance_look(table: Table, provider: str, now: datetime, every: timedel
     return True
 
 
+def mark_heartbeat_failure(table: Table, at: datetime) -> None:
+    """Write down that a heartbeat got an error of ours at `at`."""
+    table.put_item(Item={**_HEARTBEAT_FAILURE, "at": to_text(at)})
+
+
+def heartbeat_failure_at(table: Table) -> datetime | None:
+    """When that last happened, if ever."""
+    item: Any = table.get_item(Key=_HEARTBEAT_FAILURE, ConsistentRead=True).get("Item")
+    return from_text(item["at"]) if item else None
+
+
 def listings_complete_since(table: Table, provider: str) -> datetime | None:
     """Since when every listing was complete; None after a failed one or before the first."""
     item: Any = table.get_item(
@@ -125,87 +112,3 @@ def note_complete_listing(table: Table, provider: str, at: datetime) -> None:
 def note_failed_listing(table: Table, provider: str) -> None:
     """Break the row: what was missing before says nothing any more."""
     table.put_item(Item={"pk": f"PROVIDER#{provider}", "sk": "LISTINGS"})
-
-
-def see_orphan(
-    table: Table, provider: str, orphan: Orphan, now: datetime, beside: Iterable[Put] = ()
-) -> bool:
-    """Record a sighting; True exactly for the first one of this machine, written with `beside`."""
-    key = {"pk": f"ORPHAN#{provider}", "sk": orphan.instance.id}
-    record = OrphanRecord(
-        provider=provider,
-        instance_id=orphan.instance.id,
-        label=str(orphan.label),
-        session_id=orphan.label.session_id,
-        attempt=orphan.label.attempt,
-        cause=orphan.cause.value,
-        first_seen_at=now,
-        last_seen_at=now,
-        gpu_type=orphan.instance.gpu_type,
-        price_microusd_per_hour=orphan.instance.price_microusd_per_hour,
-    )
-    try:
-        write_all(table, [Put(key | to_item(record), Attr("pk").not_exists()), *beside])
-    except Cancelled:
-        table.update_item(
-            Key=key,
-            UpdateExpression="SET last_seen_at = :at REMOVE destroyed_at, #ttl",
-            ConditionExpression=Attr("pk").exists(),
-            ExpressionAttributeNames={"#ttl": "ttl"},
-            ExpressionAttributeValues={":at": to_text(now)},
-        )
-        return False
-    return True
-
-
-def forget_orphan(table: Table, provider: str, instance_id: str) -> None:
-    """Remove the record of a machine that turned out to be wanted."""
-    table.delete_item(Key={"pk": f"ORPHAN#{provider}", "sk": instance_id})
-
-
-def note_orphan_asked(table: Table, provider: str, instance_id: str, at: datetime) -> None:
-    """Count one more request to destroy this orphan; fails when its record was forgotten."""
-    table.update_item(
-        Key={"pk": f"ORPHAN#{provider}", "sk": instance_id},
-        UpdateExpression=("SET #s = :s, asked_at = :at, last_seen_at = :at ADD destroy_tries :one"),
-        # Half a record could not be read back, and would stop every later pass.
-        ConditionExpression=Attr("pk").exists(),
-        ExpressionAttributeNames={"#s": "status"},
-        ExpressionAttributeValues={":s": "destroying", ":at": to_text(at), ":one": 1},
-    )
-
-
-def close_orphan(
-    table: Table, record: OrphanRecord, at: datetime, beside: Iterable[Put] = ()
-) -> bool:
-    """Write down the proven end of an orphan, and `beside`; True exactly once.
-
-    One whose end was asked for since `record` was read stays open: the next pass looks again.
-    """
-    closed = replace(record, status="destroyed", destroyed_at=at)
-    item = {
-        "pk": f"ORPHAN#{record.provider}",
-        "sk": record.instance_id,
-        "ttl": int((at + KEEP_DESTROYED).timestamp()),
-    }
-    same = Attr("destroyed_at").not_exists() & Attr("destroy_tries").eq(record.destroy_tries)
-    try:
-        write_all(table, [Put(item | to_item(closed), same), *beside])
-    except Cancelled:
-        return False
-    return True
-
-
-def open_orphans(table: Table, provider: str) -> Iterator[OrphanRecord]:
-    """Orphans whose end is not proven yet."""
-    query: dict[str, Any] = {
-        "KeyConditionExpression": Key("pk").eq(f"ORPHAN#{provider}"),
-        "FilterExpression": Attr("destroyed_at").not_exists(),
-        "ConsistentRead": True,
-    }
-    while True:
-        answer: Any = table.query(**query)
-        yield from (from_item(OrphanRecord, item) for item in answer["Items"])
-        if "LastEvaluatedKey" not in answer:
-            return
-        query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

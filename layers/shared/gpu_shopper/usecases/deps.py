@@ -59,6 +59,45 @@ class HardStops(Protocol):
         ...
 
 
+class OrphanAct(StrEnum):
+    """What an operator may want of one machine."""
+
+    DESTROY = "destroy"
+    ADOPT = "adopt"
+
+
+@dataclass(frozen=True, slots=True)
+class OrphanWish:
+    """One wish, and whose: whoever carries it out may ask the provider."""
+
+    act: OrphanAct
+    provider: str
+    instance_id: str
+    key_id: str
+    reason: str | None = None
+
+
+class OrphanOutcome(StrEnum):
+    """What became of a wish."""
+
+    DESTROYING = "destroying"
+    DESTROYED = "destroyed"
+    ADOPTED = "adopted"
+    NOT_FOUND = "not_found"
+    NOT_ALLOWED = "not_allowed"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class OrphanTold:
+    """The outcome; `text` says why not, session and attempt are those that have the machine."""
+
+    outcome: OrphanOutcome
+    text: str = ""
+    session_id: str | None = None
+    attempt: int | None = None
+
+
 class Cipher(Protocol):
     """Encrypts a secret of a session or webhook; its id is part of the encryption context."""
 
@@ -132,12 +171,15 @@ class Deps:
     machines: Machines
     checks: Checks
     hard_stops: HardStops
+    orphan_desk: Callable[[OrphanWish], OrphanTold]
     ask_api: AskApi
     cipher: Cipher
     # Of what a repeat may show again: with a key of its own, which opens no probe key.
     repeat_cipher: Cipher
     origin: Callable[[], Origin]
     note: Callable[[Fact], None]
+    # Where machines reach this API, without a slash at the end; empty where no machine is rented.
+    api_url: str = ""
     # Only a local run may check machines at other than public addresses: the simulator's.
     public_targets_only: bool = True
 

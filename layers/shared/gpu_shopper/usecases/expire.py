@@ -9,6 +9,7 @@ from gpu_shopper.core.deadlines import (
     CheckMachine,
     End,
     EndDrain,
+    LookForAgent,
     NoteDelay,
     Restart,
     TellExpiry,
@@ -27,6 +28,7 @@ from gpu_shopper.usecases.blaming import blame
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.facts import about, began_to_end, drain_started, ended
 from gpu_shopper.usecases.repeats import forget_secrets
+from gpu_shopper.usecases.silence import look_at_agents, look_for_agent
 from gpu_shopper.usecases.writing import save
 
 SWEEP = "lifecycle"
@@ -54,9 +56,11 @@ def expire_sessions(deps: Deps) -> Swept:
             deps.note(Fact("sweep_item_failed", session_id=session_id, reason=type(exc).__name__))
             failed.append(session_id)
     forget_secrets(deps)
+    before = operations.last_sweep(deps.operations, SWEEP)
+    looked = look_at_agents(deps, before.at if before else None)
     operations.mark_sweep(deps.operations, SWEEP, deps.now(), deps.release)
     deps.note(Fact("sweep_completed", metrics={"SweepCompleted": 1}, dimensions={"Sweep": SWEEP}))
-    return Swept(handled, tuple(failed))
+    return Swept(handled + looked.ended, (*failed, *looked.failed))
 
 
 def look_after(deps: Deps, session_id: str) -> bool:
@@ -70,6 +74,9 @@ def look_after(deps: Deps, session_id: str) -> bool:
         return False
     if isinstance(action, CheckMachine):
         _begin_check(deps, session)
+        return True
+    if isinstance(action, LookForAgent):
+        look_for_agent(deps, session)
         return True
     if isinstance(action, TellExpiry):
         _tell_expiry(deps, session)

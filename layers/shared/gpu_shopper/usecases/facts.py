@@ -14,9 +14,15 @@ _STOPPING_OPERATION = {
     EndReason.USER_REQUESTED: "session_stopping",
     EndReason.EXPIRED: "session_expired",
     EndReason.HARD_MAX: "hard_max_enforced",
+    EndReason.IDLE: "idle_shutdown",
+    EndReason.HEARTBEAT_TIMEOUT: "heartbeat_timeout",
     EndReason.INSTANCE_STOPPED: "session_stopping",
 }
-_STOPPING_METRIC = {EndReason.HARD_MAX: "HardMaxEnforced"}
+_STOPPING_METRIC = {
+    EndReason.HARD_MAX: "HardMaxEnforced",
+    EndReason.IDLE: "IdleShutdowns",
+    EndReason.HEARTBEAT_TIMEOUT: "HeartbeatTimeouts",
+}
 
 
 def transition(

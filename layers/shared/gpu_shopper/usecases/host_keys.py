@@ -27,15 +27,16 @@ INJECTED = "injected"
 FIRST_USE = "first_use"
 
 
-def new_host_key(deps: Deps, session: Session) -> HostKey | None:
+def new_host_key(deps: Deps, session: Session, agent_cmd: str | None = None) -> HostKey | None:
     """A key for the machine of the current attempt; None where the first one seen is trusted.
 
-    That is where the provider runs no start-up commands, or would not take as many. Where nobody
-    can log in there is no key either.
+    That is where the provider runs no start-up commands, or would not take as many beside the
+    agent's and the session's own. Where nobody can log in there is no key either.
     """
     if session.wish.serves_http:
         return None
-    room = FACTS[session.attempt.provider].start_up_chars - len(session.wish.start_up or "")
+    others = "\n".join(filter(None, [agent_cmd, session.wish.start_up]))
+    room = FACTS[session.attempt.provider].start_up_chars - len(others)
     if room <= 0:
         return None
     pair = deps.new_pair("gpu-shopper-host")

@@ -10,9 +10,9 @@ from gpu_shopper.core.labels import Label, owned
 from gpu_shopper.core.reconciling import Findings, Orphan, orphan_limit
 from gpu_shopper.core.session import Session
 from gpu_shopper.errors import ProviderError, SessionNotFound
-from gpu_shopper.store import operations
-from gpu_shopper.store import sessions as store
-from gpu_shopper.store.operations import OrphanRecord
+from gpu_shopper.store import orphans as store
+from gpu_shopper.store import sessions as session_store
+from gpu_shopper.store.orphans import OrphanRecord
 from gpu_shopper.usecases.auditing import audited
 from gpu_shopper.usecases.deps import Deps, Fact
 
@@ -23,19 +23,31 @@ def cure_orphans(deps: Deps, provider: str, findings: Findings, listing: Listing
     Each is handled by itself: one that cannot be handled keeps no other alive.
     """
     limit = orphan_limit(findings.ours, deps.settings)
+    wished = _wished(deps, provider)
     oldest_first = sorted(findings.orphans, key=lambda one: (len(one.instance.id), one.instance.id))
     for number, orphan in enumerate(oldest_first):
         with _apart(deps, provider, orphan.instance.id):
             _see(deps, provider, orphan)
-            if number < limit:
+            if orphan.instance.id in wished or (number < limit and not is_dry_run(deps)):
                 _destroy(deps, provider, orphan)
     held_back = len(oldest_first) - limit
     if held_back > 0:
         metrics = {"OrphansHeldBack": float(held_back)}
         deps.note(Fact("orphans_held_back", provider=provider, metrics=metrics))
-    for record in list(operations.open_orphans(deps.operations, provider)):
+    for record in list(store.still_open(deps.operations, provider)):
         with _apart(deps, provider, record.instance_id):
             _close_if_gone(deps, provider, record, listing)
+
+
+def is_dry_run(deps: Deps) -> bool:
+    """True while orphans are only told of, and destroyed one by one when an operator says so."""
+    return deps.settings.reconcile_dry_run > 0
+
+
+def _wished(deps: Deps, provider: str) -> set[str]:
+    """Machines of which an operator wants the end, whatever the limit and the switch say."""
+    records = store.still_open(deps.operations, provider)
+    return {one.instance_id for one in records if one.requested_at is not None}
 
 
 @contextmanager
@@ -51,8 +63,7 @@ def _apart(deps: Deps, provider: str, instance_id: str) -> Iterator[None]:
 
 def _see(deps: Deps, provider: str, orphan: Orphan) -> None:
     found = _detected(provider, orphan)
-    beside = audited(deps, [found])
-    if operations.see_orphan(deps.operations, provider, orphan, deps.now(), beside):
+    if store.see(deps.operations, provider, orphan, deps.now(), audited(deps, [found])):
         deps.note(found)
 
 
@@ -78,21 +89,27 @@ def _destroy(deps: Deps, provider: str, orphan: Orphan) -> None:
         if label != orphan.label:
             return
         if _is_wanted(deps, label, instance_id):
-            operations.forget_orphan(deps.operations, provider, instance_id)
+            store.forget(deps.operations, provider, instance_id)
             return
-        operations.note_orphan_asked(deps.operations, provider, instance_id, deps.now())
-        deps.provider(provider).terminate(instance_id)
+        end_orphan(deps, provider, instance_id)
     except ProviderError as exc:
+        store.note_failed(deps.operations, provider, instance_id, exc.code)
         fact = Fact(
             "orphan_destroy_failed", provider=provider, instance_id=instance_id, reason=exc.code
         )
         deps.note(fact)
 
 
+def end_orphan(deps: Deps, provider: str, instance_id: str) -> None:
+    """Ask for its end, unless its record was forgotten. Raises: ProviderError."""
+    if store.note_asked(deps.operations, provider, instance_id, deps.now()):
+        deps.provider(provider).terminate(instance_id)
+
+
 def _is_wanted(deps: Deps, label: Label, instance_id: str) -> bool:
     """True when the label's session, read now, counts this machine as its own after all."""
     try:
-        session = store.get(deps.sessions, label.session_id)
+        session = session_store.get(deps.sessions, label.session_id)
     except SessionNotFound:
         return False
     return _owns(session, label, instance_id)
@@ -115,7 +132,7 @@ def _close_if_gone(deps: Deps, provider: str, record: OrphanRecord, listing: Lis
     except ProviderError:
         return
     gone = _destroyed(record)
-    if operations.close_orphan(deps.operations, record, deps.now(), audited(deps, [gone])):
+    if store.close(deps.operations, record, deps.now(), audited(deps, [gone])):
         deps.note(gone)
 
 

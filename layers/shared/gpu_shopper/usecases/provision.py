@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from gpu_shopper.core import evidence
 from gpu_shopper.core.instances import HostKey, Launched
@@ -36,6 +37,7 @@ from gpu_shopper.errors import (
     TooSoon,
 )
 from gpu_shopper.store import sessions as store
+from gpu_shopper.usecases.agents import AgentSetup, new_agent
 from gpu_shopper.usecases.attempts import fail_attempt, is_current, refuse, same_call
 from gpu_shopper.usecases.auditing import tell
 from gpu_shopper.usecases.deps import Deps, StepResult
@@ -86,13 +88,14 @@ def launch(deps: Deps, session_id: str, attempt: int) -> StepResult:
     if is_dearer_than_accepted(price, session.attempt, deps.settings):
         return _not_wanted(deps, session, EndReason.PRICE_MISMATCH, DEARER_OFFER)
     set_timer(deps, session)
-    host_key = new_host_key(deps, session)
+    agent = new_agent(deps, session)
+    host_key = new_host_key(deps, session, agent.command)
     session, written = change(
         deps,
         lambda: store.get(deps.sessions, session_id),
-        lambda s: _intention(deps, s, attempt, host_key),
+        lambda s: _intention(deps, s, attempt, pinned(host_key) | agent.remembered),
     )
-    return _call(deps, session, shown, host_key) if written else LOOK_NOW
+    return _call(deps, session, shown, host_key, agent) if written else LOOK_NOW
 
 
 def _loaded(deps: Deps, session_id: str) -> Session | None:
@@ -134,8 +137,11 @@ def _not_wanted(deps: Deps, session: Session, reason: EndReason, error: str) -> 
     return refuse(deps, session, reason, error)
 
 
-def _intention(deps: Deps, session: Session, attempt: int, host_key: HostKey | None) -> Decision:
-    """The write before the call: from now on the machine can be found by its label."""
+def _intention(deps: Deps, session: Session, attempt: int, brought: dict[str, Any]) -> Decision:
+    """The write before the call: from now on the machine can be found by its label.
+
+    `brought` is what the attempt must know of the keys that the machine is given.
+    """
     launchable = session.attempt.launch in (LaunchState.PLANNED, LaunchState.THROTTLED)
     if not is_current(session, attempt) or not launchable:
         return None
@@ -151,7 +157,7 @@ def _intention(deps: Deps, session: Session, attempt: int, host_key: HostKey | N
         call_ended_at=None,
         unlisted_at=None,
         lookups=0,
-        **pinned(host_key),
+        **brought,
     )
     after = replace(
         after,
@@ -169,10 +175,12 @@ def _intention(deps: Deps, session: Session, attempt: int, host_key: HostKey | N
     return after, [began_again(session, after, Event.LAUNCH, Actor.LIFECYCLE)]
 
 
-def _call(deps: Deps, session: Session, shown: Shown, host_key: HostKey | None) -> StepResult:
+def _call(
+    deps: Deps, session: Session, shown: Shown, host_key: HostKey | None, agent: AgentSetup
+) -> StepResult:
     """The one launch call, and what each kind of answer means."""
     attempt = session.attempt
-    request = launch_request(session, shown.offer, host_key)
+    request = launch_request(session, shown.offer, host_key, agent.command)
     try:
         launched = deps.provider(attempt.provider).launch(request)
     except RentedDespiteError as exc:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from gpu_shopper.core import disk
-from gpu_shopper.core.api_keys import Caller
+from gpu_shopper.core.api_keys import Caller, digest
 from gpu_shopper.core.deadlines import due_at
 from gpu_shopper.core.draining import end_drain, end_in_order
 from gpu_shopper.core.inventory import Shown
@@ -28,6 +28,7 @@ from gpu_shopper.errors import (
 )
 from gpu_shopper.store import sessions as store
 from gpu_shopper.store.repeats import kept
+from gpu_shopper.usecases.agents import check_agent
 from gpu_shopper.usecases.auditing import audited
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.disk import check_disk, disk_notices, settled_gb
@@ -41,7 +42,10 @@ from gpu_shopper.usecases.writing import TRIES, Decision, change
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The session, and what its answer alone shows: `ssh_private_key`, if we made the pair."""
+    """The session, and what its answer alone shows.
+
+    That is `ssh_private_key`, if we made the pair, and `agent_token`, if there is an agent.
+    """
 
     session: Session
     secrets: Secrets = field(default_factory=dict, repr=False)
@@ -87,13 +91,18 @@ def _create(
     estimate = _disk_estimate(wanted, template)
     disk_gb = settled_gb(wanted.disk_gb, estimate, shown.offer)
     price = shown.offer.price_with_disk(disk_gb)
+    check_agent(wanted, template)
     check_price(shown.offer, price, wanted.max_price_microusd_per_hour)
     check_disk(wanted.disk_gb, estimate)
     notices = (*disk_notices(wanted.disk_gb, disk_gb, now), *capped(deps, wanted, now))
     session_id = deps.new_id()
     public_line, secrets = _keys(deps, wanted, session_id)
     wish = wish_of(deps, wanted, template, public_line, disk_gb)
+    token = deps.new_secret() if wanted.agent else None
     session = _new(deps, wanted, shown, session_id, wish, price, now, notices)
+    session = replace(session, agent_token_sha256=digest(token) if token else None)
+    if token:
+        secrets = {**secrets, "agent_token": token}
     first = begun(deps, request, session, secrets) if request else None
     made = _created(session, caller)
     _record(deps, session, first, made)

@@ -39,6 +39,8 @@ class NewSession:
     launch_mode: LaunchMode = LaunchMode.SSH
     exposed_ports: tuple[int, ...] = ()
     health_path: str = "/"
+    agent: bool = False
+    idle_threshold_min: int = 0
     storage_policy: StoragePolicy = StoragePolicy.DESTROY
     drain_min: int | None = None
 
@@ -92,6 +94,8 @@ def wish_of(
         launch_mode=wanted.launch_mode,
         exposed_ports=wanted.exposed_ports,
         health_path=wanted.health_path,
+        agent=wanted.agent,
+        idle_threshold_min=wanted.idle_threshold_min,
         storage_policy=wanted.storage_policy,
         drain_min=_drain_min(wanted, deps.settings),
     )

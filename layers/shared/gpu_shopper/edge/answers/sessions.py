@@ -11,8 +11,10 @@ from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.money import to_usd
 from gpu_shopper.core.session import Attempt, Session
 from gpu_shopper.core.ssh_keys import fingerprint, known_hosts_line
+from gpu_shopper.edge.answers.heartbeats import told_of
 from gpu_shopper.edge.answers.values import instant, usd
 from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.usecases.agents import Reported
 from gpu_shopper.usecases.sessions import Created
 
 
@@ -104,6 +106,8 @@ class SessionBody(Shown):
     exposed_ports: list[int]
     health_path: str | None
     has_on_start_cmd: bool
+    idle_threshold_minutes: int
+    agent: bool
     storage_policy: str
     drain_minutes: int | None
     ssh_timeout_minutes: int
@@ -129,11 +133,20 @@ class SessionBody(Shown):
     stopping_at: str | None
     drain_until: str | None
     stopped_at: str | None
+    agent_status: str | None
+    last_heartbeat_at: str | None
+    idle_seconds: int | None
+    gpu_util_pct: float | None
+    memory_used_mb: int | None
     warnings: list[NoticeBody]
 
+    def nullable(self) -> frozenset[str]:
+        """With a heartbeat that does not know them, its values are unknown and not absent."""
+        return self.NULLABLE | (frozenset({"idle_seconds"}) if self.last_heartbeat_at else set())
+
     @classmethod
-    def of(cls, session: Session, now: datetime) -> SessionBody:
-        """The session as it is at `now`."""
+    def of(cls, session: Session, now: datetime, told: Reported | None = None) -> SessionBody:
+        """The session as it is at `now`; `told` is what its agent last reported."""
         through = session.stopped_at or now
         return cls(
             **_identity(session),
@@ -141,6 +154,7 @@ class SessionBody(Shown):
             **_asked(session),
             **_access(session),
             **_times(session),
+            **told_of(told),
             cost_usd=to_usd(session_cost(session, now)),
             cost_through=to_text(through),
             attempts=[AttemptBody.of(one, now) for one in session.attempts],
@@ -198,6 +212,8 @@ def _asked(session: Session) -> dict[str, Any]:
         "exposed_ports": list(wish.exposed_ports),
         "health_path": wish.health_path if wish.serves_http else None,
         "has_on_start_cmd": wish.on_start_cmd is not None,
+        "idle_threshold_minutes": wish.idle_threshold_min,
+        "agent": wish.agent,
         "storage_policy": wish.storage_policy.value,
         "drain_minutes": wish.drain_min,
         "ssh_timeout_minutes": wish.ssh_timeout_min,
@@ -242,17 +258,19 @@ def _times(session: Session) -> dict[str, Any]:
 
 
 class CreatedBody(Shown):
-    """The new session; the private key is in this answer, and for a while in those to repeats."""
+    """The new session; its secrets are in this answer, and for a while in those to repeats."""
 
     session: SessionBody
     ssh_private_key: str | None = None
+    agent_token: str | None = None
 
     @classmethod
-    def of(cls, created: Created, now: datetime) -> CreatedBody:
-        """What was created, or found again, as it is at `now`."""
+    def of(cls, created: Created, now: datetime, told: Reported | None = None) -> CreatedBody:
+        """What was created, or found again, as it is at `now`; of its agent what it `told`."""
         return cls(
-            session=SessionBody.of(created.session, now),
+            session=SessionBody.of(created.session, now, told),
             ssh_private_key=created.secrets.get("ssh_private_key"),
+            agent_token=created.secrets.get("agent_token"),
         )
 
 

@@ -60,9 +60,13 @@ def _body(request: LaunchRequest) -> dict[str, Any]:
         "location_id": _location(request),
         "useDedicatedIp": True,
         "ssh_key": keys[0],
-        "cloud_init": {"runcmd": commands(keys, request.on_start_cmd, request.host_key)},
+        "cloud_init": {"runcmd": _commands(keys, request)},
     }
     return {"data": {"type": _KIND, "attributes": attributes}}
+
+
+def _commands(keys: list[str], request: LaunchRequest) -> list[str]:
+    return commands(keys, request.on_start_cmd, request.host_key, request.agent_cmd)
 
 
 def _location(request: LaunchRequest) -> str:

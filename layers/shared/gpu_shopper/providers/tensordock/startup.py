@@ -17,15 +17,20 @@ LOCK_WAIT_S = 300
 LOCK_LOOK_S = 5
 DRIVER = "nvidia-driver-550"
 LOG = "/var/log/cloud-init-nvidia.log"
+AGENT_FILE = "/var/lib/cloud/scripts/per-boot/gpu-shopper-agent"
+"""What is there is run by cloud-init at every boot; at the first one it looks there before us."""
 
 _LOCKS = "/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock"
 _APT = f"DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout={LOCK_TIMEOUT_S}"
 
 
 def commands(
-    key_lines: Iterable[str], start_up: str | None, host_key: HostKey | None = None
+    key_lines: Iterable[str],
+    start_up: str | None,
+    host_key: HostKey | None = None,
+    agent_cmd: str | None = None,
 ) -> list[str]:
-    """The whole list: keys, host key, package manager, driver, and the session's own command."""
+    """All of it: keys, host key, package manager, driver, agent, and the session's own command."""
     lines = list(key_lines)
     return [
         *_authorised("/root", "root", lines),
@@ -37,7 +42,19 @@ def commands(
         _wait_for_lock(),
         "DEBIAN_FRONTEND=noninteractive dpkg --configure -a || true",
         _driver(),
+        *(_at_each_boot(agent_cmd) if agent_cmd else []),
         *([start_up] if start_up else []),
+    ]
+
+
+def _at_each_boot(agent_cmd: str) -> list[str]:
+    """Start the agent now, and when the machine is restarted: one that falls silent is ended."""
+    script = f"printf '%s\\n' '#!/bin/sh' {_quoted(agent_cmd)} > {AGENT_FILE}"
+    return [
+        f"mkdir -p {AGENT_FILE.rpartition('/')[0]}",
+        f"(umask 077; {script})",
+        f"chmod 700 {AGENT_FILE}",
+        f"sh {AGENT_FILE}",
     ]
 
 

@@ -105,7 +105,7 @@ def _body(request: LaunchRequest) -> dict[str, Any]:
 def _onstart(request: LaunchRequest) -> str:
     """Our commands first: the caller's may take long, or end the script."""
     ours = install(request.host_key) if request.host_key else []
-    return "\n".join([*ours, *filter(None, [request.on_start_cmd])])
+    return "\n".join([*ours, *filter(None, [request.agent_cmd, request.on_start_cmd])])
 
 
 def _send(http: HttpClient, call: Call) -> Reply:
