@@ -111,6 +111,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (store, "create", writes.create_over_anything),
     ),
     _of("a live session has its next due instant", (writing, "due_at", nothing)),
+    _of("a transition is told where it is written", (writing, "audited", lambda *_: [])),
     _of(
         "a dead execution is started again",
         (deadlines, "_agenda", sweeps.agenda_without(deadlines.Restart)),

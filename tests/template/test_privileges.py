@@ -364,3 +364,15 @@ def test_a_machine_may_invoke_its_own_functions_only(machine: str, functions: se
     (statement,) = _statements(f"{machine}Role")
     assert statement["Action"] == "lambda:InvokeFunction"
     assert {_named(each) for each in _list(statement["Resource"])} == functions
+
+
+def test_whoever_may_write_sessions_may_tell_so_in_the_audit_and_change_nothing_there() -> None:
+    """N-29: an event is in the transaction of the change, which fails without this right."""
+    # The heartbeats' function may put rows of its own only.
+    writers = [name for name in MATRIX if ALL in _granted(name).get("SessionsTable", set())]
+    assert "SessionsApi" in writers
+    assert [name for name in writers if PUT not in _granted(name).get("AuditTable", set())] == []
+    environments = {n: properties(f"{n}Function")["Environment"]["Variables"] for n in writers}
+    assert [name for name, own in environments.items() if "AUDIT_TABLE" not in own] == []
+    others = {action for name in MATRIX for action in _granted(name).get("AuditTable", set())}
+    assert others == {PUT, QUERY}

@@ -155,22 +155,32 @@ def test_what_vanishes_between_read_and_write_is_not_found(
         act(world, session_id)
 
 
-@each_act
+def _ended(world: World, session_id: str) -> None:
+    stop(world, session_id)
+    world.clock.tick(60)
+    torn_down(world, session_id)
+
+
+@pytest.mark.parametrize("act", [_extend, _override, _done])
 def test_what_ends_between_read_and_write_is_refused(
     world: World, monkeypatch: pytest.MonkeyPatch, act: Callable[[World, str], Any]
 ) -> None:
     """QA-H2."""
     session_id = running(world)
-
-    def end() -> None:
-        stop(world, session_id)
-        world.clock.tick(60)
-        torn_down(world, session_id)
-
-    disturbed(world, monkeypatch, end)
+    disturbed(world, monkeypatch, lambda: _ended(world, session_id))
     with pytest.raises(IllegalTransition):
         act(world, session_id)
     assert world.session(session_id).state is State.STOPPED
+
+
+def test_deleting_what_ends_between_read_and_write_gives_it_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1.4: 200, told once."""
+    session_id = running(world)
+    disturbed(world, monkeypatch, lambda: _ended(world, session_id))
+    assert _delete(world, session_id).state is State.STOPPED
+    assert world.operations().count("session_stopping") == 1
 
 
 def test_an_override_lets_extensions_reach_its_hours_and_no_further(world: World) -> None:
