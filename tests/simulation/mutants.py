@@ -194,12 +194,4 @@ MUTANTS: tuple[Mutant, ...] = (
         "a machine is logged in to only with the host key that is pinned",
         (VERIFY_STEPS, "verify", hasty.verify_any_machine),
     ),
-    _of(
-        "an attempt that is not ready in time is ended",
-        (deadlines, "_agenda", sweeps.agenda_without(deadlines.End, Event.FAIL_PROVISIONING)),
-    ),
-    _of(
-        "a session that does not begin in time is ended",
-        (deadlines, "_agenda", sweeps.agenda_without(deadlines.End, Event.REFUSE_LAUNCH)),
-    ),
 )
