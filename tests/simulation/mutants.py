@@ -196,14 +196,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "a machine is logged in to only with the host key that is pinned",
         (VERIFY_STEPS, "verify", hasty.verify_any_machine),
     ),
-    _of(
-        "an attempt that is not ready in time is ended",
-        (deadlines, "_agenda", sweeps.agenda_without(deadlines.End, Event.FAIL_PROVISIONING)),
-    ),
-    _of(
-        "a session that does not begin in time is ended",
-        (deadlines, "_agenda", sweeps.agenda_without(deadlines.End, Event.REFUSE_LAUNCH)),
-    ),
     _of("an end that was not booked is found by the job", (store, "unsettled", sweeps.nobody)),
     _of(
         "what is booked is never booked again from an older session",

@@ -79,6 +79,9 @@ STRONG = {
 WEAK = 0.08
 """The share of those odds that faults have in other seeds, if they have any."""
 
+CLOSE_PERCENT = 102
+"""What customers pay at most in half of the seeds whose prices rise: less than sessions accept."""
+
 TOGETHER: tuple[tuple[str, ...], ...] = (
     ("crash",),
     ("crash", "stall"),
@@ -212,6 +215,8 @@ def drawn(seed: int) -> Plan:
     _add_agents(Random(seed + 3), plan)
     plan.faults_end_ms = max(_busy_until_ms(one) for one in rentals) + 10 * MINUTE
     _add_events(random, plan)
+    if seed % 2 == 0 and plan.odds.dearer > STRONG["dearer"] * WEAK:
+        plan.rentals = [replace(one, most_percent=CLOSE_PERCENT) for one in rentals]
     return plan
 
 

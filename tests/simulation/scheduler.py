@@ -2,8 +2,8 @@
 
 A run of a function may wait in the middle of a call; meanwhile others go on, and it continues at
 its instant, wherever that falls in their work. Each waiting run keeps its stack on a greenlet of
-its own, and the queue alone says which one moves: (instant, order of entry) decides everything, so
-a run repeats exactly.
+its own, begun by the hub that reads the queue: (instant, order of entry) decides everything, so a
+run repeats exactly.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Scheduler:
         self._entries = 0
         self._waiting: dict[greenlet, None] = {}
         self._idle: list[greenlet] = []
-        self._main = getcurrent()
+        self._hub = getcurrent()
 
     def now(self) -> datetime:
         """The instant, as the product sees it."""
@@ -87,10 +87,19 @@ class Scheduler:
 
     def start(self) -> None:
         """Let everything happen, until the queue is empty or `stop`. Raises what went wrong."""
-        self._main = getcurrent()
-        self._let_an_idle_one_drive()
-        for unfinished in (*self._waiting, *self._idle):
+        self._hub = getcurrent()
+        while self._queue and not self.is_stopping:
+            self.now_ms, _, what, _ = heappop(self._queue)
+            if isinstance(what, greenlet):
+                del self._waiting[what]
+                what.switch()
+            else:
+                (self._idle.pop() if self._idle else greenlet(self._work)).switch(what)
+        self.is_stopping = True
+        for unfinished in self._waiting:
             unfinished.switch()
+        for idle in self._idle:
+            idle.switch(None)
         if self.failure is not None:
             raise self.failure
 
@@ -117,21 +126,14 @@ class Scheduler:
         mine = getcurrent()
         self._push(until_ms, mine, False)
         self._waiting[mine] = None
-        self._let_an_idle_one_drive()
+        self._hub.switch()
 
-    def _let_an_idle_one_drive(self) -> None:
-        """Come back when it is this one's turn again."""
-        (self._idle.pop() if self._idle else greenlet(self._drive, self._main)).switch()
-
-    def _drive(self) -> None:
-        """Carry out events; who wakes a run that waits is idle until somebody else must drive."""
-        while not self.is_stopping and self._queue:
-            self.now_ms, _, what, _ = heappop(self._queue)
-            if isinstance(what, greenlet):
-                self._wake(what)
-            else:
-                self._carry_out(what)
-        self.is_stopping = True
+    def _work(self, action: Action | None) -> None:
+        """Carry out one action after the other, as the hub hands them over."""
+        while action is not None:
+            self._carry_out(action)
+            self._idle.append(getcurrent())
+            action = self._hub.switch()
 
     def _carry_out(self, action: Action) -> None:
         try:
@@ -141,11 +143,6 @@ class Scheduler:
         except BaseException as exc:  # noqa: BLE001  (told to whoever started the simulation)
             self.failure = self.failure or exc
             self.is_stopping = True
-
-    def _wake(self, waiting: greenlet) -> None:
-        del self._waiting[waiting]
-        self._idle.append(getcurrent())
-        waiting.switch()
 
 
 def carried_out(scheduler: Scheduler, run: Run, body: Callable[[], Any]) -> Any:
