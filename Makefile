@@ -164,7 +164,7 @@ bench: setup build $(VENVS)/bench/.installed ## measure speed, also against gpuh
 	@$(PY) -m bench
 
 .PHONY: docs
-docs: setup ## write docs/openapi.json, settings.md and states.md from the code
+docs: setup ## write docs/metrics.md, openapi.json, settings.md and states.md from the code
 	@$(PY) -m reference
 
 .PHONY: openapi

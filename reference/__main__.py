@@ -6,10 +6,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from reference import openapi, settings, states
+from reference import metrics, openapi, settings, states
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 DOCUMENTS: dict[str, Callable[[], str]] = {
+    "metrics.md": metrics.text,
     "openapi.json": openapi.text,
     "settings.md": settings.text,
     "states.md": states.text,

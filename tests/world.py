@@ -38,6 +38,7 @@ from tests.fakes import (
     FakeMachines,
     FakeProvider,
 )
+from tests.metering import fitting
 from tests.simulation.rows import rows_of
 from tests.simulation.tables import MemoryTable
 from tests.simulation.twins import TwinTable
@@ -132,7 +133,7 @@ class World:
         return session
 
     def operations(self) -> list[str]:
-        return [fact.operation for fact in self.facts]
+        return [fact.operation for fact in self.facts if fact.operation]
 
 
 @contextmanager
@@ -177,6 +178,6 @@ def _build(settings: Settings) -> World:
         ask_api=api,
         cipher=FakeCipher(),
         repeat_cipher=FakeCipher("repeat"),
-        note=facts.append,
+        note=fitting(facts.append),
     )
     return World(deps, clock, vast, machines, checks, hard_stops, api, facts, ids)

@@ -6,6 +6,7 @@ import io
 import json
 from typing import Any
 
+import pytest
 from aws_lambda_powertools import Logger
 
 from gpu_shopper.edge.telemetry import Telemetry
@@ -75,3 +76,25 @@ def test_a_balance_is_dollars_and_has_no_unit() -> None:
     assert directive["Metrics"] == [{"Name": "ProviderBalance", "Unit": "None"}]
     assert directive["Dimensions"] == [["Deployment"], ["Deployment", "Provider"]]
     assert metric["ProviderBalance"] == 4.99
+
+
+def test_metrics_of_one_fact_are_one_line_each_under_its_own_dimensions() -> None:
+    """6.1: one line per event; a metric does not get its neighbour's dimensions."""
+    fact = Fact(
+        "",
+        provider="vastai",
+        metrics={"ProviderCalls": 1, "ProviderLatency": 12.5},
+        dimensions={"Operation": "find", "Result": "success"},
+    )
+    lines, (emf,) = told(fact)
+    assert lines == [], "numbers alone are nothing for the audit"
+    calls, latency = emf["_aws"]["CloudWatchMetrics"]
+    assert calls["Dimensions"][1] == ["Deployment", "Provider", "Operation", "Result"]
+    assert latency["Dimensions"][1] == ["Deployment", "Provider", "Operation"]
+    assert latency["Metrics"] == [{"Name": "ProviderLatency", "Unit": "Milliseconds"}]
+    assert (emf["ProviderCalls"], emf["ProviderLatency"], emf["Result"]) == (1, 12.5, "success")
+
+
+def test_a_metric_that_is_not_in_the_table_is_refused() -> None:
+    with pytest.raises(KeyError):
+        told(Fact("x", metrics={"ProviderCall": 1}))

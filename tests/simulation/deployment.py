@@ -16,6 +16,7 @@ from gpu_shopper.store.templates import TemplatesCache
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
 from tests.fakes import FakeCipher
+from tests.metering import silent
 from tests.simulation.buckets import MemoryBucket
 from tests.simulation.executions import HANDED_OVER_MS, Done, Execution, Failure
 from tests.simulation.functions import FUNCTIONS, timeout_ms
@@ -66,7 +67,11 @@ class Deployment:
         scheduler = self.ports.scheduler
         guarded = {
             name: GuardedProvider(
-                self._adapter(name), tables["OperationsTable"], scheduler.now, SETTINGS
+                self._adapter(name),
+                tables["OperationsTable"],
+                scheduler.now,
+                SETTINGS,
+                silent(name),
             )
             for name in self.providers
         }
@@ -113,6 +118,8 @@ class Deployment:
         return KeyPair(line, line)
 
     def _note(self, fact: Fact) -> None:
+        if not fact.operation:
+            return
         self.ports.call(f"note {fact.operation}", lambda: self.watch.noted(fact), 0, 0)
 
     def deploy(self) -> None:

@@ -50,6 +50,7 @@ class OrphanRecord:
     status: str = "open"
     destroy_tries: int = 0
     asked_at: datetime | None = None
+    failing_at: datetime | None = None
     destroyed_at: datetime | None = None
     gpu_type: str | None = None
     price_microusd_per_hour: int | None = None
@@ -185,6 +186,22 @@ def close_orphan(table: Table, provider: str, instance_id: str, at: datetime) ->
                 ":at": to_text(at),
                 ":ttl": int((at + KEEP_DESTROYED).timestamp()),
             },
+        )
+    except table.meta.client.exceptions.ConditionalCheckFailedException:
+        return False
+    return True
+
+
+def note_orphan_failing(table: Table, provider: str, instance_id: str, at: datetime) -> bool:
+    """Write down that an orphan, not proven gone, should be so by now; True exactly once."""
+    try:
+        table.update_item(
+            Key={"pk": f"ORPHAN#{provider}", "sk": instance_id},
+            UpdateExpression="SET failing_at = :at",
+            ConditionExpression=Attr("pk").exists()
+            & Attr("destroyed_at").not_exists()
+            & Attr("failing_at").not_exists(),
+            ExpressionAttributeValues={":at": to_text(at)},
         )
     except table.meta.client.exceptions.ConditionalCheckFailedException:
         return False

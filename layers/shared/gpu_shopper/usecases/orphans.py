@@ -15,6 +15,9 @@ from gpu_shopper.store import sessions as store
 from gpu_shopper.store.operations import OrphanRecord
 from gpu_shopper.usecases.deps import Deps, Fact
 
+PASSES_UNTIL_FAILING = 2
+"""A pass asks once for the end of an orphan; the next one must see it gone."""
+
 
 def cure_orphans(deps: Deps, provider: str, findings: Findings, listing: Listing) -> None:
     """Ask for the end of this pass's orphans, and close the records of those proven gone.
@@ -35,6 +38,7 @@ def cure_orphans(deps: Deps, provider: str, findings: Findings, listing: Listing
     for record in list(operations.open_orphans(deps.operations, provider)):
         with _apart(deps, provider, record.instance_id):
             _close_if_gone(deps, provider, record, listing)
+            _tell_failing(deps, provider, record, listing)
 
 
 @contextmanager
@@ -121,5 +125,23 @@ def _close_if_gone(deps: Deps, provider: str, record: OrphanRecord, listing: Lis
                 attempt=record.attempt,
                 actor="reconciler",
                 metrics={"OrphansDestroyed": 1},
+            )
+        )
+
+
+def _tell_failing(deps: Deps, provider: str, record: OrphanRecord, listing: Listing) -> None:
+    """Told once, when an earlier pass asked for the end and this one ends without proof of it."""
+    asked_before = record.asked_at is not None and record.asked_at < listing.at
+    if not asked_before and record.destroy_tries < PASSES_UNTIL_FAILING:
+        return
+    if operations.note_orphan_failing(deps.operations, provider, record.instance_id, deps.now()):
+        deps.note(
+            Fact(
+                "orphan_destroy_failing",
+                provider=provider,
+                session_id=record.session_id,
+                instance_id=record.instance_id,
+                attempt=record.attempt,
+                metrics={"DestroyFailures": 1},
             )
         )

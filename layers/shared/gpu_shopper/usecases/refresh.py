@@ -14,6 +14,7 @@ from gpu_shopper.store import fetches, operations
 from gpu_shopper.store import inventory as store
 from gpu_shopper.store import templates as templates_store
 from gpu_shopper.usecases.deps import Deps, Fact
+from gpu_shopper.usecases.measuring import timed
 from gpu_shopper.usecases.price_history import count_snapshots, percentiles_of
 
 SWEEP = "inventory"
@@ -38,6 +39,11 @@ def refresh_inventory(deps: Deps, provider: str) -> Refreshed:
     feed = store.feed_of(provider)
     if not _lease(deps, feed, started_at):
         return Refreshed(None, "not_due")
+    with timed(deps, SWEEP, provider):
+        return _fetch(deps, provider, feed, started_at)
+
+
+def _fetch(deps: Deps, provider: str, feed: str, started_at: datetime) -> Refreshed:
     try:
         offers = {offer.id: offer for offer in deps.provider(provider).list_offers()}
     except ProviderError as exc:
