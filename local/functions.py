@@ -17,6 +17,7 @@ FIRST_SWEEPS: dict[str, list[dict[str, Any]]] = {
     "ExpireSessionsFunction": [{}],
     "ReconcileFunction": EACH_PROVIDER,
     "RefreshInventoryFunction": [*EACH_PROVIDER, {"provider": "vastai", "what": "templates"}],
+    "PublishGaugesFunction": [{}],
 }
 # Steps of a session that does not exist: they find nothing to do, and their worker is warm.
 WARMING: dict[str, list[dict[str, Any]]] = {

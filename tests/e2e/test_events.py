@@ -35,7 +35,7 @@ STATUS = {
     "operator_api/revoke_key": 404,
 }
 STEPS = ("provision_step", "verify_ssh", "teardown_step")
-SWEEPS = ("refresh_inventory", "expire_sessions", "reconcile")
+SWEEPS = ("refresh_inventory", "expire_sessions", "reconcile", "publish_gauges")
 
 
 def of(*functions: str) -> list[str]:

@@ -32,6 +32,7 @@ from gpu_shopper.store import (
     operations,
     sessions,
 )
+from gpu_shopper.store.fetches import Pointer
 from gpu_shopper.store.inventory import SnapshotCache, Storage
 from tests.builders import DEPLOYMENT, a_session, an_instance, an_offer, later
 from tests.simulation.buckets import MemoryBucket
@@ -139,6 +140,7 @@ CALLS: Mapping[str, Call] = {
     "sessions.holder": lambda t, i, j, k: sessions.holder(t, "alice", f"vastai-{j % 2}"),
     "sessions.due": lambda t, i, j, k: sessions.due(t, _at(k)),
     "sessions.live": lambda t, i, j, k: sessions.live(t),
+    "sessions.ended_since": lambda t, i, j, k: sessions.ended_since(t, _at(k)),
     "sessions.positions": lambda t, i, j, k: sessions.positions(
         t, "*" if j else "alice", f"{_at(k).isoformat()}#" if k else None, i + 1
     ),
@@ -167,6 +169,9 @@ CALLS: Mapping[str, Call] = {
     "operations.note_orphan_asked": lambda t, i, j, k: operations.note_orphan_asked(
         t, "vastai", f"50{i}", _at(k)
     ),
+    "operations.note_orphan_failing": lambda t, i, j, k: operations.note_orphan_failing(
+        t, "vastai", f"50{i}", _at(k)
+    ),
     "operations.close_orphan": lambda t, i, j, k: operations.close_orphan(
         t, "vastai", f"50{i}", _at(k)
     ),
@@ -178,7 +183,7 @@ CALLS: Mapping[str, Call] = {
     "fetches.note_failure": lambda t, i, j, k: fetches.note_failure(t, FEED, "word"),
     "fetches.take_lease": lambda t, i, j, k: fetches.take_lease(t, FEED, _at(k), 90),
     "fetches.release_lease": lambda t, i, j, k: fetches.release_lease(t, FEED, _at(k)),
-    "fetches.point": lambda t, i, j, k: fetches.point(t, FEED, f"g{i}", _at(k)),
+    "fetches.point": lambda t, i, j, k: fetches.point(t, FEED, Pointer(f"g{i}", _at(k), j)),
     "fetches.newest": lambda t, i, j, k: fetches.newest(t, FEED),
     "locations.count_launch": lambda t, i, j, k: location_stats.count_launch(
         t, "tensordock", f"here-{i}", accepted=j > 1, at=_at(k), since=_at(k - 2)

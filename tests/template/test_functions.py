@@ -24,6 +24,7 @@ FUNCTIONS = {
     "ExpireSessionsFunction": "expire_sessions",
     "ReconcileFunction": "reconcile",
     "HardStopFunction": "hard_stop",
+    "PublishGaugesFunction": "publish_gauges",
 }
 EACH_PROVIDER = [json.dumps({"provider": name}, separators=(",", ":")) for name in PROVIDERS]
 TEMPLATES = [
@@ -37,6 +38,7 @@ SWEEPS: dict[str, list[tuple[str, str | None]]] = {
         *(("TemplatesSchedule", each) for each in TEMPLATES),
     ],
     "ExpireSessionsFunction": [("LifecycleSchedule", None)],
+    "PublishGaugesFunction": [("GaugesSchedule", None)],
     "ReconcileFunction": [("ReconcileSchedule", each) for each in EACH_PROVIDER],
 }
 GATEWAY_GIVES_UP_AFTER_S = 29

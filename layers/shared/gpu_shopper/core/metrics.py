@@ -67,6 +67,12 @@ _P = ("Provider",)
 _RETRY = ("Provider", "Scope")
 
 _ALL = (
+    Metric(
+        "SessionsActive",
+        ("Provider", "Status"),
+        "Sessions by provider and status, counted in the table; ends are those of the last 24 h.",
+        kind=Kind.GAUGE,
+    ),
     Metric("SessionsCreated", _P, "A session is written, at the provider of its first attempt."),
     Metric("InstancesLaunched", _P, "An attempt learns the id of its machine."),
     Metric("SessionsEnded", ("Provider", "Reason"), "A session becomes stopped or failed."),
@@ -82,6 +88,13 @@ _ALL = (
         _P,
         "Once per teardown without proof after its 10th round (275 s), and once per orphan without "
         "proof at the end of the pass after the one that asked for its end.",
+    ),
+    Metric(
+        "StoppingAgeMax",
+        _P,
+        "How long the oldest `stopping` session has been so; 0 when there is none.",
+        unit=Unit.SECONDS,
+        kind=Kind.GAUGE,
     ),
     Metric("HardMaxEnforced", _P, "A session is ended at its hard maximum."),
     Metric("HardStops", (), "A session is ended by its own schedule: no sweep has done it."),
@@ -136,7 +149,13 @@ _ALL = (
     Metric(
         "CircuitState",
         _P,
-        "0 closed, 1 half-open, 2 open: at each change.",
+        "0 closed, 1 half-open, 2 open: at each change and each minute.",
+        kind=Kind.GAUGE,
+    ),
+    Metric(
+        "ExpiredRunning",
+        _P,
+        "Running sessions more than 15 minutes past `expires_at`.",
         kind=Kind.GAUGE,
     ),
     Metric("HostKeyChanges", _P, "A machine is first seen with another host key."),
@@ -148,6 +167,13 @@ _ALL = (
         kind=Kind.GAUGE,
     ),
     Metric("UnknownProviderStatus", _P, "An answer shows a status word that we do not know."),
+    Metric(
+        "SnapshotAge",
+        _P,
+        "Seconds since the fetch of the newest offers began.",
+        unit=Unit.SECONDS,
+        kind=Kind.GAUGE,
+    ),
     Metric("OffersAvailable", _P, "Offers in the newest snapshot.", kind=Kind.GAUGE),
     Metric("RetryAttempts", (*_RETRY, "Reason"), "An attempt after a session's first starts."),
     Metric("RetrySuccesses", _RETRY, "A session becomes running with such an attempt."),
@@ -183,7 +209,7 @@ _ALL = (
     Metric(
         "SweepCompleted",
         ("Sweep", "Provider"),
-        "A run of a sweep ends well: lifecycle, reconcile or inventory.",
+        "A run of a sweep ends well: lifecycle, reconcile, inventory or gauges.",
         optional=("Provider",),
     ),
     Metric(

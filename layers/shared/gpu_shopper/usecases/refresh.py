@@ -64,7 +64,7 @@ def _fetch(deps: Deps, provider: str, feed: str, started_at: datetime) -> Refres
     except Conflict:
         return Refreshed(None, "overtaken")
     fetches.release_lease(deps.inventory.table, feed, started_at)
-    _succeeded(deps, provider, len(offers))
+    _succeeded(deps, provider)
     # Also the snapshot before: the run that published it may have died before it counted it.
     count_snapshots(deps, provider, [old, replace(old, snapshot=snapshot)])
     return Refreshed(len(offers))
@@ -109,13 +109,11 @@ def _lease(deps: Deps, feed: str, now: datetime) -> bool:
     return fetches.take_lease(deps.inventory.table, feed, now, deps.settings.refresh_lease_s)
 
 
-def _succeeded(deps: Deps, provider: str, offers: int) -> None:
+def _succeeded(deps: Deps, provider: str) -> None:
     operations.mark_credentials(deps.operations, provider, None)
     operations.mark_sweep(deps.operations, f"{SWEEP}#{provider}", deps.now(), deps.release)
-    metrics = {"SweepCompleted": 1.0, "OffersAvailable": float(offers)}
-    deps.note(
-        Fact("sweep_completed", provider=provider, metrics=metrics, dimensions={"Sweep": SWEEP})
-    )
+    counts, words = {"SweepCompleted": 1.0}, {"Sweep": SWEEP}
+    deps.note(Fact("sweep_completed", provider=provider, metrics=counts, dimensions=words))
 
 
 def _no_offers(deps: Deps, provider: str, error: ProviderError) -> Refreshed:
