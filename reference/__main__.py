@@ -1,4 +1,4 @@
-"""`python -m reference` writes the documents; with `--check` it only says which are stale."""
+"""`python -m reference` writes what follows from code; `--check` says what is stale."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from reference import metrics, openapi, settings, states
+from reference import metrics, openapi, settings, states, watching
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS: dict[str, Callable[[], str]] = {
-    "metrics.md": metrics.text,
-    "openapi.json": openapi.text,
-    "settings.md": settings.text,
-    "states.md": states.text,
+    "docs/metrics.md": metrics.text,
+    "docs/openapi.json": openapi.text,
+    "docs/settings.md": settings.text,
+    "docs/states.md": states.text,
+    "template.yaml": watching.text,
 }
 
 
@@ -25,11 +26,11 @@ def stale() -> list[str]:
 def write() -> None:
     """Write every document anew."""
     for name, text in DOCUMENTS.items():
-        (DOCS / name).write_text(text(), "utf-8")
+        (ROOT / name).write_text(text(), "utf-8")
 
 
 def _written(name: str) -> str:
-    file = DOCS / name
+    file = ROOT / name
     return file.read_text("utf-8") if file.exists() else ""
 
 
@@ -40,7 +41,7 @@ def main(arguments: list[str]) -> int:
         return 0
     found = stale()
     for name in found:
-        print(f"docs/{name} is stale: `make docs` writes it anew")
+        print(f"{name} is stale: `make docs` writes it anew")
     return 1 if found else 0
 
 

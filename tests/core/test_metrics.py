@@ -19,7 +19,7 @@ CODE = [
 ]
 NAME = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+)+")
 # Keys in CamelCase that belong to others: the format of the lines, HTTP, AWS.
-OTHERS = {"CloudWatchMetrics", "CiphertextBlob"}
+OTHERS = {"CloudWatchMetrics", "CiphertextBlob", "RoleArn"}
 # The dimensions that the contract allows: a few words each, never an id.
 DIMENSIONS = {
     "Provider",

@@ -23,11 +23,13 @@ def test_the_document_is_what_would_be_written_now(name: str) -> None:
 def test_a_changed_document_is_called_stale(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(documents, "DOCS", tmp_path)
+    monkeypatch.setattr(documents, "ROOT", tmp_path)
+    for name in documents.DOCUMENTS:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     documents.write()
     assert documents.main(["--check"]) == 0
-    (tmp_path / "states.md").write_text("something else", "utf-8")
-    (tmp_path / "settings.md").unlink()
+    (tmp_path / "docs/states.md").write_text("something else", "utf-8")
+    (tmp_path / "docs/settings.md").unlink()
     assert documents.main(["--check"]) == 1
     assert "docs/states.md is stale" in capsys.readouterr().out
 
