@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from gpu_shopper.core.metrics import DEPLOYMENT, NAMESPACE
@@ -67,8 +68,8 @@ def _look(stat: str, label: str) -> dict[str, str]:
     return {"stat": stat, "label": label}
 
 
-def _percentiles(metric: str, *stats: str) -> tuple[Line, ...]:
-    return tuple(whole(metric, stat, f"{metric} {stat}") for stat in stats)
+def _percentiles(metric: str, *stats: str, of: str = "") -> tuple[Line, ...]:
+    return tuple(whole(metric, stat, f"{of} {stat}".strip()) for stat in stats)
 
 
 def rows() -> Iterator[Row]:
@@ -113,7 +114,8 @@ def _sessions() -> Iterator[Widget]:
 
 def _verification() -> Iterator[Widget]:
     ssh, api = "SshVerifyDuration", "ApiVerifyDuration"
-    lines = (*_percentiles(ssh, "p50", "p95"), *_percentiles(api, "p50", "p95"))
+    stats = ("p50", "p95")
+    lines = (*_percentiles(ssh, *stats, of="SSH"), *_percentiles(api, *stats, of="HTTP"))
     yield Widget("Launch to first answer", lines, "Seconds")
     polls = (whole("SshVerifyAttempts", "Average", "polls"),)
     yield Widget("Polls until the first login", polls)
@@ -235,9 +237,9 @@ def _placed() -> Iterator[dict[str, Any]]:
     top = 0
     for number, row in enumerate(rows(), 1):
         yield _heading(top, f"{number}. {row.title}")
-        width = COLUMNS // len(row.widgets)
-        for place, widget in enumerate(row.widgets):
-            yield _diagram(widget, place * width, top + 1, width)
+        edges = [place * COLUMNS // len(row.widgets) for place in range(len(row.widgets) + 1)]
+        for widget, (left, right) in zip(row.widgets, pairwise(edges), strict=True):
+            yield _diagram(widget, left, top + 1, right - left)
         top += 1 + WIDGET_HEIGHT
     yield _heading(top, "8. Alarms")
     states = {"title": "State of all alarms", "alarms": [_arn(one.name) for one in alarms()]}
