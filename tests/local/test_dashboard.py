@@ -14,7 +14,7 @@ from gpu_shopper.edge.telemetry import Telemetry
 from gpu_shopper.usecases.measuring import measured
 from local import dashboard, metrics, paths
 from local.drawing import short
-from local.metrics import Series, Value
+from local.metrics import Value
 from tests.builders import NOON
 
 ID = "ab12cd34"
@@ -76,7 +76,8 @@ def test_statistics_are_those_of_cloudwatch(stat: str, expected: float) -> None:
     look = {"stat": stat, "label": "latency"}
     line = ["CloudGpuShopper", "ProviderLatency", "Deployment", ID, look]
     (found,) = metrics.series(line, metrics.values(lines()))
-    assert found == Series("latency", ((NOON.timestamp(), pytest.approx(expected)),))
+    assert (found.label, len(found.points)) == ("latency", 1)
+    assert found.points[0] == pytest.approx((NOON.timestamp(), expected))
 
 
 def test_another_deployment_has_another_line() -> None:
