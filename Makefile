@@ -144,6 +144,10 @@ run: setup ## start everything, play the main job, stay up until Ctrl-C
 demo: setup ## the same, and exit at its end
 	@exec $(PY) -m local demo
 
+.PHONY: dashboard
+dashboard: setup ## the same with some trouble, and draw the dashboard: .local/dashboard.html
+	@exec $(PY) -m local dashboard
+
 .PHONY: up
 up: setup ## start everything and return when it is ready; see .local/endpoints.json
 	@$(PY) -m local up
@@ -163,7 +167,7 @@ bench: setup build $(VENVS)/bench/.installed ## measure speed, also against gpuh
 	@$(PY) -m bench
 
 .PHONY: docs
-docs: setup ## write docs/openapi.json, settings.md and states.md from the code
+docs: setup ## write docs/metrics.md, openapi.json, settings.md and states.md from the code
 	@$(PY) -m reference
 
 .PHONY: openapi

@@ -115,7 +115,13 @@ def measure(offers: int) -> int:
 def _handler(deps: Deps) -> Any:
     """The function's handler, in this world."""
     app: Any = importlib.import_module("functions.inventory_api.app")
-    frame = Frame(Logger(service="bench", stream=io.StringIO()), wiring.new_id, "")
+    frame = Frame(
+        Logger(service="bench", stream=io.StringIO()),
+        wiring.new_id,
+        "",
+        lambda _fact: None,
+        time.perf_counter,
+    )
     app.deps, app.frame = (lambda: deps), (lambda: frame)
     return app.handler
 

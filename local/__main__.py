@@ -1,4 +1,4 @@
-"""`python -m local up|down|run|demo|build|deploy`; `make` has a target for each."""
+"""`python -m local up|down|run|demo|dashboard|build|deploy`; `make` has a target for each."""
 
 from __future__ import annotations
 
@@ -45,6 +45,13 @@ def demo() -> None:
     """Start everything (or use what is up), play the main job, end what was started."""
     with runner.ended_by_signals():
         Runner(console).demo()
+
+
+@app.command()
+def dashboard() -> None:
+    """Play the main job and some trouble, and draw the dashboard from its metrics."""
+    with runner.ended_by_signals():
+        Runner(console).dashboard()
 
 
 @app.command()

@@ -18,6 +18,7 @@ FIRST_SWEEPS: dict[str, list[dict[str, Any]]] = {
     "ReconcileFunction": EACH_PROVIDER,
     "AccrueCostsFunction": [{}],
     "RefreshInventoryFunction": [*EACH_PROVIDER, {"provider": "vastai", "what": "templates"}],
+    "PublishGaugesFunction": [{}],
 }
 # Steps of a session that does not exist: they find nothing to do, and their worker is warm.
 WARMING: dict[str, list[dict[str, Any]]] = {

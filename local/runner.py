@@ -14,7 +14,7 @@ import paramiko
 import requests
 from rich.console import Console
 
-from local import demo, endpoints, paths, ssh, stack
+from local import dashboard, demo, endpoints, paths, ssh, stack
 from local.api import ApiRefused
 from local.build import BuildFailed, build
 from local.endpoints import Endpoints
@@ -81,6 +81,14 @@ class Runner:
         """Play the main job, on what is up or on what is then ended again."""
         with self._up_for_a_while() as running:
             self._play(running)
+
+    def dashboard(self) -> None:
+        """Play the main job and some trouble, and draw the template's dashboard from it."""
+        with self._up_for_a_while() as running:
+            self._play(running)
+            dashboard.trouble(running, self._world.functions())
+            dashboard.write(running)
+        self._say(f"drawn: {dashboard.PAGE} and {dashboard.IMAGE}")
 
     def run(self) -> None:
         """Play the main job and stay until somebody ends it."""

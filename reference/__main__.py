@@ -1,4 +1,4 @@
-"""`python -m reference` writes documents and the packed agent; `--check` says what is stale."""
+"""`python -m reference` writes what follows from code; `--check` says what is stale."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from reference import agent, openapi, settings, states
+from reference import agent, metrics, openapi, settings, states, watching
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS: dict[str, Callable[[], str]] = {
+    "docs/metrics.md": metrics.text,
     "docs/openapi.json": openapi.text,
     "docs/settings.md": settings.text,
     "docs/states.md": states.text,
     "layers/shared/gpu_shopper/core/agent_program.py": agent.text,
+    "template.yaml": watching.text,
 }
 
 

@@ -5,15 +5,10 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import yaml
-
 from gpu_shopper.core.settings import Settings
-
-TEMPLATE = Path(__file__).resolve().parents[1] / "template.yaml"
+from reference.stack import template
 
 HEAD = """\
 # Settings
@@ -37,13 +32,6 @@ _SETTING = re.compile(r"    (?P<name>\w+): int = (?P<default>[\d_]+)  # (?P<mean
 _UNITS = {"_ms": "ms", "_s": "s", "_min": "min", "_hours": "h", "_days": "d", "_percent": "%"}
 # Their names end like a unit and are counts.
 _COUNTS = ("orphans_per_pass_min", "_per_s")
-
-
-class _Loader(yaml.SafeLoader):
-    """A safe loader to which CloudFormation's tags mean nothing; parameters have none."""
-
-
-_Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
 
 
 def text() -> str:
@@ -108,9 +96,6 @@ def _allowed(own: dict[str, Any]) -> str:
     return f"`{pattern}`" if pattern else _range(own)
 
 
-@cache
 def _parameters() -> dict[str, dict[str, Any]]:
-    # The loader is a SafeLoader: it builds plain values only.
-    loaded = yaml.load(TEMPLATE.read_text("utf-8"), Loader=_Loader)  # noqa: S506
-    found: dict[str, dict[str, Any]] = loaded["Parameters"]
+    found: dict[str, dict[str, Any]] = template()["Parameters"]
     return found

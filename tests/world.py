@@ -40,6 +40,7 @@ from tests.fakes import (
     FakeMachines,
     FakeProvider,
 )
+from tests.metering import fitting
 from tests.simulation.rows import rows_of
 from tests.simulation.tables import MemoryTable
 from tests.simulation.twins import Both, TwinTable
@@ -135,7 +136,7 @@ class World:
         return session
 
     def operations(self) -> list[str]:
-        return [fact.operation for fact in self.facts]
+        return [fact.operation for fact in self.facts if fact.operation]
 
 
 @contextmanager
@@ -192,7 +193,7 @@ def _build(settings: Settings) -> World:
         cipher=FakeCipher(),
         repeat_cipher=FakeCipher("repeat"),
         origin=lambda: Origin(ActorType.STATE_MACHINE),
-        note=facts.append,
+        note=fitting(facts.append),
     )
     hooks = tables["WebhooksTable"]
     return World(deps, clock, vast, machines, checks, hard_stops, api, facts, ids, hooks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gpu_shopper.edge.requests import count_refusal
 from gpu_shopper.edge.wiring import bootstrap_secret, deps, logger
 from gpu_shopper.errors import Unauthorized
 from gpu_shopper.usecases.keys import authenticate
@@ -15,6 +16,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     try:
         caller = authenticate(deps(), headers.get("authorization"), bootstrap_secret)
     except Unauthorized as exc:
+        count_refusal(deps().note, "401")
         # The gateway turns exactly this text into its 401 answer.
         raise Exception("Unauthorized") from exc
     logger.info("key accepted", key_id=caller.key_id, role=caller.role.value)

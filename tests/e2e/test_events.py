@@ -52,7 +52,7 @@ STATUS = {
     "webhooks_api/delete": 404,
 }
 STEPS = ("provision_step", "verify_ssh", "teardown_step")
-SWEEPS = ("refresh_inventory", "expire_sessions", "reconcile", "accrue_costs")
+SWEEPS = ("refresh_inventory", "expire_sessions", "reconcile", "accrue_costs", "publish_gauges")
 
 
 def of(*functions: str) -> list[str]:

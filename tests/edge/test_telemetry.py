@@ -6,11 +6,14 @@ import io
 import json
 from typing import Any
 
+import pytest
 from aws_lambda_powertools import Logger
 
+from gpu_shopper.core.states import EndReason
 from gpu_shopper.edge.telemetry import Telemetry
 from gpu_shopper.usecases.deps import Fact
-from tests.builders import NOON
+from gpu_shopper.usecases.facts import not_verified
+from tests.builders import NOON, a_session
 
 
 def told(fact: Fact) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -75,3 +78,40 @@ def test_a_balance_is_dollars_and_has_no_unit() -> None:
     assert directive["Metrics"] == [{"Name": "ProviderBalance", "Unit": "None"}]
     assert directive["Dimensions"] == [["Deployment"], ["Deployment", "Provider"]]
     assert metric["ProviderBalance"] == 4.99
+
+
+def test_metrics_of_one_fact_are_one_line_each_under_its_own_dimensions() -> None:
+    """6.1: one line per event; a metric does not get its neighbour's dimensions."""
+    fact = Fact(
+        "",
+        provider="vastai",
+        metrics={"ProviderCalls": 1, "ProviderLatency": 12.5},
+        dimensions={"Operation": "find", "Result": "success"},
+    )
+    lines, (emf,) = told(fact)
+    assert lines == [], "numbers alone are nothing for the audit"
+    calls, latency = emf["_aws"]["CloudWatchMetrics"]
+    assert calls["Dimensions"][1] == ["Deployment", "Provider", "Operation", "Result"]
+    assert latency["Dimensions"][1] == ["Deployment", "Provider", "Operation"]
+    assert latency["Metrics"] == [{"Name": "ProviderLatency", "Unit": "Milliseconds"}]
+    assert (emf["ProviderCalls"], emf["ProviderLatency"], emf["Result"]) == (1, 12.5, "success")
+
+
+def test_a_metric_that_is_not_in_the_table_is_refused() -> None:
+    with pytest.raises(KeyError):
+        told(Fact("x", metrics={"ProviderCall": 1}))
+
+
+def test_as_many_failures_are_counted_as_there_were_also_by_another_release() -> None:
+    """M-92, M-93: nothing is kept between two lines, so nothing is lost by a deploy."""
+    times = {EndReason.SSH_TIMEOUT: 12, EndReason.API_TIMEOUT: 3}
+    session = a_session()
+    lines = [
+        line
+        for reason, number in times.items()
+        for _ in range(number)
+        for fact in not_verified(session, reason)
+        for line in told(fact)[1]  # each time by a Telemetry of its own
+    ]
+    assert sum(line.get("SshVerifyFailures", 0) for line in lines) == 12
+    assert sum(line.get("ApiVerifyFailures", 0) for line in lines) == 3

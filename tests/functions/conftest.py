@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import time
 from dataclasses import replace
 from types import ModuleType
 
@@ -55,10 +56,11 @@ def log() -> io.StringIO:
 
 
 @pytest.fixture
-def frame(log: io.StringIO) -> Frame:
+def frame(world: World, log: io.StringIO) -> Frame:
     """Log to memory, fresh ids, one trusted browser origin."""
     # Loggers of one service share their first stream: each test needs a name of its own.
-    return Frame(Logger(service=wiring.new_id(), stream=log), wiring.new_id, "https://app.example")
+    logger = Logger(service=wiring.new_id(), stream=log)
+    return Frame(logger, wiring.new_id, "https://app.example", world.deps.note, time.perf_counter)
 
 
 def _module(name: str) -> ModuleType:

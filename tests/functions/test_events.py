@@ -158,6 +158,7 @@ def test_the_samples_sweep_until_the_deployment_is_ready(play: Play, world: Worl
     assert play("refresh_inventory/vastai") == {"found": 1, "error": None}
     assert play("reconcile/vastai") == play("reconcile/vastai")
     assert play("expire_sessions/sweep") == play("expire_sessions/sweep")
+    assert play("publish_gauges/run") == {"live": 0, "ended": 0}
     assert play("inventory_api/ready")["statusCode"] == 200
     assert set(body(play("inventory_api/health"))["services"].values()) == {"ok"}
 

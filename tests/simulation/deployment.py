@@ -18,6 +18,7 @@ from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
 from gpu_shopper.usecases.orphan_wishes import carry_out
 from tests.fakes import FakeCipher
+from tests.metering import silent
 from tests.simulation.agents import AgentWatch
 from tests.simulation.audits import Audits
 from tests.simulation.buckets import MemoryBucket
@@ -83,7 +84,11 @@ class Deployment:
         scheduler = self.ports.scheduler
         guarded = {
             name: GuardedProvider(
-                self._adapter(name), tables["OperationsTable"], scheduler.now, SETTINGS
+                self._adapter(name),
+                tables["OperationsTable"],
+                scheduler.now,
+                SETTINGS,
+                silent(name),
             )
             for name in self.providers
         }
@@ -134,6 +139,8 @@ class Deployment:
         return KeyPair(line, line)
 
     def _note(self, fact: Fact) -> None:
+        if not fact.operation:
+            return
         self.ports.call(f"note {fact.operation}", lambda: self.watch.noted(fact), 0, 0)
 
     def deploy(self) -> None:

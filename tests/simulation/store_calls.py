@@ -33,6 +33,7 @@ from gpu_shopper.store import (
     orphans,
     sessions,
 )
+from gpu_shopper.store.fetches import Pointer
 from gpu_shopper.store.inventory import SnapshotCache, Storage
 from tests.builders import DEPLOYMENT, a_session, an_instance, an_offer, later
 from tests.simulation.buckets import MemoryBucket
@@ -140,6 +141,7 @@ CALLS: Mapping[str, Call] = {
     "sessions.holder": lambda t, i, j, k: sessions.holder(t, "alice", f"vastai-{j % 2}"),
     "sessions.due": lambda t, i, j, k: sessions.due(t, _at(k)),
     "sessions.live": lambda t, i, j, k: sessions.live(t),
+    "sessions.ended_since": lambda t, i, j, k: sessions.ended_since(t, _at(k)),
     "sessions.positions": lambda t, i, j, k: sessions.positions(
         t, "*" if j else "alice", f"{_at(k).isoformat()}#" if k else None, i + 1
     ),
@@ -174,6 +176,7 @@ CALLS: Mapping[str, Call] = {
     "orphans.close_adopted": lambda t, i, j, k: orphans.close_adopted(
         t, "vastai", f"50{i}", _at(k)
     ),
+    "orphans.note_failing": lambda t, i, j, k: orphans.note_failing(t, "vastai", f"50{i}", _at(k)),
     "orphans.find": lambda t, i, j, k: orphans.find(t, "vastai", f"50{i}"),
     "orphans.known": lambda t, i, j, k: orphans.known(t, "vastai", f"50{j}" if k % 2 else None),
     "orphans.still_open": lambda t, i, j, k: orphans.still_open(t, "vastai"),
@@ -184,7 +187,7 @@ CALLS: Mapping[str, Call] = {
     "fetches.note_failure": lambda t, i, j, k: fetches.note_failure(t, FEED, "word"),
     "fetches.take_lease": lambda t, i, j, k: fetches.take_lease(t, FEED, _at(k), 90),
     "fetches.release_lease": lambda t, i, j, k: fetches.release_lease(t, FEED, _at(k)),
-    "fetches.point": lambda t, i, j, k: fetches.point(t, FEED, f"g{i}", _at(k)),
+    "fetches.point": lambda t, i, j, k: fetches.point(t, FEED, Pointer(f"g{i}", _at(k), j)),
     "fetches.newest": lambda t, i, j, k: fetches.newest(t, FEED),
     "locations.count_launch": lambda t, i, j, k: location_stats.count_launch(
         t, "tensordock", f"here-{i}", accepted=j > 1, at=_at(k), since=_at(k - 2)

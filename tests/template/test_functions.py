@@ -30,6 +30,7 @@ FUNCTIONS = {
     "WebhooksApiFunction": "webhooks_api",
     "DeliverWebhooksFunction": "deliver_webhooks",
     "HardStopFunction": "hard_stop",
+    "PublishGaugesFunction": "publish_gauges",
 }
 EACH_PROVIDER = [json.dumps({"provider": name}, separators=(",", ":")) for name in PROVIDERS]
 TEMPLATES = [
@@ -43,6 +44,7 @@ SWEEPS: dict[str, list[tuple[str, str | None]]] = {
         *(("TemplatesSchedule", each) for each in TEMPLATES),
     ],
     "ExpireSessionsFunction": [("LifecycleSchedule", None)],
+    "PublishGaugesFunction": [("GaugesSchedule", None)],
     "ReconcileFunction": [("ReconcileSchedule", each) for each in EACH_PROVIDER],
     "AccrueCostsFunction": [("CostsSchedule", None)],
 }

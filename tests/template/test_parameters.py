@@ -35,7 +35,9 @@ OF_THE_STACK = {
     "PublicUrl",
     "WebhookTargets",
     "AlertsEmail",
+    "AlertsUrl",
     "NoticesEmail",
+    "NoticesUrl",
     "LogLevel",
     "LogRetentionDays",
     "AuthorizerCacheS",
@@ -46,6 +48,7 @@ OF_THE_STACK = {
     "InventorySchedule",
     "TemplatesSchedule",
     "CostsSchedule",
+    "GaugesSchedule",
     "SweepConcurrency",
 }
 SETTINGS = {field.name: field.default for field in fields(Settings)}
@@ -104,7 +107,9 @@ def test_a_revoked_key_is_forgotten_within_a_minute_whatever_is_configured() -> 
     assert parameter["MaxValue"] == 60
 
 
-@pytest.mark.parametrize("name", ["LifecycleSchedule", "ReconcileSchedule", "InventorySchedule"])
+@pytest.mark.parametrize(
+    "name", ["LifecycleSchedule", "ReconcileSchedule", "InventorySchedule", "GaugesSchedule"]
+)
 def test_sweeps_run_every_minute(name: str) -> None:
     """N-31, R-004: lifecycle, reconcile and inventory refresh run once a minute."""
     assert parameters()[name]["Default"] == "rate(1 minute)"

@@ -126,6 +126,13 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         TIMERS: {CLEAR_TIMER},
         "SweepDeadLetters": {SEND},
     },
+    "PublishGauges": {
+        "SessionsTable": {GET_MANY, QUERY},
+        DUE: {QUERY},
+        "InventoryTable": {GET},
+        "OperationsTable": {GET},
+        "SweepDeadLetters": {SEND},
+    },
     "Reconcile": {
         "SessionsTable": {ALL},
         "AuditTable": {PUT},

@@ -27,13 +27,14 @@ from gpu_shopper.store import breakers
 from gpu_shopper.usecases.guarding import GuardedProvider
 from gpu_shopper.usecases.provision import launch
 from tests.builders import NOON
+from tests.metering import silent
 from tests.world import World
 
 
 def guarded(world: World) -> GuardedProvider:
     """The provider as one more function would wire it: nothing but the table is shared."""
     deps = world.deps
-    return GuardedProvider(world.vast, deps.operations, deps.now, deps.settings)
+    return GuardedProvider(world.vast, deps.operations, deps.now, deps.settings, silent("vastai"))
 
 
 def fail(world: World, times: int) -> None:
@@ -196,7 +197,8 @@ CAPABILITIES = (TellsBalance, TellsCharges, ShowsLogs)
 
 
 def behind(world: World, inner: Provider) -> GuardedProvider:
-    return GuardedProvider(inner, world.deps.operations, world.deps.now, world.deps.settings)
+    deps = world.deps
+    return GuardedProvider(inner, deps.operations, deps.now, deps.settings, silent("vastai"))
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)

@@ -28,6 +28,7 @@ from gpu_shopper.usecases.teardown import ask
 from gpu_shopper.usecases.verify import verify
 from tests.builders import PUBLIC_KEY
 from tests.fakes import FakeProbe
+from tests.metering import silent
 from tests.providers.simulator_rig import (
     TENSORDOCK,
     VASTAI,
@@ -124,7 +125,9 @@ def _wire(world: World, rig: SimulatorRig, pace: Pace | None) -> str:
     stopped_at = rig.control("POST", "/clock", {"speed": 0})["now"]
     clock = SimulatedClock(datetime.fromisoformat(stopped_at), rig)
     pacer = pace or Pacer(name, operations, clock, clock.tick, settings)
-    guarded = GuardedProvider(adapter(rig.url, rig.played, pacer), operations, clock, settings)
+    guarded = GuardedProvider(
+        adapter(rig.url, rig.played, pacer), operations, clock, settings, silent("vastai")
+    )
     world.clock = clock
     world.deps = replace(
         world.deps,

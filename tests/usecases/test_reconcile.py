@@ -12,7 +12,7 @@ from gpu_shopper.core.costs import session_cost
 from gpu_shopper.core.instances import Health, Launched, SshAddress
 from gpu_shopper.core.labels import Label
 from gpu_shopper.core.states import EndReason, State
-from gpu_shopper.errors import BadProviderReply, LaunchUncertain
+from gpu_shopper.errors import BadProviderReply, LaunchUncertain, ProviderUnavailable
 from gpu_shopper.store import orphans
 from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import accepted, launch
@@ -42,6 +42,33 @@ def test_a_machine_of_ours_without_a_session_is_destroyed_and_proven_gone(world:
     reconcile(world.deps, "vastai")
     assert world.operations().count("orphan_destroyed") == 1
     assert world.operations().count("orphan_detected") == 1
+
+
+def test_an_orphan_that_outlives_the_next_pass_is_a_failure_once(world: World) -> None:
+    """6.1: the pass that asks does not say so, the one after it does."""
+    an_orphan(world)
+    world.vast.ignores_terminate = True
+    failures = []
+    for _ in range(4):
+        reconcile(world.deps, "vastai")
+        failures.append(world.operations().count("orphan_destroy_failing"))
+        world.clock.tick(60)
+    assert failures == [0, 1, 1, 1]
+
+
+def test_an_orphan_that_nobody_can_look_up_is_a_failure_too(world: World) -> None:
+    """6.1: not listed any more is not proof; the lookup has to agree."""
+    an_orphan(world)
+    reconcile(world.deps, "vastai")
+    world.clock.tick(60)
+    world.vast.errors["find"] = [ProviderUnavailable("down")]
+    reconcile(world.deps, "vastai")
+    assert world.operations().count("orphan_destroy_failing") == 1
+    world.vast.errors.clear()
+    world.clock.tick(60)
+    reconcile(world.deps, "vastai")
+    assert world.operations().count("orphan_destroy_failing") == 1
+    assert world.operations().count("orphan_destroyed") == 1
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,23 @@ def test_a_teardown_never_gives_up_while_the_provider_is_down(world: World) -> N
     assert world.session(session_id).state is State.STOPPED
 
 
+def test_a_teardown_counts_as_failed_after_its_tenth_round_without_proof(world: World) -> None:
+    """6.1: 275 s of waiting, not one round before; once, also when a step is delivered twice."""
+    session_id = running(world)
+    world.vast.ignores_terminate = True
+    stop(world, session_id)
+    waited_s = 0
+    for _ in range(10):
+        wait_s = ask(world.deps, session_id, 1).wait_s
+        world.clock.tick(wait_s)
+        waited_s += wait_s
+        prove(world.deps, session_id, 1)
+    assert (waited_s, world.operations().count("destroy_failing")) == (275, 0)
+    ask(world.deps, session_id, 1)
+    ask(world.deps, session_id, 1)
+    assert world.operations().count("destroy_failing") == 1
+
+
 def test_evidence_younger_than_a_minute_after_launch_does_not_count(world: World) -> None:
     """2.11: listings lag; the same evidence counts at 60 s."""
     session_id = running(world)

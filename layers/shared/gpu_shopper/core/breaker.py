@@ -38,6 +38,13 @@ class Breaker:
     probing_since: datetime | None = None
 
 
+def level(breaker: Breaker) -> int:
+    """0 closed, 1 half-open (somebody probes), 2 open."""
+    if breaker.opened_at is None:
+        return 0
+    return 2 if breaker.probing_since is None else 1
+
+
 def gate(breaker: Breaker, now: datetime, settings: Settings) -> Gate:
     """Pass while closed; refuse while open; then probe, unless somebody else's probe is young."""
     if breaker.opened_at is None:

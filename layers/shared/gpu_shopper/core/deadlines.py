@@ -140,7 +140,7 @@ def _agenda(session: Session, settings: Settings) -> list[tuple[datetime, Due]]:
                 return ends
             return [*ends, (_next_check(session, settings), CheckMachine())]
         case _:
-            since = session.drain_until or session.stopping_at or session.state_entered_at
+            since = session.teardown_at
             if session.drains:
                 return [(since, EndDrain())]
             return _tearing_down(session, since, settings)

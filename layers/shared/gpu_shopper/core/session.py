@@ -265,6 +265,11 @@ class Session:
         return self.state not in TERMINAL
 
     @property
+    def teardown_at(self) -> datetime:
+        """When the machine of a `stopping` session began, or will begin, to be ended."""
+        return self.drain_until or self.stopping_at or self.state_entered_at
+
+    @property
     def is_tearing_down(self) -> bool:
         """True while the current attempt's machine is being ended.
 

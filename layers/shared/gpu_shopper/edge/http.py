@@ -21,6 +21,7 @@ from gpu_shopper.edge.cors import cors_headers
 from gpu_shopper.edge.messages import validation_failed
 from gpu_shopper.edge.origins import begin_request
 from gpu_shopper.edge.problems import body_of, headers_of, internal_body, reflected, status_of
+from gpu_shopper.edge.requests import count, pattern_of
 from gpu_shopper.errors import (
     InvalidJson,
     MethodNotAllowed,
@@ -32,6 +33,7 @@ from gpu_shopper.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
+from gpu_shopper.usecases.measuring import Note
 
 type Event = dict[str, Any]
 type Answer = dict[str, Any]
@@ -47,11 +49,16 @@ _ACCEPTED = re.compile(r"(?:\*/\*|application/(?:\*|json))\s*(?:;.*)?", re.IGNOR
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What every answer of a deployment needs: its log, fresh ids, browser origins it trusts."""
+    """What every answer of a deployment needs: its log, fresh ids, browser origins it trusts.
+
+    `note` is told of each request, with how long it took on `clock_s`.
+    """
 
     logger: Logger
     new_id: Callable[[], str]
     allowed_origins: str
+    note: Note
+    clock_s: Callable[[], float]
 
 
 def new_app() -> APIGatewayRestResolver:
@@ -82,6 +89,7 @@ def serve(
 
     `admit` refuses callers that send too fast. HEAD is GET without its body.
     """
+    began_s = frame.clock_s()
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     request_id = _request_id(headers, frame.new_id)
     logger = frame.logger
@@ -98,6 +106,8 @@ def serve(
     except Exception:
         logger.exception("unexpected error")
         answer = {"statusCode": 500, "body": json.dumps(internal_body(request_id))}
+    route, took_s = pattern_of(_routes(app, event["path"])), frame.clock_s() - began_s
+    count(frame.note, method, route, answer["statusCode"], took_s)
     cors = cors_headers(headers.get("origin"), frame.allowed_origins)
     return _finished(answer, method, {**cors, "X-Request-ID": request_id})
 

@@ -1,4 +1,4 @@
-"""Facts to log lines: one audit line each, and the metrics they count, as EMF.
+"""Facts to log lines: one audit line each, and one line with the metrics they count, as EMF.
 
 Powertools' own metrics add a dimension `service` to every metric, and alarms on the dimensions
 that we name would never match: the one line of JSON is written here.
@@ -7,20 +7,18 @@ that we name would never match: the one line of JSON is written here.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 
 from aws_lambda_powertools import Logger
 
+from gpu_shopper.core.metrics import DEPLOYMENT, METRICS
 from gpu_shopper.usecases.deps import Fact
-
-_SECONDS = ("Duration", "Seconds", "Age", "AgeMax")
-_WITHOUT_UNIT = ("ProviderBalance", "CostAccrued")
 
 
 class Telemetry:
-    """Writes what became true; metrics carry the deployment, and the provider where known."""
+    """Writes what became true; metrics carry the deployment, and their own dimensions."""
 
     def __init__(
         self,
@@ -37,49 +35,45 @@ class Telemetry:
         self._write = write
 
     def note(self, fact: Fact) -> None:
-        """One audit line, then one EMF line per metric of the fact."""
-        known = {
-            name: value
-            for name, value in asdict(fact).items()
-            if value not in (None, {}) and name not in ("metrics", "dimensions")
-        }
-        self._logger.info(fact.operation, audit=True, **known)
-        for name, value in fact.metrics.items():
-            self._write(json.dumps(self._emf(name, value, fact)))
+        """One audit line, if something became true; one EMF line, if something was counted."""
+        if fact.operation:
+            known = {
+                name: value
+                for name, value in asdict(fact).items()
+                if value not in (None, {}) and name not in ("metrics", "dimensions")
+            }
+            self._logger.info(fact.operation, audit=True, **known)
+        if fact.metrics:
+            self._write(json.dumps(self._emf(fact)))
 
-    def _emf(self, name: str, value: float, fact: Fact) -> dict[str, object]:
-        """The metric under [Deployment], and under all its dimensions where it has more."""
-        words = self._words(name, fact)
-        sets = [["Deployment"]] + ([["Deployment", *words]] if words else [])
-        directive = {
-            "Namespace": self._namespace,
-            "Dimensions": sets,
-            "Metrics": [{"Name": name, "Unit": _unit(name)}],
-        }
+    def _emf(self, fact: Fact) -> dict[str, object]:
+        """Each metric under [Deployment], and under its other dimension sets."""
+        given, words = _given(fact), dict[str, str]()
+        directives = []
+        for name in fact.metrics:
+            own = METRICS[name].words(given)
+            words |= own
+            directives.append(
+                {
+                    "Namespace": self._namespace,
+                    "Dimensions": list(METRICS[name].sets(own)),
+                    "Metrics": [{"Name": name, "Unit": METRICS[name].unit.value}],
+                }
+            )
         about = {"session_id": fact.session_id} if fact.session_id else {}
         return {
             "_aws": {
                 "Timestamp": round(self._now().timestamp() * 1_000),
-                "CloudWatchMetrics": [directive],
+                "CloudWatchMetrics": directives,
             },
-            "Deployment": self._deployment_id,
+            DEPLOYMENT: self._deployment_id,
             **words,
             **about,
-            name: value,
+            **fact.metrics,
         }
 
-    def _words(self, name: str, fact: Fact) -> Mapping[str, str]:
-        words = dict(fact.dimensions)
-        if fact.provider:
-            words = {"Provider": fact.provider, **words}
-        if fact.reason and name == "SessionsEnded":
-            words["Reason"] = fact.reason
-        return words
 
-
-def _unit(name: str) -> str:
-    if name in _WITHOUT_UNIT:
-        return "None"
-    if name == "SessionDiskAvailable":
-        return "Gigabytes"
-    return "Seconds" if name.endswith(_SECONDS) else "Count"
+def _given(fact: Fact) -> dict[str, str]:
+    """What the fact says of dimensions; its provider and reason are those of its metrics."""
+    known = {"Provider": fact.provider, "Reason": fact.reason}
+    return {name: value for name, value in known.items() if value} | dict(fact.dimensions)

@@ -36,10 +36,13 @@ from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
 from gpu_shopper.usecases.deps import Deps, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
+from gpu_shopper.usecases.measuring import Meter
 from gpu_shopper.usecases.pacing import Pacer
 from gpu_shopper.web.health import ask
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gpu_shopper.providers.access import Access
     from gpu_shopper.providers.port import Provider
 
@@ -86,12 +89,10 @@ def deps() -> Deps:
 
     A function that has no right to a service never calls it; making its client costs little.
     """
-    deployment_id = required(os.environ, "DEPLOYMENT_ID")
-    namespace = required(os.environ, "POWERTOOLS_METRICS_NAMESPACE")
     public_only = required(os.environ, "STAGE") != LOCAL_STAGE
     return Deps(
         settings=settings(),
-        deployment_id=deployment_id,
+        deployment_id=required(os.environ, "DEPLOYMENT_ID"),
         release=required(os.environ, "RELEASE"),
         enabled_providers=tuple(required(os.environ, "ENABLED_PROVIDERS").split(",")),
         now=now,
@@ -116,7 +117,7 @@ def deps() -> Deps:
         cipher=_LazyCipher("PROBE_KEY_KMS_ARN"),
         repeat_cipher=_LazyCipher("REPEAT_KEY_KMS_ARN"),
         origin=partial(origins.current, required(os.environ, "POWERTOOLS_SERVICE_NAME")),
-        note=Telemetry(logger, deployment_id, namespace, now, print).note,
+        note=telemetry().note,
         api_url=_api_url(),
         public_targets_only=public_only,
     )
@@ -129,23 +130,47 @@ def _api_url() -> str:
 
 
 @cache
+def telemetry() -> Telemetry:
+    """Where facts are told: the function's log."""
+    deployment_id = required(os.environ, "DEPLOYMENT_ID")
+    namespace = required(os.environ, "POWERTOOLS_METRICS_NAMESPACE")
+    return Telemetry(logger, deployment_id, namespace, now, print)
+
+
+class _WorkingTime:
+    """Seconds that stand still while a call to a provider waits for its turn."""
+
+    def __init__(self) -> None:
+        self._waited_s = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+        self._waited_s += seconds
+
+    def __call__(self) -> float:
+        return time.monotonic() - self._waited_s
+
+
+@cache
 def provider(name: str) -> Provider:
     """The adapter of `name`, with credentials from its secret. Raises ProviderAuth without."""
     # Imported here because only functions that may call providers should pay for it.
     from gpu_shopper.providers.registry import build
 
-    adapter = build(name, _access(name), settings())
-    return GuardedProvider(adapter, table("OPERATIONS_TABLE"), now, settings())
+    clock_s = _WorkingTime()
+    adapter = build(name, _access(name, clock_s.sleep), settings())
+    meter = Meter(name, telemetry().note, clock_s)
+    return GuardedProvider(adapter, table("OPERATIONS_TABLE"), now, settings(), meter)
 
 
-def _access(name: str) -> Access:
+def _access(name: str, sleep: Callable[[float], None]) -> Access:
     from gpu_shopper.providers.access import Access
 
     secret_id, credential = required(os.environ, f"{name.upper()}_SECRET"), FACTS[name].credential
     return Access(
         base_url=required(os.environ, f"{name.upper()}_BASE_URL"),
         credentials=lambda fresh: secret_values().field(secret_id, credential, fresh=fresh),
-        pace=Pacer(name, table("OPERATIONS_TABLE"), now, time.sleep, settings()),
+        pace=Pacer(name, table("OPERATIONS_TABLE"), now, sleep, settings()),
         billing_url=os.environ.get(f"{name.upper()}_BILLING_URL", ""),
         field=lambda other: secret_values().field_or_none(secret_id, other) or "",
     )
@@ -154,7 +179,8 @@ def _access(name: str) -> Access:
 @cache
 def frame() -> Frame:
     """What every HTTP answer needs."""
-    return Frame(logger, new_id, os.environ.get("ALLOWED_ORIGINS", ""))
+    origins = os.environ.get("ALLOWED_ORIGINS", "")
+    return Frame(logger, new_id, origins, telemetry().note, time.perf_counter)
 
 
 def bootstrap_secret() -> str:

@@ -19,6 +19,7 @@ from typing import Any
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.exceptions import DecodeError, HTTPError
+from urllib3.exceptions import TimeoutError as HTTPTimeout
 
 from gpu_shopper.core.normalise import provider_text
 from gpu_shopper.core.pacing import Pace, Turn
@@ -45,9 +46,10 @@ _KEY = re.compile(r"[\x21-\x7e]{1,512}")
 class Unanswered(Exception):
     """No complete answer came. `sent` is False only when the request surely never left."""
 
-    def __init__(self, reason: str, *, sent: bool) -> None:
+    def __init__(self, reason: str, *, sent: bool, timed_out: bool = False) -> None:
         super().__init__(reason)
         self.sent = sent
+        self.timed_out = timed_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,7 @@ class HttpClient:
         try:
             reply = self._authorised(call)
         except Unanswered as exc:
-            raise ProviderUnavailable(str(exc)) from exc
+            raise ProviderUnavailable(str(exc), timed_out=exc.timed_out) from exc
         refusal = self._refusal(reply)
         if refusal is not None:
             raise refusal
@@ -218,7 +220,7 @@ class HttpClient:
                 timeout=(self._connect_timeout_s, timeout_s),
             )
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as exc:
-            raise Unanswered(_reason(exc), sent=not never_sent(exc)) from exc
+            raise _unanswered(exc, sent=not never_sent(exc)) from exc
         try:
             limit = limit_bytes if response.status_code == 200 else BODY_BYTES
             content, broken = self._content(response, limit, deadline_s)
@@ -249,11 +251,11 @@ class HttpClient:
                 if len(content) > limit:
                     return bytes(content[:limit]), f"a body of more than {limit} bytes"
                 if self.clock_s() > deadline_s:
-                    raise Unanswered("the answer did not end in time", sent=True)
+                    raise Unanswered("the answer did not end in time", sent=True, timed_out=True)
         except DecodeError:
             return b"", "a body that cannot be decompressed"
         except (HTTPError, OSError) as exc:
-            raise Unanswered(_reason(exc), sent=True) from exc
+            raise _unanswered(exc, sent=True) from exc
         return bytes(content), None
 
     def _key(self, *, fresh: bool) -> str:
@@ -270,9 +272,10 @@ class HttpClient:
         return FIRST_PAUSE_S * 2.0**tried * (0.5 + self._chance() / 2)
 
 
-def _reason(exc: Exception) -> str:
+def _unanswered(exc: Exception, *, sent: bool) -> Unanswered:
     """The kind of failure only: texts of libraries hold addresses."""
-    return f"no answer: {type(exc).__name__}"
+    timed_out = isinstance(exc, requests.Timeout | TimeoutError | HTTPTimeout)
+    return Unanswered(f"no answer: {type(exc).__name__}", sent=sent, timed_out=timed_out)
 
 
 def _agreeing(decisive: frozenset[str]) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:

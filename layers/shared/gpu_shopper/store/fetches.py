@@ -1,6 +1,6 @@
 """What is fetched whole, again and again: one run at a time, and the newest good one.
 
-    pk <feed>  sk POINTER   newest generation, when its fetch began, the last error
+    pk <feed>  sk POINTER   newest generation, when its fetch began, how many, the last error
     pk <feed>  sk LEASE     one fetch at a time, and when the next may start
 
 A feed is one thing of one provider; what was fetched lies elsewhere, under its generation.
@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """One complete fetch; `fetched_at` is when it began."""
+    """One complete fetch; `fetched_at` is when it began.
+
+    `found` is how many things it found; None in items that an earlier version wrote.
+    """
 
     generation: str
     fetched_at: datetime
+    found: int | None = None
 
 
 def take_lease(table: Table, feed: str, now: datetime, lease_s: int) -> bool:
@@ -46,19 +50,21 @@ def release_lease(table: Table, feed: str, next_at: datetime) -> None:
     table.put_item(Item=_key(feed, "LEASE") | {"until": to_text(next_at)})
 
 
-def point(table: Table, feed: str, generation: str, fetched_at: datetime) -> None:
-    """Make `generation`, already stored, the newest of its feed in one write.
+def point(table: Table, feed: str, newest: Pointer) -> None:
+    """Make a generation, already stored, the newest of its feed in one write.
 
     Raises: Conflict when one with a later fetch is already there.
     """
-    began = to_text(fetched_at)
+    began = to_text(newest.fetched_at)
     try:
         table.update_item(
             Key=_key(feed, "POINTER"),
-            UpdateExpression="SET generation = :g, fetched_at = :f REMOVE #error, failures",
+            UpdateExpression=(
+                "SET generation = :g, fetched_at = :f, #found = :n REMOVE #error, failures"
+            ),
             ConditionExpression=Attr("fetched_at").not_exists() | Attr("fetched_at").lt(began),
-            ExpressionAttributeNames={"#error": "error"},
-            ExpressionAttributeValues={":g": generation, ":f": began},
+            ExpressionAttributeNames={"#error": "error", "#found": "found"},
+            ExpressionAttributeValues={":g": newest.generation, ":f": began, ":n": newest.found},
         )
     except table.meta.client.exceptions.ConditionalCheckFailedException as exc:
         raise Conflict("a newer generation is there") from exc
@@ -69,7 +75,8 @@ def newest(table: Table, feed: str) -> Pointer | None:
     item: Any = table.get_item(Key=_key(feed, "POINTER"), ConsistentRead=True).get("Item", {})
     if "generation" not in item:
         return None
-    return Pointer(item["generation"], from_text(item["fetched_at"]))
+    found = int(item["found"]) if "found" in item else None
+    return Pointer(item["generation"], from_text(item["fetched_at"]), found)
 
 
 def note_failure(table: Table, feed: str, error: str) -> int:

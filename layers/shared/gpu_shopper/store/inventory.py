@@ -21,6 +21,7 @@ from gpu_shopper.core.failures import Memory
 from gpu_shopper.core.instants import from_text, to_text
 from gpu_shopper.core.inventory import ProviderView, Snapshot
 from gpu_shopper.store import failures, fetches, location_stats
+from gpu_shopper.store.fetches import Pointer
 from gpu_shopper.store.snapshots import pack, unpack
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def publish(storage: Storage, snapshot: Snapshot) -> None:
         ContentEncoding="gzip",
     )
     feed = feed_of(snapshot.provider)
-    fetches.point(storage.table, feed, snapshot.generation, snapshot.fetched_at)
+    found = len(snapshot.offers)
+    fetches.point(storage.table, feed, Pointer(snapshot.generation, snapshot.fetched_at, found))
 
 
 def withdraw(table: Table, provider: str, offer_id: str, now: datetime, keep_s: int) -> None:

@@ -52,6 +52,7 @@ class OrphanRecord:
     destroy_tries: int = 0
     requested_at: datetime | None = None
     asked_at: datetime | None = None
+    failing_at: datetime | None = None
     destroyed_at: datetime | None = None
     adopted_at: datetime | None = None
     last_error: str | None = None
@@ -77,7 +78,9 @@ def see(
     except Cancelled:
         if not _update(table, key, _EXISTS & _OPEN, "SET last_seen_at = :at", at=to_text(now)):
             again = "SET last_seen_at = :at, #s = :s"
-            closed = "destroyed_at, adopted_at, requested_at, asked_at, last_error, #ttl"
+            closed = (
+                "destroyed_at, adopted_at, requested_at, asked_at, failing_at, last_error, #ttl"
+            )
             words = {"at": to_text(now), "s": OrphanStatus.OPEN.value}
             _update(table, key, _EXISTS, f"{again} REMOVE {closed}", **words)
         return False
@@ -122,6 +125,17 @@ def note_asked(table: Table, provider: str, instance_id: str, at: datetime) -> b
 def note_failed(table: Table, provider: str, instance_id: str, error: str) -> None:
     """Keep why the last request to destroy it failed."""
     _update(table, _key(provider, instance_id), _EXISTS, "SET last_error = :error", error=error)
+
+
+def note_failing(table: Table, provider: str, instance_id: str, at: datetime) -> bool:
+    """Write down that an orphan, not proven gone, should be so by now; True exactly once."""
+    return _update(
+        table,
+        _key(provider, instance_id),
+        _EXISTS & _OPEN & Attr("failing_at").not_exists(),
+        "SET failing_at = :at",
+        at=to_text(at),
+    )
 
 
 def request_end(table: Table, provider: str, instance_id: str, at: datetime) -> bool:

@@ -4,6 +4,7 @@ pk SESSION#<id>              sk SESSION                 the session; in index by
 pk GUARD#<consumer>#<offer>  sk GUARD                   who holds this offer for this consumer
 pk LIST#<consumer> | LIST#*  sk <created_at>#<id>       newest-first lists, strongly consistent
 pk UNSETTLED                 sk <id>                    ended, and its cost may not be booked yet
+pk ENDED                     sk <ended_at>#<id>         how it ended; kept for two days
 
 The table also holds the requests of `store.repeats`.
 """
@@ -11,12 +12,13 @@ The table also holds the requests of `store.repeats`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
 from gpu_shopper.core.api_keys import Caller
+from gpu_shopper.core.gauges import Ended
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import State
@@ -32,6 +34,8 @@ DUE_INDEX = "by_due"
 DUE_PARTITION = "live"
 EVERYBODY = "*"
 UNSETTLED = "UNSETTLED"
+ENDED = "ENDED"
+KEEP_ENDED = timedelta(days=2)
 BATCH = 100
 
 _HOLDING = frozenset({State.PENDING, State.PROVISIONING, State.RUNNING})
@@ -65,6 +69,19 @@ def _list_rows(session: Session) -> list[Item]:
         {"pk": f"LIST#{whose}", "sk": position, "session_id": session.id}
         for whose in (session.consumer_id, EVERYBODY)
     ]
+
+
+def _ended_row(session: Session) -> Item:
+    """One line about a session that ends, so that nobody reads ended sessions to count them."""
+    at = session.state_entered_at
+    return {
+        "pk": ENDED,
+        "sk": f"{to_text(at)}#{session.id}",
+        "session_id": session.id,
+        "provider": session.attempt.provider,
+        "state": session.state.value,
+        "ttl": int((at + KEEP_ENDED).timestamp()),
+    }
 
 
 def _to_item(session: Session, due_at: datetime | None) -> Item:
@@ -137,6 +154,8 @@ def save(
     actions: list[Action] = [Put(_to_item(after, due_at), unchanged), *moves, *also]
     if not after.is_live:
         actions.append(Put(_unsettled_key(after.id) | {"version": after.version}))
+    if before.is_live and not after.is_live:
+        actions.append(Put(_ended_row(after)))
     try:
         write_all(table, actions)
     except Cancelled as exc:
@@ -228,6 +247,14 @@ def due(table: Table, now: datetime) -> Iterator[str]:
 def live(table: Table) -> Iterator[str]:
     """Ids of all live sessions; the index may lag by a moment."""
     return _due_ids(table, Key("due_partition").eq(DUE_PARTITION))
+
+
+def ended_since(table: Table, at: datetime) -> Iterator[Ended]:
+    """Sessions that have ended at `at` or later, up to two days ago; strongly consistent."""
+    condition = Key("pk").eq(ENDED) & Key("sk").gte(to_text(at))
+    for page in pages(table, KeyConditionExpression=condition, ConsistentRead=True):
+        for item in page:
+            yield Ended(str(item["session_id"]), str(item["provider"]), State(str(item["state"])))
 
 
 def _due_ids(table: Table, condition: Any) -> Iterator[str]:

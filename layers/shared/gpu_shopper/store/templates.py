@@ -13,6 +13,7 @@ from gpu_shopper.core.instants import from_text, to_text
 from gpu_shopper.core.templates import Template, Templates
 from gpu_shopper.store import fetches
 from gpu_shopper.store.codec import from_item, to_item
+from gpu_shopper.store.fetches import Pointer
 from gpu_shopper.store.inventory import Storage
 
 
@@ -60,7 +61,8 @@ def publish(storage: Storage, templates: Templates) -> None:
         ContentType="application/json",
     )
     feed = feed_of(templates.provider)
-    fetches.point(storage.table, feed, templates.generation, templates.fetched_at)
+    found = len(templates.all)
+    fetches.point(storage.table, feed, Pointer(templates.generation, templates.fetched_at, found))
 
 
 def _object_key(provider: str, generation: str) -> str:

@@ -28,6 +28,7 @@ from gpu_shopper.usecases.blaming import blame
 from gpu_shopper.usecases.budgets import spent_out
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.facts import about, began_to_end, drain_started, ended
+from gpu_shopper.usecases.measuring import timed
 from gpu_shopper.usecases.repeats import forget_secrets
 from gpu_shopper.usecases.silence import look_at_agents, look_for_agent
 from gpu_shopper.usecases.writing import save
@@ -49,6 +50,11 @@ def expire_sessions(deps: Deps) -> Swept:
 
     One failure does not stop the rest.
     """
+    with timed(deps, SWEEP):
+        return _sweep(deps)
+
+
+def _sweep(deps: Deps) -> Swept:
     handled, failed = 0, []
     for session_id in list(store.due(deps.sessions, deps.now())):
         try:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from gpu_shopper.core import breaker as rules
-from gpu_shopper.core.breaker import Gate
+from gpu_shopper.core.breaker import Breaker, Gate
 from gpu_shopper.core.instances import Instance, Launched, LaunchRequest
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.settings import Settings
@@ -21,6 +21,7 @@ from gpu_shopper.providers.port import (
     TellsCharges,
 )
 from gpu_shopper.store import breakers as store
+from gpu_shopper.usecases.measuring import Meter
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -37,68 +38,81 @@ class GuardedProvider:
     """
 
     def __init__(
-        self, inner: Provider, table: Table, now: Callable[[], datetime], settings: Settings
+        self,
+        inner: Provider,
+        table: Table,
+        now: Callable[[], datetime],
+        settings: Settings,
+        meter: Meter,
     ) -> None:
         self.name = inner.name
         self._inner = inner
         self._table = table
         self._now = now
         self._settings = settings
+        self._meter = meter
         # Only what `inner` can: whoever asks for a capability must find exactly those.
         if isinstance(inner, TellsBalance):
-            self.balance = self._guarded(inner.balance)
+            self.balance = self._guarded("balance", inner.balance)
         if isinstance(inner, TellsCharges):
-            self.charges = self._guarded(inner.charges)
+            self.charges = self._guarded("charges", inner.charges)
         if isinstance(inner, ShowsLogs):
-            self.logs = self._guarded(inner.logs)
+            self.logs = self._guarded("logs", inner.logs)
         if isinstance(inner, ListsTemplates):
-            self.list_templates = self._guarded(inner.list_templates)
+            self.list_templates = self._guarded("list_templates", inner.list_templates)
 
     def list_offers(self) -> list[Offer]:
         """See `Provider.list_offers`."""
-        return self._through(self._inner.list_offers)
+        return self._through("list_offers", self._inner.list_offers)
 
     def launch(self, request: LaunchRequest) -> Launched:
         """See `Provider.launch`; CircuitOpen means that nothing was sent."""
-        return self._through(lambda: self._inner.launch(request))
+        return self._through("launch", lambda: self._inner.launch(request))
 
     def find(self, instance_id: str) -> Instance | None:
         """See `Provider.find`."""
-        return self._through(lambda: self._inner.find(instance_id))
+        found = self._through("find", lambda: self._inner.find(instance_id))
+        self._meter.saw([found])
+        return found
 
     def list_instances(self) -> list[Instance]:
         """See `Provider.list_instances`."""
-        return self._through(self._inner.list_instances)
+        found = self._through("list_instances", self._inner.list_instances)
+        self._meter.saw(found)
+        return found
 
     def terminate(self, instance_id: str) -> None:
         """See `Provider.terminate`; never refused."""
-        self._watched(lambda: self._inner.terminate(instance_id))
+        self._watched("terminate", lambda: self._inner.terminate(instance_id))
 
     def attach_ssh_keys(self, instance_id: str, keys: Iterable[str]) -> str | None:
         """See `AttachesKeys`; a provider that attaches none has put them there at launch."""
         if not isinstance(self._inner, AttachesKeys):
             return None
-        return self._inner.attach_ssh_keys(instance_id, keys)
+        error = self._inner.attach_ssh_keys(instance_id, keys)
+        self._meter.answered("attach_ssh_keys", well=error is None)
+        return error
 
-    def _guarded[**P, T](self, method: Callable[P, T]) -> Callable[P, T]:
+    def _guarded[**P, T](self, operation: str, method: Callable[P, T]) -> Callable[P, T]:
         def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-            return self._through(lambda: method(*args, **kwargs))
+            return self._through(operation, lambda: method(*args, **kwargs))
 
         return guarded
 
-    def _through[T](self, call: Callable[[], T]) -> T:
+    def _through[T](self, operation: str, call: Callable[[], T]) -> T:
         seen = store.read(self._table, self.name)
         gate = rules.gate(seen, self._now(), self._settings)
         if gate is Gate.PROBE:
-            taken = store.write(self._table, self.name, rules.probing(seen, self._now()))
+            taken = self._write(seen, rules.probing(seen, self._now()))
             gate = Gate.OPEN if taken else Gate.REFUSE
         if gate is Gate.REFUSE:
+            self._meter.refused(operation)
             raise CircuitOpen(f"{self.name} does not answer; it is asked again soon")
-        return self._watched(call)
+        return self._watched(operation, call)
 
-    def _watched[T](self, call: Callable[[], T]) -> T:
+    def _watched[T](self, operation: str, call: Callable[[], T]) -> T:
         try:
-            answer = call()
+            answer = self._meter.call(operation, call)
         except TooSoon:
             # The provider was not asked: that says nothing of it, neither good nor bad.
             raise
@@ -109,13 +123,21 @@ class GuardedProvider:
         return answer
 
     def _answered(self) -> None:
-        closed = rules.after_answer(store.read(self._table, self.name))
+        seen = store.read(self._table, self.name)
+        closed = rules.after_answer(seen)
         if closed is not None:
-            store.write(self._table, self.name, closed)
+            self._write(seen, closed)
 
     def _failed(self) -> None:
         for _ in range(TRIES):
             seen = store.read(self._table, self.name)
             after = rules.after_failure(seen, self._now(), self._settings)
-            if store.write(self._table, self.name, after):
+            if self._write(seen, after):
                 return
+
+    def _write(self, before: Breaker, after: Breaker) -> bool:
+        """Write the next version, and tell it when the circuit changes by it."""
+        written = store.write(self._table, self.name, after)
+        if written and rules.level(after) != rules.level(before):
+            self._meter.circuit(after)
+        return written

@@ -17,6 +17,9 @@ from gpu_shopper.usecases.auditing import audited
 from gpu_shopper.usecases.deps import Deps, Fact
 from gpu_shopper.usecases.stray_costs import bill_orphan, close_bill
 
+PASSES_UNTIL_FAILING = 2
+"""A pass asks once for the end of an orphan; the next one must see it gone."""
+
 
 def cure_orphans(deps: Deps, provider: str, findings: Findings, listing: Listing) -> None:
     """Ask for the end of this pass's orphans, and close the records of those proven gone.
@@ -40,6 +43,7 @@ def cure_orphans(deps: Deps, provider: str, findings: Findings, listing: Listing
     for record in list(store.still_open(deps.operations, provider)):
         with _apart(deps, provider, record.instance_id):
             _close_if_gone(deps, provider, record, listing)
+            _tell_failing(deps, provider, record, listing)
 
 
 def is_dry_run(deps: Deps) -> bool:
@@ -153,3 +157,21 @@ def _destroyed(record: OrphanRecord) -> Fact:
         actor="reconciler",
         metrics={"OrphansDestroyed": 1},
     )
+
+
+def _tell_failing(deps: Deps, provider: str, record: OrphanRecord, listing: Listing) -> None:
+    """Told once, when an earlier pass asked for the end and this one ends without proof of it."""
+    asked_before = record.asked_at is not None and record.asked_at < listing.at
+    if not asked_before and record.destroy_tries < PASSES_UNTIL_FAILING:
+        return
+    if store.note_failing(deps.operations, provider, record.instance_id, deps.now()):
+        deps.note(
+            Fact(
+                "orphan_destroy_failing",
+                provider=provider,
+                session_id=record.session_id,
+                instance_id=record.instance_id,
+                attempt=record.attempt,
+                metrics={"DestroyFailures": 1},
+            )
+        )

@@ -27,6 +27,7 @@ from gpu_shopper.usecases.balances import watch_balance
 from gpu_shopper.usecases.blaming import blame
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.facts import about, began_to_end, ended, gave_up
+from gpu_shopper.usecases.measuring import timed
 from gpu_shopper.usecases.orphans import cure_orphans
 from gpu_shopper.usecases.provision import accepted
 from gpu_shopper.usecases.retrying import try_again
@@ -53,6 +54,11 @@ def reconcile(deps: Deps, provider: str) -> Reconciled:
     """
     if provider not in deps.enabled_providers and not _still_rents(deps, provider):
         return Reconciled(complete=False)
+    with timed(deps, SWEEP, provider):
+        return _pass(deps, provider)
+
+
+def _pass(deps: Deps, provider: str) -> Reconciled:
     asked_at = deps.now()
     try:
         instances = deps.provider(provider).list_instances()

@@ -14,6 +14,7 @@ from gpu_shopper.store import fetches, operations
 from gpu_shopper.store import inventory as store
 from gpu_shopper.store import templates as templates_store
 from gpu_shopper.usecases.deps import Deps, Fact
+from gpu_shopper.usecases.measuring import timed
 from gpu_shopper.usecases.price_history import count_snapshots, percentiles_of
 
 SWEEP = "inventory"
@@ -38,6 +39,11 @@ def refresh_inventory(deps: Deps, provider: str) -> Refreshed:
     feed = store.feed_of(provider)
     if not _lease(deps, feed, started_at):
         return Refreshed(None, "not_due")
+    with timed(deps, SWEEP, provider):
+        return _fetch(deps, provider, feed, started_at)
+
+
+def _fetch(deps: Deps, provider: str, feed: str, started_at: datetime) -> Refreshed:
     try:
         offers = {offer.id: offer for offer in deps.provider(provider).list_offers()}
     except ProviderError as exc:
@@ -58,7 +64,7 @@ def refresh_inventory(deps: Deps, provider: str) -> Refreshed:
     except Conflict:
         return Refreshed(None, "overtaken")
     fetches.release_lease(deps.inventory.table, feed, started_at)
-    _succeeded(deps, provider, len(offers))
+    _succeeded(deps, provider)
     # Also the snapshot before: the run that published it may have died before it counted it.
     count_snapshots(deps, provider, [old, replace(old, snapshot=snapshot)])
     return Refreshed(len(offers))
@@ -103,13 +109,11 @@ def _lease(deps: Deps, feed: str, now: datetime) -> bool:
     return fetches.take_lease(deps.inventory.table, feed, now, deps.settings.refresh_lease_s)
 
 
-def _succeeded(deps: Deps, provider: str, offers: int) -> None:
+def _succeeded(deps: Deps, provider: str) -> None:
     operations.mark_credentials(deps.operations, provider, None)
     operations.mark_sweep(deps.operations, f"{SWEEP}#{provider}", deps.now(), deps.release)
-    metrics = {"SweepCompleted": 1.0, "OffersAvailable": float(offers)}
-    deps.note(
-        Fact("sweep_completed", provider=provider, metrics=metrics, dimensions={"Sweep": SWEEP})
-    )
+    counts, words = {"SweepCompleted": 1.0}, {"Sweep": SWEEP}
+    deps.note(Fact("sweep_completed", provider=provider, metrics=counts, dimensions=words))
 
 
 def _no_offers(deps: Deps, provider: str, error: ProviderError) -> Refreshed:

@@ -26,7 +26,7 @@ from gpu_shopper.usecases.provision import DONE, accepted
 from gpu_shopper.usecases.writing import Decision, change
 
 SLOW_AFTER_ROUNDS = 10
-"""Rounds (275 s of waiting) after which a teardown counts as failing."""
+"""Rounds (275 s of waiting) without proof after which a teardown counts as failing."""
 
 
 def ask(deps: Deps, session_id: str, attempt: int) -> StepResult:
@@ -140,7 +140,7 @@ def _terminate(deps: Deps, session: Session, instance_id: str) -> StepResult:
             terminate_asked_at=asked_at,
             next_step_at=_in(now, wait_s),
         )
-        slow = rounds == SLOW_AFTER_ROUNDS
+        slow = current.teardown_rounds == SLOW_AFTER_ROUNDS
         fact = about(after, "destroy_failing", reason=error, metrics={"DestroyFailures": 1})
         return after, [fact] if slow else []
 

@@ -37,7 +37,7 @@ def terminate(http: HttpClient, instance_id: str) -> None:
     try:
         reply = http.write(call)
     except Unanswered as exc:
-        raise ProviderUnavailable(str(exc)) from exc
+        raise ProviderUnavailable(str(exc), timed_out=exc.timed_out) from exc
     if says_not_found(reply) or _is_bare(reply, 404):
         return
     refused = refusal(reply)

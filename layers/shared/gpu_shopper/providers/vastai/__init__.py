@@ -73,7 +73,7 @@ class VastAi:
 
     def _search(self, query: dict[str, Any], deadline_s: float) -> list[Row]:
         if self._http.clock_s() > deadline_s:
-            raise ProviderUnavailable("the market could not be read in time")
+            raise ProviderUnavailable("the market could not be read in time", timed_out=True)
         call = Call(
             method="POST",
             path="/api/v0/bundles/",

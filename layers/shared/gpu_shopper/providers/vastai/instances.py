@@ -66,7 +66,7 @@ def terminate(http: HttpClient, instance_id: str) -> None:
     try:
         reply = http.write(call)
     except Unanswered as exc:
-        raise ProviderUnavailable(str(exc)) from exc
+        raise ProviderUnavailable(str(exc), timed_out=exc.timed_out) from exc
     if reply.status in (200, 404) and says_not_found(reply):
         return
     refused = refusal(reply)

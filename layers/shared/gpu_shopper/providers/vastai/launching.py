@@ -113,8 +113,8 @@ def _send(http: HttpClient, call: Call) -> Reply:
         return http.write(call)
     except Unanswered as exc:
         if exc.sent:
-            raise LaunchUncertain(str(exc)) from exc
-        raise ProviderUnavailable(str(exc)) from exc
+            raise LaunchUncertain(str(exc), timed_out=exc.timed_out) from exc
+        raise ProviderUnavailable(str(exc), timed_out=exc.timed_out) from exc
 
 
 def _attach(http: HttpClient, instance_id: str, key: str, deadline_s: float) -> str | None:

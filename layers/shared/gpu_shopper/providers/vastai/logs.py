@@ -37,7 +37,7 @@ def _asked_for(http: HttpClient, instance_id: str) -> str:
     try:
         reply = http.write(call)
     except Unanswered as exc:
-        raise ProviderUnavailable(str(exc)) from exc
+        raise ProviderUnavailable(str(exc), timed_out=exc.timed_out) from exc
     refused = refusal(reply)
     if refused is not None:
         raise refused
