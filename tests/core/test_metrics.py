@@ -19,7 +19,6 @@ CODE = [
 ]
 NAME = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+)+")
 # Keys in CamelCase that belong to others: the format of the lines, HTTP, AWS.
-# Names that AWS gave to fields of its own.
 OTHERS = {"CloudWatchMetrics", "CiphertextBlob", "RoleArn", "EventBusName", "DetailType"} | {
     "SequenceNumber",
     "NewImage",
