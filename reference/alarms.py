@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from gpu_shopper.core.metrics import DEPLOYMENT, NAMESPACE
 from gpu_shopper.core.provider_facts import FACTS
-from reference.stack import MACHINES, QUEUES, TABLES, resources
+from reference.stack import MACHINES, TABLES, dead_letters, resources
 
 CRITICAL, WARNING = "AlertsTopic", "NoticesTopic"
 """The topic is the severity: critical wakes somebody, a warning can wait for the morning."""
@@ -148,7 +148,7 @@ def _of_the_machinery() -> Iterator[Alarm]:
             period_s=300,
             condition=ON_AWS,
         )
-    for queue in resources(QUEUES):
+    for queue in dead_letters():
         words = {"QueueName": f"!GetAtt {queue}.QueueName"}
         yield Alarm(
             name=f"DeadLetters-{queue}",

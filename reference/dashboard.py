@@ -10,7 +10,7 @@ from typing import Any
 
 from gpu_shopper.core.metrics import DEPLOYMENT, NAMESPACE
 from reference.alarms import alarms
-from reference.stack import FUNCTIONS, MACHINES, QUEUES, TABLES, resources
+from reference.stack import FUNCTIONS, MACHINES, TABLES, dead_letters, resources
 
 COLUMNS = 24
 WIDGET_HEIGHT = 6
@@ -194,7 +194,7 @@ def _machinery() -> Iterator[Widget]:
             name,
             QueueName=f"${{{name}.QueueName}}",
         )
-        for name in resources(QUEUES)
+        for name in dead_letters()
     )
     yield Widget("Executions that failed, dead letters", (*failed, *letters))
     throttled = tuple(

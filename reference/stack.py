@@ -9,6 +9,10 @@ from typing import Any
 import yaml
 
 TEMPLATE = Path(__file__).resolve().parents[1] / "template.yaml"
+TABLES = "AWS::DynamoDB::Table"
+QUEUES = "AWS::SQS::Queue"
+MACHINES = "AWS::Serverless::StateMachine"
+FUNCTIONS = "AWS::Serverless::Function"
 
 
 class _Loader(yaml.SafeLoader):
@@ -31,7 +35,6 @@ def resources(kind: str) -> list[str]:
     return [name for name, body in template()["Resources"].items() if body["Type"] == kind]
 
 
-TABLES = "AWS::DynamoDB::Table"
-QUEUES = "AWS::SQS::Queue"
-MACHINES = "AWS::Serverless::StateMachine"
-FUNCTIONS = "AWS::Serverless::Function"
+def dead_letters() -> list[str]:
+    """The queues that should be empty; others hold work to do."""
+    return [name for name in resources(QUEUES) if name.endswith("DeadLetters")]
