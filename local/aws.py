@@ -12,7 +12,8 @@ from local.emulator import REGION
 # Step Functions' host prefix would point away from the emulator.
 _CONFIG = Config(
     inject_host_prefix=False,
-    retries={"total_max_attempts": 2},
+    # The emulator fails now and then when it is asked for a list that grows meanwhile.
+    retries={"total_max_attempts": 5},
     read_timeout=70,
     max_pool_connections=20,
 )

@@ -19,7 +19,7 @@ from tests.e2e.renting import Renting
 from tests.e2e.stories import Stories, marked
 
 MEASURED = pytest.StashKey[list[str]]()
-OFFERS = 500
+OFFERS = 800
 # Waits that no test could sit out; everything else is as in samconfig's local stage.
 SHORT = {
     "GhostMinAgeS": "3",

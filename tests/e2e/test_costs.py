@@ -140,7 +140,9 @@ def test_requests_at_once_cannot_overspend_a_budget_together(told: Rush) -> None
     reserved = sum(one["price_per_hour"] for one in created)
     limit = told.budget["monthly_limit_usd"]
     assert reserved <= limit + 1e-9
-    assert all(reserved + body["requested_usd"] > limit for body in refused)
+    for body in refused:
+        needed = body["spent_usd"] + body["reserved_usd"] + body["requested_usd"]
+        assert needed > body["monthly_limit_usd"] == limit
     assert told.machines <= len(created)
 
 
