@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from gpu_shopper.core.agents import Beat
 from gpu_shopper.core.api_keys import ApiKey, Role
 from gpu_shopper.core.breaker import Breaker
 from gpu_shopper.core.failures import Failure, FailureType, Suppression
@@ -24,6 +25,7 @@ from gpu_shopper.core.states import State
 from gpu_shopper.errors import ShopperError
 from gpu_shopper.store import (
     access,
+    beats,
     breakers,
     failures,
     fetches,
@@ -90,6 +92,10 @@ def _key(who: int) -> ApiKey:
         created_by="operator",
         consumer_id="alice",
     )
+
+
+def _beat(who: int, attempt: int, when: int) -> Beat:
+    return Beat(session_id=_id(who), attempt=1 + attempt % 2, at=_at(when))
 
 
 def _orphan(who: int) -> Orphan:
@@ -180,6 +186,8 @@ CALLS: Mapping[str, Call] = {
     "orphans.find": lambda t, i, j, k: orphans.find(t, "vastai", f"50{i}"),
     "orphans.known": lambda t, i, j, k: orphans.known(t, "vastai", f"50{j}" if k % 2 else None),
     "orphans.still_open": lambda t, i, j, k: orphans.still_open(t, "vastai"),
+    "beats.keep": lambda t, i, j, k: beats.keep(t, _beat(i, j, k), _at(k + 5), 60),
+    "beats.find": lambda t, i, j, k: beats.find(t, _id(i)),
     "breakers.write": _breaker,
     "inventory.publish": _publish,
     "inventory.view": lambda t, i, j, k: inventory.view(_storage(t), SnapshotCache(), "vastai"),

@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from gpu_shopper.core.labels import Label
+from gpu_shopper.core.reconciling import Cause, Orphan
 from gpu_shopper.store import costs
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.costs import cost_of
 from gpu_shopper.usecases.ledger import accrue_costs
 from gpu_shopper.usecases.reconcile import reconcile
+from gpu_shopper.usecases.stray_costs import bill_orphan
 from tests.builders import DEPLOYMENT, SESSION_ID, an_instance
 from tests.usecases.story import running, stop, torn_down
 from tests.world import ALICE, World
@@ -124,3 +126,14 @@ def test_a_bill_that_was_closed_stays_closed(world: World, ended: str) -> None:
     (stray,) = costs.account(table, ended).strays
     assert stray == replace(stray, until=at)
     assert not costs.end_stray(table, ended, "vastai", "5002", at)
+
+
+def test_a_machine_that_its_session_claims_meanwhile_is_billed_once(world: World) -> None:
+    """N-41: seen as an orphan by a pass that read the session before it knew its machine."""
+    session_id = running(world)
+    attempt = world.session(session_id).attempt
+    label = Label(DEPLOYMENT, session_id, attempt.number)
+    for instance_id, strays in ((attempt.instance_id or "", 0), ("7007", 1)):
+        machine = an_instance(id=instance_id, label=attempt.label)
+        bill_orphan(world.deps, Orphan(machine, label, Cause.ATTEMPT_REPLACED))
+        assert len(costs.account(world.deps.costs, session_id).strays) == strays

@@ -80,6 +80,16 @@ def compare(
     )
 
 
+def owns(session: Session, label: Label, instance_id: str) -> bool:
+    """True when the session, as it is now, counts this machine with its label as its own.
+
+    While it does not know its machine's id it may turn out to be any with the label.
+    """
+    if not session.is_live or session.attempt.number != label.attempt:
+        return False
+    return session.attempt.instance_id in (None, instance_id)
+
+
 def orphan_limit(ours: int, settings: Settings) -> int:
     """How many orphans one pass may destroy: max(5, 20 % of our listed machines, rounded up)."""
     share = math.ceil(ours * settings.orphans_per_pass_percent / 100)

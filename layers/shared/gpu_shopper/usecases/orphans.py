@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 from gpu_shopper.core.evidence import Listing
 from gpu_shopper.core.labels import Label, owned
-from gpu_shopper.core.reconciling import Findings, Orphan, orphan_limit
-from gpu_shopper.core.session import Session
+from gpu_shopper.core.reconciling import Findings, Orphan, orphan_limit, owns
 from gpu_shopper.errors import ProviderError, SessionNotFound
 from gpu_shopper.store import orphans as store
 from gpu_shopper.store import sessions as session_store
@@ -119,13 +118,7 @@ def _is_wanted(deps: Deps, label: Label, instance_id: str) -> bool:
         session = session_store.get(deps.sessions, label.session_id)
     except SessionNotFound:
         return False
-    return _owns(session, label, instance_id)
-
-
-def _owns(session: Session, label: Label, instance_id: str) -> bool:
-    if not session.is_live or session.attempt.number != label.attempt:
-        return False
-    return session.attempt.instance_id in (None, instance_id)
+    return owns(session, label, instance_id)
 
 
 def _close_if_gone(deps: Deps, provider: str, record: OrphanRecord, listing: Listing) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_shopper.core.costs import stray_of
-from gpu_shopper.core.reconciling import Orphan
+from gpu_shopper.core.reconciling import Orphan, owns
 from gpu_shopper.core.session import Session
 from gpu_shopper.errors import SessionNotFound
 from gpu_shopper.store import costs
@@ -14,9 +14,12 @@ from gpu_shopper.usecases.ledger import accrue
 
 
 def bill_orphan(deps: Deps, orphan: Orphan) -> None:
-    """The machine costs until its end is proven; nothing, when no session is known to pay."""
+    """The machine costs until its end is proven; nothing, when no session is known to pay.
+
+    One that its session counts as its own by now is billed as its attempt, and not once more.
+    """
     session = _session(deps, orphan.label.session_id)
-    if session is None:
+    if session is None or owns(session, orphan.label, orphan.instance.id):
         return
     stray = stray_of(session, orphan.label.attempt, orphan.instance, deps.now())
     costs.see_stray(deps.costs, session.id, stray)
