@@ -23,6 +23,7 @@ type Words = tuple[Mapping[str, str], Mapping[str, Any]]
 _MISSING = object()
 _COMPARED: dict[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
+    "<>": operator.ne,
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -71,9 +72,9 @@ def _applied(word: str, found: Any, given: list[Any]) -> bool:
 
 
 def _compared(word: str, left: Any, right: Any) -> bool:
-    """Values of different types, and missing ones, compare as false."""
+    """Values of different types, and missing ones, compare as false, but for being different."""
     if left is _MISSING or right is _MISSING or type(left) is not type(right):
-        return False
+        return word == "<>"
     return bool(_COMPARED[word](left, right))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from gpu_shopper.core.agents import Beat
 from gpu_shopper.core.api_keys import ApiKey, Role
 from gpu_shopper.core.breaker import Breaker
 from gpu_shopper.core.failures import Failure, FailureType, Suppression
@@ -24,6 +25,7 @@ from gpu_shopper.core.states import State
 from gpu_shopper.errors import ShopperError
 from gpu_shopper.store import (
     access,
+    beats,
     breakers,
     failures,
     fetches,
@@ -96,6 +98,10 @@ def _orphan(who: int) -> Orphan:
     return Orphan(an_instance(id=f"50{who}", label=str(label)), label, Cause.SESSION_UNKNOWN)
 
 
+def _beat(who: int, what: int, when: int) -> Beat:
+    return Beat(session_id=_id(who), attempt=what, at=_at(when))
+
+
 def _failure(what: int, when: int) -> Failure:
     kind = FailureType.NO_CAPACITY
     return Failure(
@@ -143,6 +149,13 @@ CALLS: Mapping[str, Call] = {
     "sessions.positions": lambda t, i, j, k: sessions.positions(
         t, "*" if j else "alice", f"{_at(k).isoformat()}#" if k else None, i + 1
     ),
+    "beats.keep": lambda t, i, j, k: beats.keep(t, _beat(i, j, k), _at(k + j), 60),
+    "beats.find": lambda t, i, j, k: beats.find(t, _id(i)),
+    "beats.find_many": lambda t, i, j, k: beats.find_many(t, [_id(i), _id(j)]),
+    "beats.forget_due": lambda t, i, j, k: beats.forget_due(t, _beat(i, j, k)),
+    "beats.due": lambda t, i, j, k: beats.due(t, _at(k)),
+    "beats.watched": lambda t, i, j, k: beats.watched(t),
+    "beats.next_due": lambda t, i, j, k: beats.next_due(t, _at(k)),
     "operations.can_be_read": lambda t, i, j, k: operations.can_be_read(t),
     "operations.mark_sweep": lambda t, i, j, k: operations.mark_sweep(t, "s", _at(k), "r"),
     "operations.last_sweep": lambda t, i, j, k: operations.last_sweep(t, "s"),
