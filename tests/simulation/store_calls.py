@@ -166,7 +166,7 @@ CALLS: Mapping[str, Call] = {
         t, PROVIDERS[j % 2]
     ),
     "operations.note_complete_listing": lambda t, i, j, k: operations.note_complete_listing(
-        t, "vastai", _at(k)
+        t, "vastai", _at(k), timedelta(seconds=60 * j)
     ),
     "operations.note_failed_listing": lambda t, i, j, k: operations.note_failed_listing(
         t, "vastai"

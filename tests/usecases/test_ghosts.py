@@ -49,6 +49,17 @@ def test_a_failed_listing_breaks_the_row_of_listings(world: World) -> None:
     assert world.session(session_id).state is State.STOPPED
 
 
+def test_a_pass_of_which_nobody_heard_breaks_the_row_of_listings(world: World) -> None:
+    """N-22: its listing may have failed; at 100 s none is missing between two, at 101 s one may."""
+    session_id = vanished(world)
+    reconcile(world.deps, "vastai")
+    world.clock.tick(101)
+    assert reconcile(world.deps, "vastai").ghosts == 0
+    assert world.session(session_id).state is State.RUNNING
+    world.clock.tick(100)
+    assert reconcile(world.deps, "vastai").ghosts == 1
+
+
 def test_a_lookup_that_finds_the_machine_makes_no_ghost(world: World) -> None:
     """N-22: missing from lists alone is not gone."""
     session_id = running(world)

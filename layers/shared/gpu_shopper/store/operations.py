@@ -100,13 +100,18 @@ def listings_complete_since(table: Table, provider: str) -> datetime | None:
     return from_text(item["since"]) if item and "since" in item else None
 
 
-def note_complete_listing(table: Table, provider: str, at: datetime) -> None:
-    """Begin a row of complete listings at `at`, unless one is under way."""
-    table.update_item(
-        Key={"pk": f"PROVIDER#{provider}", "sk": "LISTINGS"},
-        UpdateExpression="SET since = if_not_exists(since, :at)",
-        ExpressionAttributeValues={":at": to_text(at)},
-    )
+def note_complete_listing(table: Table, provider: str, at: datetime, most_apart: timedelta) -> None:
+    """Go on with the row of complete listings; begin one at `at` when its last is too long ago."""
+    key, text = {"pk": f"PROVIDER#{provider}", "sk": "LISTINGS"}, to_text(at)
+    try:
+        table.update_item(
+            Key=key,
+            UpdateExpression="SET latest = :at",
+            ConditionExpression="attribute_exists(since) AND latest >= :oldest",
+            ExpressionAttributeValues={":at": text, ":oldest": to_text(at - most_apart)},
+        )
+    except table.meta.client.exceptions.ConditionalCheckFailedException:
+        table.put_item(Item=key | {"since": text, "latest": text})
 
 
 def note_failed_listing(table: Table, provider: str) -> None:

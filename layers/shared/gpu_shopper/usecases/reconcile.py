@@ -58,7 +58,7 @@ def reconcile(deps: Deps, provider: str) -> Reconciled:
     except ProviderError as exc:
         return _not_complete(deps, provider, exc)
     operations.mark_credentials(deps.operations, provider, None)
-    operations.note_complete_listing(deps.operations, provider, asked_at)
+    operations.note_complete_listing(deps.operations, provider, asked_at, evidence.ROW_MOST_APART)
     listing = evidence.complete(asked_at, instances)
     sessions = _sessions(deps, listing)
     findings = compare(listing, sessions, provider, deps.deployment_id)
