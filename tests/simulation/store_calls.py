@@ -172,7 +172,7 @@ CALLS: Mapping[str, Call] = {
         t, "vastai"
     ),
     "operations.listings_complete_since": lambda t, i, j, k: operations.listings_complete_since(
-        t, "vastai"
+        t, "vastai", _at(k)
     ),
     "orphans.see": lambda t, i, j, k: orphans.see(t, "vastai", _orphan(i), _at(k)),
     "orphans.forget": lambda t, i, j, k: orphans.forget(t, "vastai", f"50{i}"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gpu_shopper.core.session import Outcome
 from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.errors import BadProviderReply, ProviderUnavailable
@@ -58,6 +60,29 @@ def test_a_pass_of_which_nobody_heard_breaks_the_row_of_listings(world: World) -
     assert world.session(session_id).state is State.RUNNING
     world.clock.tick(100)
     assert reconcile(world.deps, "vastai").ghosts == 1
+
+
+def test_what_a_pass_saw_before_it_died_breaks_the_row_of_listings(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-22: the machine was there in between, and nobody could write that down."""
+    session_id = running(world)
+    world.clock.tick(660)
+    machine = world.vast.instances.pop("5001")
+    reconcile(world.deps, "vastai")
+    world.clock.tick(60)
+    world.vast.instances["5001"] = machine
+    with monkeypatch.context() as patched, pytest.raises(MemoryError):
+        patched.setattr("gpu_shopper.usecases.reconcile.compare", _die)
+        reconcile(world.deps, "vastai")
+    world.clock.tick(60)
+    world.vast.instances.clear()
+    assert reconcile(world.deps, "vastai").ghosts == 0
+    assert world.session(session_id).state is State.RUNNING
+
+
+def _die(*_given: object) -> None:
+    raise MemoryError
 
 
 def test_a_lookup_that_finds_the_machine_makes_no_ghost(world: World) -> None:

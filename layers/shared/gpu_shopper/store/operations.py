@@ -92,12 +92,16 @@ def heartbeat_failure_at(table: Table) -> datetime | None:
     return from_text(item["at"]) if item else None
 
 
-def listings_complete_since(table: Table, provider: str) -> datetime | None:
-    """Since when every listing was complete; None after a failed one or before the first."""
+def listings_complete_since(table: Table, provider: str, oldest: datetime) -> datetime | None:
+    """Since when every listing was complete; None after a failed one or before the first.
+
+    None, too, when the last of which we have heard was asked for before `oldest`.
+    """
     item: Any = table.get_item(
         Key={"pk": f"PROVIDER#{provider}", "sk": "LISTINGS"}, ConsistentRead=True
     ).get("Item")
-    return from_text(item["since"]) if item and "since" in item else None
+    is_row = item is not None and item.get("latest", "") >= to_text(oldest)
+    return from_text(item["since"]) if is_row else None
 
 
 def note_complete_listing(table: Table, provider: str, at: datetime, most_apart: timedelta) -> None:

@@ -58,13 +58,14 @@ def reconcile(deps: Deps, provider: str) -> Reconciled:
     except ProviderError as exc:
         return _not_complete(deps, provider, exc)
     operations.mark_credentials(deps.operations, provider, None)
-    operations.note_complete_listing(deps.operations, provider, asked_at, evidence.ROW_MOST_APART)
     listing = evidence.complete(asked_at, instances)
     sessions = _sessions(deps, listing)
     findings = compare(listing, sessions, provider, deps.deployment_id)
     adopted = sum(_each(deps, _adopt, findings.unclaimed))
     _each(deps, _check_matched, findings.matched)
     ghosts = sum(_each(deps, _check_missing, [(one, listing) for one in findings.missing]))
+    # Only now: a pass that dies has forgotten what its listing showed.
+    operations.note_complete_listing(deps.operations, provider, asked_at, evidence.ROW_MOST_APART)
     cure_orphans(deps, provider, findings, listing)
     reconciled = _completed(deps, provider, findings, ghosts, adopted)
     watch_balance(deps, provider)
@@ -171,7 +172,8 @@ def _check_missing(deps: Deps, session: Session, listing: Listing) -> bool:
 
 def _missing(deps: Deps, session: Session, listing: Listing) -> bool:
     attempt = session.attempt
-    since = operations.listings_complete_since(deps.operations, attempt.provider)
+    oldest = listing.at - evidence.ROW_MOST_APART
+    since = operations.listings_complete_since(deps.operations, attempt.provider, oldest)
     missing_since = attempt.missing_since
     if missing_since is None or since is None or missing_since < since:
         save(deps, session, evolve_attempt(session, deps.now(), missing_since=listing.at))
