@@ -62,10 +62,9 @@ def reconcile(deps: Deps, provider: str) -> Reconciled:
     sessions = _sessions(deps, listing)
     findings = compare(listing, sessions, provider, deps.deployment_id)
     adopted = sum(_each(deps, _adopt, findings.unclaimed))
-    _each(deps, _check_matched, findings.matched)
+    stored = _each(deps, _check_matched, findings.matched)
     ghosts = sum(_each(deps, _check_missing, [(one, listing) for one in findings.missing]))
-    # Only now: a pass that dies has forgotten what its listing showed.
-    operations.note_complete_listing(deps.operations, provider, asked_at, evidence.ROW_MOST_APART)
+    _note_row(deps, provider, listing, zip(findings.matched, stored, strict=True))
     cure_orphans(deps, provider, findings, listing)
     reconciled = _completed(deps, provider, findings, ghosts, adopted)
     watch_balance(deps, provider)
@@ -168,6 +167,22 @@ def _check_missing(deps: Deps, session: Session, listing: Listing) -> bool:
     if deps.now() - max(age_from, session.created_at) < old_enough:
         return False
     return _missing(deps, session, listing)
+
+
+def _note_row(
+    deps: Deps,
+    provider: str,
+    listing: Listing,
+    matched: Iterable[tuple[tuple[Session, Instance], bool]],
+) -> None:
+    """Count the listing in its row, now that what it showed is written: a pass that dies has not.
+
+    A machine that was missing and is there again, but could not be written so, breaks the row.
+    """
+    if any(one.attempt.missing_since and not stored for (one, _), stored in matched):
+        operations.note_failed_listing(deps.operations, provider)
+        return
+    operations.note_complete_listing(deps.operations, provider, listing.at, evidence.ROW_MOST_APART)
 
 
 def _missing(deps: Deps, session: Session, listing: Listing) -> bool:
