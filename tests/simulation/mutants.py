@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -149,7 +150,11 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _of("a ghost is looked up", (evidence, "ghost", proofs.ghost_without_lookup)),
     _of("a young session is no ghost", (reconcile, "_check_missing", proofs.missing_at_any_age)),
-    _of("a failed listing breaks the row", (operations, "note_failed_listing", nothing)),
+    _of(
+        "a failed listing breaks the row",
+        (operations, "note_failed_listing", nothing),
+        (evidence, "ROW_MOST_APART", timedelta(days=1)),
+    ),
     _of("orphans are destroyed", (reconcile, "cure_orphans", nothing)),
     _of("one pass destroys a few orphans only", (orphans, "orphan_limit", lambda *_: 10**6)),
     _of(

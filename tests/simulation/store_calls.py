@@ -94,13 +94,13 @@ def _key(who: int) -> ApiKey:
     )
 
 
-def _beat(who: int, attempt: int, when: int) -> Beat:
-    return Beat(session_id=_id(who), attempt=1 + attempt % 2, at=_at(when))
-
-
 def _orphan(who: int) -> Orphan:
     label = Label(DEPLOYMENT, _id(who), 1)
     return Orphan(an_instance(id=f"50{who}", label=str(label)), label, Cause.SESSION_UNKNOWN)
+
+
+def _beat(who: int, what: int, when: int) -> Beat:
+    return Beat(session_id=_id(who), attempt=what, at=_at(when))
 
 
 def _failure(what: int, when: int) -> Failure:
@@ -151,6 +151,13 @@ CALLS: Mapping[str, Call] = {
     "sessions.positions": lambda t, i, j, k: sessions.positions(
         t, "*" if j else "alice", f"{_at(k).isoformat()}#" if k else None, i + 1
     ),
+    "beats.keep": lambda t, i, j, k: beats.keep(t, _beat(i, j, k), _at(k + j), 60),
+    "beats.find": lambda t, i, j, k: beats.find(t, _id(i)),
+    "beats.find_many": lambda t, i, j, k: beats.find_many(t, [_id(i), _id(j)]),
+    "beats.forget_due": lambda t, i, j, k: beats.forget_due(t, _beat(i, j, k)),
+    "beats.due": lambda t, i, j, k: beats.due(t, _at(k)),
+    "beats.watched": lambda t, i, j, k: beats.watched(t),
+    "beats.next_due": lambda t, i, j, k: beats.next_due(t, _at(k)),
     "operations.can_be_read": lambda t, i, j, k: operations.can_be_read(t),
     "operations.mark_sweep": lambda t, i, j, k: operations.mark_sweep(t, "s", _at(k), "r"),
     "operations.last_sweep": lambda t, i, j, k: operations.last_sweep(t, "s"),
@@ -161,13 +168,13 @@ CALLS: Mapping[str, Call] = {
         t, PROVIDERS[j % 2]
     ),
     "operations.note_complete_listing": lambda t, i, j, k: operations.note_complete_listing(
-        t, "vastai", _at(k)
+        t, "vastai", _at(k), timedelta(seconds=60 * j)
     ),
     "operations.note_failed_listing": lambda t, i, j, k: operations.note_failed_listing(
         t, "vastai"
     ),
     "operations.listings_complete_since": lambda t, i, j, k: operations.listings_complete_since(
-        t, "vastai"
+        t, "vastai", _at(k)
     ),
     "orphans.see": lambda t, i, j, k: orphans.see(t, "vastai", _orphan(i), _at(k)),
     "orphans.forget": lambda t, i, j, k: orphans.forget(t, "vastai", f"50{i}"),
@@ -186,8 +193,6 @@ CALLS: Mapping[str, Call] = {
     "orphans.find": lambda t, i, j, k: orphans.find(t, "vastai", f"50{i}"),
     "orphans.known": lambda t, i, j, k: orphans.known(t, "vastai", f"50{j}" if k % 2 else None),
     "orphans.still_open": lambda t, i, j, k: orphans.still_open(t, "vastai"),
-    "beats.keep": lambda t, i, j, k: beats.keep(t, _beat(i, j, k), _at(k + 5), 60),
-    "beats.find": lambda t, i, j, k: beats.find(t, _id(i)),
     "breakers.write": _breaker,
     "inventory.publish": _publish,
     "inventory.view": lambda t, i, j, k: inventory.view(_storage(t), SnapshotCache(), "vastai"),

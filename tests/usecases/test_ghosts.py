@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gpu_shopper.core.session import Outcome
 from gpu_shopper.core.states import EndReason, State
-from gpu_shopper.errors import BadProviderReply, ProviderUnavailable
+from gpu_shopper.errors import BadProviderReply, Conflict, ProviderUnavailable
 from gpu_shopper.usecases.reconcile import reconcile
 from tests.usecases.story import running
 from tests.world import World
@@ -47,6 +49,64 @@ def test_a_failed_listing_breaks_the_row_of_listings(world: World) -> None:
     world.clock.tick(60)
     reconcile(world.deps, "vastai")
     assert world.session(session_id).state is State.STOPPED
+
+
+def test_a_pass_of_which_nobody_heard_breaks_the_row_of_listings(world: World) -> None:
+    """N-22: its listing may have failed; at 100 s none is missing between two, at 101 s one may."""
+    session_id = vanished(world)
+    reconcile(world.deps, "vastai")
+    world.clock.tick(101)
+    assert reconcile(world.deps, "vastai").ghosts == 0
+    assert world.session(session_id).state is State.RUNNING
+    world.clock.tick(100)
+    assert reconcile(world.deps, "vastai").ghosts == 1
+
+
+def test_what_a_pass_saw_before_it_died_breaks_the_row_of_listings(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-22: the machine was there in between, and nobody could write that down."""
+    session_id = running(world)
+    world.clock.tick(660)
+    machine = world.vast.instances.pop("5001")
+    reconcile(world.deps, "vastai")
+    world.clock.tick(60)
+    world.vast.instances["5001"] = machine
+    with monkeypatch.context() as patched:
+        patched.setattr("gpu_shopper.usecases.reconcile.compare", _die)
+        with pytest.raises(MemoryError):
+            reconcile(world.deps, "vastai")
+    world.clock.tick(60)
+    world.vast.instances.clear()
+    assert reconcile(world.deps, "vastai").ghosts == 0
+    assert world.session(session_id).state is State.RUNNING
+
+
+def test_a_machine_that_is_there_again_breaks_the_row_though_its_session_changed_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-22: the write that takes the absence back may lose to another."""
+    session_id = running(world)
+    world.clock.tick(660)
+    machine = world.vast.instances.pop("5001")
+    reconcile(world.deps, "vastai")
+    world.clock.tick(60)
+    world.vast.instances["5001"] = machine
+    with monkeypatch.context() as patched:
+        patched.setattr("gpu_shopper.usecases.reconcile.save", _lose)
+        reconcile(world.deps, "vastai")
+    world.clock.tick(60)
+    world.vast.instances.clear()
+    assert reconcile(world.deps, "vastai").ghosts == 0
+    assert world.session(session_id).state is State.RUNNING
+
+
+def _lose(*_given: object) -> None:
+    raise Conflict("somebody else wrote first", retry_suggested=True)
+
+
+def _die(*_given: object) -> None:
+    raise MemoryError
 
 
 def test_a_lookup_that_finds_the_machine_makes_no_ghost(world: World) -> None:

@@ -25,6 +25,10 @@ from gpu_shopper.errors import (
     TooSoon,
 )
 
+ROW_MOST_APART = timedelta(seconds=100)
+"""Complete listings are a row while no two are further apart: they come every minute, and one whose
+run died in between may have failed without telling anybody."""
+
 
 class Proof(StrEnum):
     """Which of the four ways of knowing was used."""

@@ -92,21 +92,30 @@ def heartbeat_failure_at(table: Table) -> datetime | None:
     return from_text(item["at"]) if item else None
 
 
-def listings_complete_since(table: Table, provider: str) -> datetime | None:
-    """Since when every listing was complete; None after a failed one or before the first."""
+def listings_complete_since(table: Table, provider: str, oldest: datetime) -> datetime | None:
+    """Since when every listing was complete; None after a failed one or before the first.
+
+    None, too, when the last of which we have heard was asked for before `oldest`.
+    """
     item: Any = table.get_item(
         Key={"pk": f"PROVIDER#{provider}", "sk": "LISTINGS"}, ConsistentRead=True
     ).get("Item")
-    return from_text(item["since"]) if item and "since" in item else None
+    is_row = item is not None and item.get("latest", "") >= to_text(oldest)
+    return from_text(item["since"]) if is_row else None
 
 
-def note_complete_listing(table: Table, provider: str, at: datetime) -> None:
-    """Begin a row of complete listings at `at`, unless one is under way."""
-    table.update_item(
-        Key={"pk": f"PROVIDER#{provider}", "sk": "LISTINGS"},
-        UpdateExpression="SET since = if_not_exists(since, :at)",
-        ExpressionAttributeValues={":at": to_text(at)},
-    )
+def note_complete_listing(table: Table, provider: str, at: datetime, most_apart: timedelta) -> None:
+    """Go on with the row of complete listings; begin one at `at` when its last is too long ago."""
+    key, text = {"pk": f"PROVIDER#{provider}", "sk": "LISTINGS"}, to_text(at)
+    try:
+        table.update_item(
+            Key=key,
+            UpdateExpression="SET latest = :at",
+            ConditionExpression="attribute_exists(since) AND latest >= :oldest",
+            ExpressionAttributeValues={":at": text, ":oldest": to_text(at - most_apart)},
+        )
+    except table.meta.client.exceptions.ConditionalCheckFailedException:
+        table.put_item(Item=key | {"since": text, "latest": text})
 
 
 def note_failed_listing(table: Table, provider: str) -> None:

@@ -65,13 +65,13 @@ def _pass(deps: Deps, provider: str) -> Reconciled:
     except ProviderError as exc:
         return _not_complete(deps, provider, exc)
     operations.mark_credentials(deps.operations, provider, None)
-    operations.note_complete_listing(deps.operations, provider, asked_at)
     listing = evidence.complete(asked_at, instances)
     sessions = _sessions(deps, listing)
     findings = compare(listing, sessions, provider, deps.deployment_id)
     adopted = sum(_each(deps, _adopt, findings.unclaimed))
-    _each(deps, _check_matched, findings.matched)
+    stored = _each(deps, _check_matched, findings.matched)
     ghosts = sum(_each(deps, _check_missing, [(one, listing) for one in findings.missing]))
+    _note_row(deps, provider, listing, zip(findings.matched, stored, strict=True))
     cure_orphans(deps, provider, findings, listing)
     reconciled = _completed(deps, provider, findings, ghosts, adopted)
     watch_balance(deps, provider)
@@ -173,9 +173,26 @@ def _check_missing(deps: Deps, session: Session, listing: Listing) -> bool:
     return _missing(deps, session, listing)
 
 
+def _note_row(
+    deps: Deps,
+    provider: str,
+    listing: Listing,
+    matched: Iterable[tuple[tuple[Session, Instance], bool]],
+) -> None:
+    """Count the listing in its row, now that what it showed is written: a pass that dies has not.
+
+    A machine that was missing and is there again, but could not be written so, breaks the row.
+    """
+    if any(one.attempt.missing_since and not stored for (one, _), stored in matched):
+        operations.note_failed_listing(deps.operations, provider)
+        return
+    operations.note_complete_listing(deps.operations, provider, listing.at, evidence.ROW_MOST_APART)
+
+
 def _missing(deps: Deps, session: Session, listing: Listing) -> bool:
     attempt = session.attempt
-    since = operations.listings_complete_since(deps.operations, attempt.provider)
+    oldest = listing.at - evidence.ROW_MOST_APART
+    since = operations.listings_complete_since(deps.operations, attempt.provider, oldest)
     missing_since = attempt.missing_since
     if missing_since is None or since is None or missing_since < since:
         save(deps, session, evolve_attempt(session, deps.now(), missing_since=listing.at))
