@@ -215,5 +215,5 @@ RARELY_NOTICED = frozenset(
         "no attempt costs more than its caller, or its scope, allows",
     }
 )
-"""Rules whose absence shows only when three things come together: not within 2,000 seeds as they are
-drawn now. Tests of the use cases notice each; `make mutants` goes on looking."""
+"""Rules whose absence shows only when three things come together: not within 2,000 seeds as they
+are drawn now. Tests of the use cases notice each; `make mutants` goes on looking."""
