@@ -9,12 +9,14 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from gpu_shopper.core.metrics import NAMESPACE
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.edge import wiring
 from gpu_shopper.errors import MissingSetting, ProviderAuth
 from gpu_shopper.providers import registry
 from gpu_shopper.providers.access import Access
+from tests.builders import DEPLOYMENT
 from tests.fakes import FakeProvider
 
 
@@ -27,16 +29,18 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Access]]:
         built[name] = access
         return FakeProvider(name)
 
-    for cached in (wiring.provider, wiring.secret_values):
+    for cached in (wiring.provider, wiring.secret_values, wiring.telemetry):
         cached.cache_clear()
     monkeypatch.setattr(registry, "build", build)
     monkeypatch.setattr(wiring, "settings", Settings)
+    monkeypatch.setenv("DEPLOYMENT_ID", DEPLOYMENT)
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", NAMESPACE)
     for name in FACTS:
         monkeypatch.setenv(f"{name.upper()}_SECRET", f"secret-of-{name}")
         monkeypatch.setenv(f"{name.upper()}_BASE_URL", "https://provider.test")
     with mock_aws():
         yield built
-    for cached in (wiring.provider, wiring.secret_values):
+    for cached in (wiring.provider, wiring.secret_values, wiring.telemetry):
         cached.cache_clear()
 
 

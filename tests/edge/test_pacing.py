@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from gpu_shopper.core.metrics import NAMESPACE
 from gpu_shopper.core.pacing import Pace, Turn
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.edge import wiring
 from gpu_shopper.providers import registry
 from gpu_shopper.providers.access import Access
+from tests.builders import DEPLOYMENT
 from tests.fakes import FakeProvider
 from tests.world import World
 
@@ -26,6 +28,9 @@ def paces(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, P
         return FakeProvider(name)
 
     wiring.provider.cache_clear()
+    wiring.telemetry.cache_clear()
+    monkeypatch.setenv("DEPLOYMENT_ID", DEPLOYMENT)
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", NAMESPACE)
     monkeypatch.setattr(registry, "build", build)
     monkeypatch.setattr(wiring, "settings", Settings)
     monkeypatch.setattr(wiring, "table", {"OPERATIONS_TABLE": world.deps.operations}.get)
@@ -34,6 +39,7 @@ def paces(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, P
         monkeypatch.setenv(f"{name.upper()}_BASE_URL", "https://provider.test")
     yield built
     wiring.provider.cache_clear()
+    wiring.telemetry.cache_clear()
 
 
 @pytest.mark.parametrize("name", FACTS)
