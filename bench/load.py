@@ -27,6 +27,7 @@ LOOKS = 12
 """Reads of its session that a client makes for each one that it rents."""
 
 GOAL_RATIO = 10
+SWEEPS_APART_S = 1.0
 ENDED_WITHIN_S = 240.0
 _TERMINAL = ("stopped", "failed")
 _PATH = "/api/v1/sessions"
@@ -113,11 +114,11 @@ def _listed(api: Api) -> Iterator[str]:
 
 @contextmanager
 def sweeping(functions: Functions) -> Iterator[None]:
-    """Meanwhile the sweeps run one after the other, without a pause."""
+    """Meanwhile the sweeps run one after the other, again and again."""
     over = Event()
 
     def sweep() -> None:
-        while not over.is_set():
+        while not over.wait(SWEEPS_APART_S):
             for name, event in _SWEEPS:
                 functions.invoke(name, event)
 
@@ -128,6 +129,13 @@ def sweeping(functions: Functions) -> Iterator[None]:
         finally:
             over.set()
         running.result()
+
+
+def warmed(clients: list[Client]) -> None:
+    """One client more at a time: the emulator takes seconds to start what each of them needs."""
+    for number in range(1, len(clients) + 1):
+        with ThreadPoolExecutor(number) as pool:
+            list(pool.map(lambda client: client.api.get(_PATH), clients[:number]))
 
 
 def loaded(clients: list[Client], lasts_s: float) -> None:
@@ -145,6 +153,7 @@ def loaded(clients: list[Client], lasts_s: float) -> None:
 def report(bench: Bench, functions: Functions) -> bool:
     """Print the table; True when a goal is missed."""
     clients = [Client(bench.consumer(f"load-{number}"), bench.offer) for number in range(CLIENTS)]
+    warmed(clients)
     with sweeping(functions):
         loaded(clients, LASTS_S)
     answers = [one for client in clients for one in client.answers]

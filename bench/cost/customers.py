@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.cost.deployment import ACCESS_LOG_BYTES, MeteredDeployment
 from bench.cost.meter import EVENT_LOG_BYTES
+from bench.cost.standing import traced
 from gpu_shopper.core.api_keys import ApiKey, Role, digest, formatted
 from gpu_shopper.store import access
 from tests.builders import PUBLIC_KEY
@@ -85,7 +86,7 @@ class Gateway:
     ) -> dict[str, Any]:
         meter = self._deployment.meter
         meter.count("gateway requests", f"{method} {_ROUTES[function]}")
-        meter.count("xray traces", "requests")
+        meter.count("xray traces", "requests", traced(function))
         meter.count("log bytes", "gateway", ACCESS_LOG_BYTES + EVENT_LOG_BYTES)
         headers = {"Authorization": f"Bearer {token}"}
         answer = self._deployment.request(function, event(method, path, headers=headers, **more))

@@ -43,6 +43,12 @@ def alarm_metrics(alarm: Mapping[str, Any]) -> int:
     return sum("MetricStat" in one for one in alarm.get("Metrics", [])) or 1
 
 
+def traced(function: str) -> float:
+    """The share of the requests to a function behind the gateway that are traced."""
+    rule = properties("HeartbeatSampling")["SamplingRule"]
+    return float(rule["FixedRate"]) if function == "HeartbeatApiFunction" else 1.0
+
+
 def polled(minutes: float) -> dict[tuple[str, str], float]:
     """What the queues of functions are asked in so many minutes, with nothing in them."""
     queues = [

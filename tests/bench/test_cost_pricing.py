@@ -66,5 +66,10 @@ def test_a_function_without_a_memory_of_its_own_has_the_common_one() -> None:
     assert standing.memory_mb("RefreshInventoryFunction") == 512
 
 
+def test_of_requests_only_heartbeats_are_mostly_not_traced() -> None:
+    assert standing.traced("HeartbeatApiFunction") == 0.01
+    assert standing.traced("SessionsApiFunction") == 1
+
+
 def test_a_quiet_queue_is_asked_all_the_same() -> None:
     assert sum(standing.polled(60).values()) == 60 * 15

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from bench.load import Client, lost, sweeping
+from bench.load import Client, lost, sweeping, warmed
 from tests.e2e.renting import Renting
 from tests.e2e.stories import told_by
 
@@ -16,6 +16,8 @@ def crowded(renting: Renting) -> list[tuple[Client, set[str]]]:
     clients = [
         Client(renting.consumer(), lambda: str(renting.offer()["id"])) for _ in range(CLIENTS)
     ]
+
+    warmed(clients)
 
     def go_round(client: Client) -> None:
         for _ in range(ROUNDS):
