@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import time
@@ -12,7 +11,6 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from aws_lambda_powertools import Logger
 from botocore.config import Config
 
 from gpu_shopper.core.provider_facts import FACTS
@@ -28,6 +26,7 @@ from gpu_shopper.edge.aws import (
     Target,
 )
 from gpu_shopper.edge.http import Frame
+from gpu_shopper.edge.logs import concerning, logger
 from gpu_shopper.edge.publishing import EventBus
 from gpu_shopper.edge.settings import read_settings, required
 from gpu_shopper.edge.telemetry import Telemetry
@@ -54,11 +53,6 @@ LONG_CALLS = Config(connect_timeout=2, read_timeout=20, retries={"total_max_atte
 
 LOCAL_STAGE = "local"
 """The stage whose machines are simulated, on loopback."""
-
-logger = Logger(datefmt="%Y-%m-%dT%H:%M:%S.%FZ", utc=True)
-# What adapters warn of by the standard library is written like everything else, as JSON.
-logging.getLogger("gpu_shopper").handlers = logger.handlers
-logging.getLogger("gpu_shopper").propagate = False
 
 
 def now() -> datetime:
@@ -118,6 +112,7 @@ def deps() -> Deps:
         repeat_cipher=_LazyCipher("REPEAT_KEY_KMS_ARN"),
         origin=partial(origins.current, required(os.environ, "POWERTOOLS_SERVICE_NAME")),
         note=telemetry().note,
+        concerning=concerning,
         api_url=_api_url(),
         public_targets_only=public_only,
     )

@@ -58,13 +58,15 @@ def _sweep(deps: Deps) -> Swept:
     handled, failed = 0, []
     for session_id in list(store.due(deps.sessions, deps.now())):
         try:
-            handled += look_after(deps, session_id)
+            with deps.concerning(session_id=session_id):
+                handled += look_after(deps, session_id)
         except Exception as exc:  # noqa: BLE001  (one bad item must not keep others alive)
             deps.note(Fact("sweep_item_failed", session_id=session_id, reason=type(exc).__name__))
             failed.append(session_id)
     for session_id in _over_budget(deps):
         try:
-            handled += _end_over_budget(deps, session_id)
+            with deps.concerning(session_id=session_id):
+                handled += _end_over_budget(deps, session_id)
         except Exception as exc:  # noqa: BLE001  (one bad item must not keep others alive)
             deps.note(Fact("sweep_item_failed", session_id=session_id, reason=type(exc).__name__))
             failed.append(session_id)
