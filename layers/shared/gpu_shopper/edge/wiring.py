@@ -33,7 +33,8 @@ from gpu_shopper.edge.telemetry import Telemetry
 from gpu_shopper.ssh.keys import new_pair
 from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
-from gpu_shopper.usecases.deps import Deps, Machine
+from gpu_shopper.usecases.auditing import audited
+from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
 from gpu_shopper.usecases.measuring import Meter
 from gpu_shopper.usecases.pacing import Pacer
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from gpu_shopper.providers.access import Access
     from gpu_shopper.providers.port import Provider
+    from gpu_shopper.store.transactions import Put
 
 AWS_CALLS = Config(connect_timeout=2, read_timeout=10, retries={"max_attempts": 3})
 """Time-outs in seconds and tries of calls to AWS: short, so that a caller gets its answer."""
@@ -155,7 +157,11 @@ def provider(name: str) -> Provider:
     clock_s = _WorkingTime()
     adapter = build(name, _access(name, clock_s.sleep), settings())
     meter = Meter(name, telemetry().note, clock_s)
-    return GuardedProvider(adapter, table("OPERATIONS_TABLE"), now, settings(), meter)
+    return GuardedProvider(adapter, table("OPERATIONS_TABLE"), now, settings(), meter, _stored)
+
+
+def _stored(fact: Fact) -> list[Put]:
+    return audited(deps(), [fact])
 
 
 def _access(name: str, sleep: Callable[[float], None]) -> Access:
