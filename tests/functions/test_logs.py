@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from gpu_shopper.core.metrics import NAMESPACE
 from gpu_shopper.edge import logs
 from gpu_shopper.edge.logs import Refused, concerning, logged, logger
 from gpu_shopper.edge.requests import session_in
@@ -132,7 +131,7 @@ def test_what_libraries_warn_of_is_json_too(log: io.StringIO, name: str) -> None
 def test_a_call_to_a_provider_is_a_line_with_provider_operation_request_and_session() -> None:
     """QA-M8: the metrics of the call are its line, in the words of all other lines."""
     written = list[str]()
-    telemetry = Telemetry(logger, "ab12cd34", NAMESPACE, lambda: NOON, written.append)
+    telemetry = Telemetry(logger, "ab12cd34", lambda: NOON, written.append)
 
     @logged
     def step(_event: dict[str, Any], _context: object) -> None:
@@ -149,7 +148,7 @@ def test_a_call_to_a_provider_is_a_line_with_provider_operation_request_and_sess
 
 def test_a_fact_knows_better_than_its_run_what_it_is_about(log: io.StringIO) -> None:
     """A sweep handles one session after the other."""
-    telemetry = Telemetry(logger, "ab12cd34", NAMESPACE, lambda: NOON, lambda _: None)
+    telemetry = Telemetry(logger, "ab12cd34", lambda: NOON, lambda _: None)
     with concerning(session_id="outer"):
         telemetry.note(Fact("session_running", session_id=SESSION_ID, provider="vastai"))
     (line,) = lines(log)

@@ -38,7 +38,7 @@ def test_a_release_is_told_of_by_its_first_sweep_and_by_no_other(world: World) -
     first, second = started(world)
     assert '"previous": null' in first["details"]
     assert '"release": "release-2", "previous": "release-1"' in second["details"]
-    assert f'"version": "{__version__}"' in second["details"]
+    assert f'"product_version": "{__version__}"' in second["details"]
     assert second["origin"]["actor"] == "deploy"
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from aws_lambda_powertools import Logger
 
-from gpu_shopper.core.metrics import DEPLOYMENT, METRICS
+from gpu_shopper.core.metrics import DEPLOYMENT, METRICS, NAMESPACE
 from gpu_shopper.edge.logs import run_keys
 from gpu_shopper.usecases.deps import Fact
 
@@ -25,13 +25,11 @@ class Telemetry:
         self,
         logger: Logger,
         deployment_id: str,
-        namespace: str,
         now: Callable[[], datetime],
         write: Callable[[str], None],
     ) -> None:
         self._logger = logger
         self._deployment_id = deployment_id
-        self._namespace = namespace
         self._now = now
         self._write = write
 
@@ -56,7 +54,7 @@ class Telemetry:
             words |= own
             directives.append(
                 {
-                    "Namespace": self._namespace,
+                    "Namespace": NAMESPACE,
                     "Dimensions": list(METRICS[name].sets(own)),
                     "Metrics": [{"Name": name, "Unit": METRICS[name].unit.value}],
                 }

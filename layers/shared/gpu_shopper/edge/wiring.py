@@ -130,8 +130,7 @@ def _api_url() -> str:
 def telemetry() -> Telemetry:
     """Where facts are told: the function's log."""
     deployment_id = required(os.environ, "DEPLOYMENT_ID")
-    namespace = required(os.environ, "POWERTOOLS_METRICS_NAMESPACE")
-    return Telemetry(logger, deployment_id, namespace, now, print)
+    return Telemetry(logger, deployment_id, now, print)
 
 
 class _WorkingTime:

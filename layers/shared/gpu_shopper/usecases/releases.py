@@ -20,7 +20,7 @@ def mark_lifecycle(deps: Deps, sweep: str, before: SweepRun | None) -> None:
     """
     if before is None or before.release != deps.release:
         previous = before.release if before else None
-        details = {"release": deps.release, "previous": previous, "version": __version__}
+        details = {"release": deps.release, "previous": previous, "product_version": __version__}
         started = Fact("deployment_started", actor=ActorType.DEPLOY.value, details=details)
         deploying = replace(deps, origin=lambda: Origin(ActorType.DEPLOY))
         told = audited(deploying, [started])
