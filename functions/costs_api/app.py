@@ -11,6 +11,7 @@ from gpu_shopper.edge.answers.costs import CostsBody
 from gpu_shopper.edge.bodies import CostsQuery, CostsSummaryQuery
 from gpu_shopper.edge.callers import admit, caller_of
 from gpu_shopper.edge.costs import costs_body, summary_body
+from gpu_shopper.edge.logs import logged
 from gpu_shopper.edge.wiring import deps, frame
 
 app = http.new_app()
@@ -28,6 +29,7 @@ def get_costs_summary(query: Annotated[CostsSummaryQuery, Query()]) -> CostsBody
     return summary_body(deps(), caller_of(app.current_event.raw_event), query)
 
 
+@logged
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """One request."""
     return http.serve(app, event, context, frame(), lambda one: admit(deps(), one))
