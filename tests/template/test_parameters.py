@@ -151,6 +151,8 @@ def _longest(value: object) -> int:
     parameter = parameters().get(named, {})
     if "AllowedValues" in parameter:
         return max(len(str(each)) for each in parameter["AllowedValues"])
+    if "MaxLength" in parameter:
+        return int(parameter["MaxLength"])
     if named in OF_FIXED_FORM:
         return OF_FIXED_FORM[named]
     made = _longest_made(named)
