@@ -72,6 +72,7 @@ _OWN_ERRORS: dict[str, tuple[int, ...]] = {
     "get_diagnostics": (409,),
     "get_costs": (403, 404),
     "get_costs_summary": (403,),
+    "get_reconciliation": (403,),
     "create_key": (403, 409),
     "put_budget": (403, 409),
     "get_budgets": (403,),

@@ -28,6 +28,7 @@ class Billed:
     by_month: Row
     of_another: int
     counted: float
+    compared: list[Row]
 
 
 def short_session(renting: Renting) -> Billed:
@@ -46,7 +47,19 @@ def short_session(renting: Renting) -> Billed:
         by_month=rental.caller.get(f"{COSTS}/summary"),
         of_another=renting.consumer().send("GET", path).status_code,
         counted=counted(live, "CostAccrued", rental.id),
+        compared=_compared(live, stopped),
     )
+
+
+def _compared(live: Deployed, stopped: Row) -> list[Row]:
+    """What the comparison with the provider's charges says of the session, day by day."""
+    days = [stopped["attempts"][0][at][:10] for at in ("launched_at", "ended_at")]
+    for day in dict.fromkeys(days):
+        asked = {"provider": "vastai", "what": "charges", "day": day}
+        live.functions.invoke("ReconcileFunction", asked)
+    span = f"start_date={days[0]}&end_date={days[1]}&session_id={stopped['id']}"
+    shown: list[Row] = live.operator.get(f"{COSTS}/reconciliation?{span}")["reconciliation"]
+    return shown
 
 
 def _cost(session: Row) -> float:
@@ -66,6 +79,18 @@ def test_a_short_session_costs_its_price_times_its_seconds(told: Billed) -> None
     assert told.by_session["final"] is True
     assert told.by_month["session_count"] == 1
     assert list(told.by_month["by_gpu_type"]) == [told.stopped["gpu_type"]]
+
+
+@told_by(short_session)
+def test_the_provider_charges_what_is_booked_but_for_rounding(told: Billed) -> None:
+    """2.16: within 1 % of the provider's bill; this one is to the cent, and ours to the second."""
+    assert told.compared
+    for row in told.compared:
+        assert (row["basis"], row["provider"]) == ("charges", "vastai")
+        assert row["charged_usd"] is not None
+        assert abs(row["difference_usd"]) <= row["rounding_usd"] + 1e-9
+        assert row["rounding_usd"] <= 0.005 + 2 * told.stopped["price_per_hour"] / 3_600 + 1e-6
+    assert abs(sum(row["booked_usd"] for row in told.compared) - told.stopped["cost_usd"]) < 1e-6
 
 
 @told_by(short_session)

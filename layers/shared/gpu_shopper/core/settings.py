@@ -158,6 +158,10 @@ class Settings:
     balance_least_hours: int = 1  # a launch is refused when less of its price is left; 0: none is
     balance_fresh_s: int = 60  # a balance that was little longer ago is asked for again
 
+    # Charges of providers beside our ledger.
+    charges_days: int = 3  # whole UTC days compared with each run: providers bill late
+    charges_drift_percent: int = 1  # a larger difference of a day is a warning
+
     # Spacing of calls to providers, by all functions together; an interval of 0 spaces nothing.
     vastai_create_interval_ms: int = 4_500  # between two launches at Vast.ai
     vastai_destroy_interval_ms: int = 3_000  # between two terminates at Vast.ai

@@ -226,14 +226,28 @@ class SessionsQuery(Query):
     cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
 
 
-class CostsQuery(Query):
+class PeriodQuery(Query):
+    """UTC days, both ends included; without any, those of the current month."""
+
+    start_date: DateText | None = None
+    end_date: DateText | None = None
+    period: Literal["daily", "monthly"] | None = None
+
+
+class CostsQuery(PeriodQuery):
     """Which costs to show: one session's, or those of UTC days, both ends included."""
 
     session_id: Text | None = None
     consumer_id: ConsumerId | None = None
-    start_date: DateText | None = None
-    end_date: DateText | None = None
-    period: Literal["daily", "monthly"] | None = None
+
+
+class ReconciliationQuery(PeriodQuery):
+    """Which comparisons to show, by UTC days, both ends included."""
+
+    provider: Text | None = None
+    session_id: Annotated[str, AfterValidator(_uuid)] | None = None
+    limit: Limit = 50
+    cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
 
 
 class CostsSummaryQuery(Query):
