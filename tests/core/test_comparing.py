@@ -132,6 +132,13 @@ def test_a_machine_whose_label_was_changed_is_still_the_sessions_own() -> None:
     assert charged([a_charge(label="renamed")]) == {SESSION_ID: 400_000}
 
 
+def test_the_proof_of_an_end_costs_what_a_machine_costs_meanwhile() -> None:
+    """One that still runs has no end to be proven."""
+    running = a_machine(number=2, instance_id="5002", ended_at=None)
+    (row,) = by_charges(sheet(a_machine(), running), [a_charge()], DEPLOYMENT, NOON, 90)
+    assert row.proof_microusd == 10_000
+
+
 CHARGES = st.lists(
     st.builds(
         a_charge,
@@ -252,7 +259,7 @@ def test_the_machines_of_a_day_are_those_that_were_billed_on_it() -> None:
     assert [one.instance_id for one in found] == ["2", "3", "7"]
 
 
-def a_row(booked: int, charged: int | None, rounding: int = 0) -> Compared:
+def a_row(booked: int, charged: int | None, rounding: int = 0, proof: int = 0) -> Compared:
     return Compared(
         day=DAY,
         provider="vastai",
@@ -261,6 +268,7 @@ def a_row(booked: int, charged: int | None, rounding: int = 0) -> Compared:
         booked_microusd=booked,
         charged_microusd=charged,
         rounding_microusd=rounding,
+        proof_microusd=proof,
         basis=Basis.CHARGES,
         compared_at=NOON,
     )
@@ -276,6 +284,9 @@ def a_row(booked: int, charged: int | None, rounding: int = 0) -> Compared:
         ([a_row(1_000_000, 989_900)], 101),
         ([a_row(1_000_000, 1_015_000, rounding=5_000)], 100),
         ([a_row(1_000_000, 1_005_000, rounding=5_000)], 0),
+        ([a_row(1_000_000, 985_000, rounding=5_000, proof=2_000)], 80),
+        ([a_row(1_000_000, 993_000, rounding=5_000, proof=2_000)], 0),
+        ([a_row(1_000_000, 1_015_000, rounding=5_000, proof=2_000)], 100),
         ([a_row(1_000_000, 900_000), a_row(1_000_000, 1_100_000)], 0),
         ([a_row(1_000_000, 1_000_000), a_row(9_000_000, None)], 0),
         ([a_row(0, 1)], 10_000),

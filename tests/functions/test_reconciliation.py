@@ -33,6 +33,7 @@ def a_row(session_id: str, charged: int | None, provider: str = "vastai", day: d
         booked_microusd=1_000_000,
         charged_microusd=charged,
         rounding_microusd=5_000,
+        proof_microusd=3_333,
         basis=Basis.CHARGES if provider == "vastai" else Basis.PRICE,
         compared_at=later(0),
     )
@@ -70,6 +71,7 @@ def test_an_operator_sees_booked_beside_charged(known: World, costs: Client) -> 
         "charged_usd": 1.035,
         "difference_usd": 0.035,
         "rounding_usd": 0.005,
+        "proof_usd": 0.003333,
         "basis": "charges",
         "compared_at": "2026-02-07T12:00:00.000Z",
     }

@@ -115,6 +115,18 @@ def test_a_difference_is_told_in_percent_of_what_is_booked(world: World, vast: C
     assert drifts(world) == [("2026-02-07", 2.0, 0.0)]
 
 
+def test_less_charged_than_booked_is_explained_by_the_proof_of_the_end(
+    world: World, vast: Charging
+) -> None:
+    """30 s of an hour at $0.40: 3,333 micro-dollars."""
+    ended(world)
+    vast.bill = [charge(amount=400_000 - 5_223 - 3_333)]
+    compare_charges(world.deps, "vastai", DAY)
+    vast.bill = [charge(amount=400_000 - 5_223 - 3_333 - 8_000)]
+    compare_charges(world.deps, "vastai", DAY)
+    assert [drift for _, drift, _ in drifts(world)] == [0.0, 2.0]
+
+
 def test_a_day_may_be_compared_again_and_again(world: World, vast: Charging) -> None:
     session_id = ended(world)
     vast.bill = [charge()]
@@ -230,6 +242,7 @@ def _row(day: date, session_id: str) -> Compared:
         booked_microusd=1,
         charged_microusd=1,
         rounding_microusd=0,
+        proof_microusd=0,
         basis=Basis.CHARGES,
         compared_at=later(0),
     )

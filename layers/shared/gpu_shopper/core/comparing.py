@@ -54,7 +54,8 @@ class Compared:
     """One session at one provider on one UTC day: micro-dollars booked and charged.
 
     `charged_microusd` None is unknown. `rounding_microusd` is the difference that rounding alone
-    explains.
+    explains. `proof_microusd` is what we book besides, because we bill until a machine's end is
+    proven, and its provider until the end.
     """
 
     day: date
@@ -64,6 +65,7 @@ class Compared:
     booked_microusd: int
     charged_microusd: int | None = None
     rounding_microusd: int
+    proof_microusd: int
     basis: Basis
     compared_at: datetime
 
@@ -72,28 +74,29 @@ class Compared:
 class Total:
     """All of one provider's sessions of a day, or of several.
 
-    `booked_microusd`, `charged_microusd` and `rounding_microusd` are of those whose charge is
-    known; what is booked of the `unknown` others is apart.
+    All amounts are of those whose charge is known; what is booked of the `unknown` others is
+    apart.
     """
 
     sessions: int = 0
     booked_microusd: int = 0
     charged_microusd: int = 0
     rounding_microusd: int = 0
+    proof_microusd: int = 0
     unknown: int = 0
     unknown_booked_microusd: int = 0
 
     @property
     def drift_bp(self) -> int | None:
-        """Difference beyond rounding, in hundredths of a percent of what is booked.
+        """Difference beyond rounding and proof, in hundredths of a percent of what is booked.
 
         None when no charge is known.
         """
         if self.sessions == self.unknown:
             return None
-        apart = abs(self.charged_microusd - self.booked_microusd)
-        beyond = max(0, apart - self.rounding_microusd)
-        if not beyond:
+        more = self.charged_microusd - self.booked_microusd
+        beyond = max(more, -more - self.proof_microusd) - self.rounding_microusd
+        if beyond <= 0:
             return 0
         return divided(beyond * 10_000, self.booked_microusd) if self.booked_microusd else 10_000
 
@@ -104,6 +107,7 @@ class Total:
             booked_microusd=self.booked_microusd + other.booked_microusd,
             charged_microusd=self.charged_microusd + other.charged_microusd,
             rounding_microusd=self.rounding_microusd + other.rounding_microusd,
+            proof_microusd=self.proof_microusd + other.proof_microusd,
             unknown=self.unknown + other.unknown,
             unknown_booked_microusd=self.unknown_booked_microusd + other.unknown_booked_microusd,
         )
@@ -125,12 +129,17 @@ def machines_of(
 
 
 def by_charges(
-    sheet: Sheet, charges: Iterable[Charge] | None, deployment_id: str, now: datetime
+    sheet: Sheet,
+    charges: Iterable[Charge] | None,
+    deployment_id: str,
+    now: datetime,
+    proof_s: int = 0,
 ) -> list[Compared]:
     """The day beside the provider's entries; None: they could not be read, nothing is known.
 
     A session is known when each of its machines has an entry. Entries of others' machines are
     left out; one with our label belongs to that session, whether or not we have booked it.
+    `proof_s` is how long the proof of a machine's end usually takes.
     """
     entries = _entries(sheet, charges or (), deployment_id)
     seen = {instance_id for some in entries.values() for instance_id, _ in some}
@@ -139,8 +148,11 @@ def by_charges(
         own, machines = entries.get(session_id, []), sheet.machines.get(session_id, ())
         known = own and all(one.instance_id in seen for one in machines)
         charged = sum(part for _, part in own) if known else None
-        rounding = len(own) * HALF_CENT_MICROUSD
-        rows.append(_row(sheet, session_id, now, Basis.CHARGES, charged, rounding))
+        row = _row(sheet, session_id, now, Basis.CHARGES, charged)
+        hourly = sum(one.price_microusd_per_hour for one in machines if one.ended_at)
+        rounding = row.rounding_microusd + len(own) * HALF_CENT_MICROUSD
+        proof = divided(hourly * proof_s, HOUR_S)
+        rows.append(replace(row, rounding_microusd=rounding, proof_microusd=proof))
     return rows
 
 
@@ -200,7 +212,6 @@ def _row(
     now: datetime,
     basis: Basis,
     charged: int | None,
-    rounding: int = 0,
 ) -> Compared:
     machines = sheet.machines.get(session_id, ())
     hourly = sum(one.price_microusd_per_hour for one in machines)
@@ -211,7 +222,8 @@ def _row(
         consumer_id=sheet.consumers.get(session_id),
         booked_microusd=sheet.booked.get(session_id, 0),
         charged_microusd=charged,
-        rounding_microusd=rounding + -(-hourly * ROUNDED_S // HOUR_S),
+        rounding_microusd=-(-hourly * ROUNDED_S // HOUR_S),
+        proof_microusd=0,
         basis=basis,
         compared_at=now,
     )
@@ -229,7 +241,10 @@ def _still_known(row: Compared, old: Compared | None) -> Compared:
     if old is None or row.charged_microusd is not None:
         return row
     return replace(
-        row, charged_microusd=old.charged_microusd, rounding_microusd=old.rounding_microusd
+        row,
+        charged_microusd=old.charged_microusd,
+        rounding_microusd=old.rounding_microusd,
+        proof_microusd=old.proof_microusd,
     )
 
 
@@ -249,4 +264,5 @@ def _alone(row: Compared) -> Total:
         booked_microusd=row.booked_microusd,
         charged_microusd=row.charged_microusd,
         rounding_microusd=row.rounding_microusd,
+        proof_microusd=row.proof_microusd,
     )

@@ -180,8 +180,8 @@ _ALL = (
     Metric(
         "ChargesDrift",
         _P,
-        "A day is compared with the provider's charges: the difference beyond rounding, in percent "
-        "of what is booked.",
+        "A day is compared with the provider's charges: the difference beyond rounding and "
+        "the proof of ends, in percent of what is booked.",
         unit=Unit.PERCENT,
         kind=Kind.GAUGE,
     ),

@@ -161,6 +161,7 @@ class Settings:
     # Charges of providers beside our ledger.
     charges_days: int = 3  # whole UTC days compared with each run: providers bill late
     charges_drift_percent: int = 1  # a larger difference of a day is a warning
+    charges_proof_s: int = 30  # what we bill besides, until a machine's end is proven
 
     # Spacing of calls to providers, by all functions together; an interval of 0 spaces nothing.
     vastai_create_interval_ms: int = 4_500  # between two launches at Vast.ai

@@ -110,7 +110,8 @@ def _compare(deps: Deps, sheet: Sheet, adapter: Provider, charges: list[Charge] 
     now = deps.now()
     before = store.of_day(deps.costs, sheet.provider, sheet.day)
     if isinstance(adapter, TellsCharges):
-        found = by_charges(sheet, charges, deps.deployment_id, now)
+        proof_s = deps.settings.charges_proof_s
+        found = by_charges(sheet, charges, deps.deployment_id, now, proof_s)
     else:
         found = by_price(sheet, now)
     for row in with_known(before, found):

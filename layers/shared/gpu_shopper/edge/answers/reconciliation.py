@@ -24,6 +24,7 @@ class ComparedBody(Shown):
     charged_usd: float | None
     difference_usd: float | None
     rounding_usd: float
+    proof_usd: float
     basis: Literal["charges", "price"]
     compared_at: str
 
@@ -40,6 +41,7 @@ class ComparedBody(Shown):
             charged_usd=None if charged is None else to_usd(charged),
             difference_usd=None if charged is None else to_usd(charged - row.booked_microusd),
             rounding_usd=to_usd(row.rounding_microusd),
+            proof_usd=to_usd(row.proof_microusd),
             basis=row.basis.value,
             compared_at=to_text(row.compared_at),
         )
