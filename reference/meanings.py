@@ -215,6 +215,8 @@ MEANINGS: Mapping[str, str] = {
     "percentage": "Spent, of the limit; to two decimals.",
     "warning_sent_at": "When this month's alert for 80 % was sent.",
     "exceeded_sent_at": "When this month's alert for 100 % was sent.",
+    "webhook_url": "Where this budget's alerts are sent; absent for nowhere.",
+    "webhook_secret": "Signs what is sent there; shown when the URL is new, this once.",
     "budgets": "This page of budgets, by consumer.",
     # Costs.
     "CostsQuery.session_id": "Only this session; not together with dates or a period.",

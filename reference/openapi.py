@@ -77,7 +77,7 @@ _OWN_ERRORS: dict[str, tuple[int, ...]] = {
     "put_budget": (403, 409),
     "get_budgets": (403,),
     "get_budget": (403,),
-    "delete_budget": (403, 409),
+    "remove_budget": (403, 409),
     "list_keys": (403,),
     "revoke_key": (403, 409),
     "list_orphans": (403,),

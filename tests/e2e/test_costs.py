@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil, floor
 from typing import Any
 
 from tests.e2e.aws_view import counted
-from tests.e2e.deployed import Deployed
+from tests.e2e.deployed import Deployed, wait_for
 from tests.e2e.provider import machines
+from tests.e2e.receiver import is_signed, receiving
 from tests.e2e.renting import Renting, Row, together, wish
 from tests.e2e.stories import told_by
 
 COSTS = "/api/v1/costs"
 BUDGETS = "/api/v1/budgets"
+ALERTED_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Billed:
     of_another: int
     counted: float
     compared: list[Row]
+    budget: Row
+    alerts: list[tuple[dict[str, str], bytes]]
 
 
 def short_session(renting: Renting) -> Billed:
@@ -39,16 +44,31 @@ def short_session(renting: Renting) -> Billed:
     while_running = rental.caller.get(path)
     rental.done()
     stopped = rental.until("stopped")
+    summary = rental.caller.get(f"{COSTS}/summary")
+    budget, alerts = _alerts(live, summary["consumer_id"])
     return Billed(
         runs=runs,
         while_running=while_running,
         stopped=stopped,
         by_session=rental.caller.get(path),
-        by_month=rental.caller.get(f"{COSTS}/summary"),
+        by_month=summary,
         of_another=renting.consumer().send("GET", path).status_code,
         counted=counted(live, "CostAccrued", rental.id),
         compared=_compared(live, stopped),
+        budget=budget,
+        alerts=alerts,
     )
+
+
+def _alerts(live: Deployed, consumer_id: str) -> tuple[Row, list[tuple[dict[str, str], bytes]]]:
+    """What the receiver of a budget gets that was spent before it was set; and its setting."""
+    with receiving() as receiver:
+        body = {"monthly_limit_usd": 0.000001, "webhook_url": receiver.url}
+        answer = live.operator.send("PUT", f"{BUDGETS}/{consumer_id}", json=body)
+        answer.raise_for_status()
+        wait_for(lambda: len(receiver.got) >= 2, ALERTED_WITHIN_S)
+    live.operator.delete(f"{BUDGETS}/{consumer_id}")
+    return answer.json(), receiver.got
 
 
 def _compared(live: Deployed, stopped: Row) -> list[Row]:
@@ -100,6 +120,17 @@ def test_cost_jobs_at_once_book_it_once(told: Billed) -> None:
     assert 0 < told.while_running["total_cost"] <= told.by_session["total_cost"]
     assert told.while_running["final"] is False
     assert abs(told.counted - told.by_session["total_cost"]) < 1e-9
+
+
+@told_by(short_session)
+def test_a_spent_budget_tells_its_receiver_which_can_trust_it(told: Billed) -> None:
+    """N-45, N-46: both alerts, once each, signed."""
+    told_of = [json.loads(body) for _, body in told.alerts]
+    assert sorted(one["type"] for one in told_of) == ["budget.exceeded", "budget.warning"]
+    for message, (headers, body) in zip(told_of, told.alerts, strict=True):
+        assert is_signed(told.budget["webhook_secret"], headers, body)
+        assert message["data"]["consumer_id"] == told.budget["consumer_id"]
+        assert message["data"]["spent_usd"] > message["data"]["monthly_limit_usd"]
 
 
 @told_by(short_session)

@@ -24,6 +24,7 @@ from gpu_shopper.core.instants import from_text
 from gpu_shopper.core.reservations import LEAST_OVERRIDE_HOURS, MOST_HOURS, MOST_OVERRIDE_HOURS
 from gpu_shopper.core.ssh_keys import checked_public_key
 from gpu_shopper.core.templates import HASH_ID
+from gpu_shopper.core.webhooks import MAX_URL_CHARS
 
 MAX_LISTED = 200
 SSH_PORT = 22
@@ -116,6 +117,7 @@ ConsumerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,128}$"
 TemplateHash = Annotated[str, StringConstraints(pattern=rf"^{HASH_ID}$")]
 Limit = Annotated[QueryInt, Field(ge=1, le=MAX_LISTED)]
 PriceUsd = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+WebhookUrl = Annotated[str, StringConstraints(min_length=1, max_length=MAX_URL_CHARS)]
 WorkloadType = Literal[
     "llm",
     "llm_vllm",
@@ -261,6 +263,7 @@ class BudgetBody(RequestBody):
 
     monthly_limit_usd: PriceUsd
     enforce: bool = False
+    webhook_url: WebhookUrl | None = None
 
 
 class BudgetsQuery(Query):
