@@ -121,6 +121,9 @@ PACKING_SEEDS = 20
 """Of so many seeds one packs and unpacks all that is stored."""
 
 
+LONGEST_WITH_AGENT_MS = 61 * MINUTE
+
+
 @dataclass(frozen=True, slots=True)
 class Spell:
     """A while in which a provider does badly: calls of `methods` fail with these odds."""
@@ -258,10 +261,16 @@ def _rental(random: Random, deployment_id: str, providers: tuple[str, ...]) -> R
 
 
 def _add_agents(random: Random, plan: Plan) -> None:
-    """By draws of its own: the rest of a seed is as it was before there were agents."""
+    """By draws of its own: the rest of a seed is as it was before there were agents.
+
+    Hours with an agent are never quiet, so rentals of many hours have none, but in noisy seeds.
+    """
     for place, rental in enumerate(plan.rentals):
         if random.random() < 0.25 and not rental.serves_http:
-            plan.rentals[place] = replace(rental, agent=random.choice(tuple(Agent)))
+            agent = random.choice(tuple(Agent))
+            lasts_ms = _busy_until_ms(rental) - rental.create_ms
+            if lasts_ms <= LONGEST_WITH_AGENT_MS or plan.is_noisy:
+                plan.rentals[place] = replace(rental, agent=agent)
 
 
 def _drain_min(random: Random) -> int | None:
@@ -293,7 +302,9 @@ def _add_events(random: Random, plan: Plan) -> None:
     plan.deploys_ms = [sometime() for _ in range(random.choice((0, 0, 0, 1)))]
     plan.restarts_ms = [sometime() for _ in range(random.choice((0, 0, 0, 0, 1)))]
     plan.foreign = random.choice((0, 0, 1, 2))
-    plan.refresh_every_min = random.choice((1, 5, 5, 5))
+    often = random.choice((True, False, False, False))
+    if often and plan.odds.dearer:
+        plan.refresh_every_min = 1
     plan.orphans = random.choice((0,) * 8 + (1, 2, 9, 13))
 
 
