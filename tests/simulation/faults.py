@@ -6,7 +6,8 @@ from enum import Enum
 from random import Random
 
 from gpu_shopper.errors import LaunchUncertain, ProviderError
-from tests.simulation.plan import Odds, Plan
+from tests.simulation.odds import Odds
+from tests.simulation.plan import Plan
 from tests.simulation.provider import DOUBTS, FAILURES, READ_TIMEOUT_MS, REFUSALS, Fault
 from tests.simulation.scheduler import SECOND, Run, Scheduler
 

@@ -8,6 +8,7 @@ from functools import partial
 from random import Random
 
 from gpu_shopper.core.labels import Label, owned
+from tests.simulation.budgets import Operator
 from tests.simulation.cloud import Cloud
 from tests.simulation.customers import Customer
 from tests.simulation.deployment import Deployment
@@ -68,6 +69,8 @@ class Simulation:
             self._schedule(deployment)
         for customer in self.customers:
             customer.begin()
+        for limit in self.plan.limits:
+            Operator(limit, self.deployments[limit.deployment_id], self.scheduler).begin()
         for at_ms in self.plan.deploys_ms:
             self.scheduler.at(at_ms, self._deploy)
         for at_ms in self.plan.restarts_ms:
