@@ -92,6 +92,7 @@ TOGETHER: tuple[tuple[str, ...], ...] = (
     ("lags", "stubborn"),
     ("stuck", "ssh"),
     ("ssh", "moves"),
+    ("ssh", "redelivered", "stubborn"),
     ("dies",),
     ("dies", "hides"),
     ("stubborn",),

@@ -94,6 +94,11 @@ class Plan:
         return self.seed % NOISY_SEEDS == 0
 
     @property
+    def is_close(self) -> bool:
+        """True when prices rise to just above what customers pay."""
+        return self.seed % 2 == 0 and self.odds.dearer > STRONG["dearer"] * WEAK
+
+    @property
     def packs(self) -> bool:
         """True when the product's own codecs are at work."""
         return self.seed % PACKING_SEEDS == 0
@@ -123,7 +128,7 @@ def drawn(seed: int) -> Plan:
     _add_limits(Random(f"limits {seed}"), plan)
     plan.faults_end_ms = max(_busy_until_ms(one) for one in plan.rentals) + 10 * MINUTE
     _add_events(random, plan)
-    if seed % 2 == 0 and plan.odds.dearer > STRONG["dearer"] * WEAK:
+    if plan.is_close:
         plan.rentals = [replace(one, most_percent=CLOSE_PERCENT) for one in plan.rentals]
     return plan
 

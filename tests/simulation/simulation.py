@@ -29,6 +29,9 @@ ACCRUE_EVERY_MIN = 5
 DEARER = (101, 104, 108, 125, 160)
 """Prices in percent of the usual, below and above what sessions accept."""
 
+HARDLY_DEARER = (101, 103, 104, 105)
+"""Those in seeds whose customers pay little more: sessions accept them, and customers do not."""
+
 
 class Simulation:
     """Everything of one seed."""
@@ -87,7 +90,8 @@ class Simulation:
     def _percent(self) -> int:
         """How dear an offer is, each time that somebody looks."""
         dearer = self._prices.random() < self.faults.odds.dearer
-        return self._prices.choice(DEARER) if dearer else 100
+        prices = HARDLY_DEARER if self.plan.is_close else DEARER
+        return self._prices.choice(prices) if dearer else 100
 
     def _tell(self, spell: Spell) -> None:
         self.ports.tell(lambda: f"{spell}")
@@ -192,6 +196,8 @@ class Simulation:
             self.verdict.so_far(deployment)
             self._sweep(deployment, lambda: deployment.invoke(function, event, lambda _told: None))
 
+        if function == "ReconcileFunction":
+            self.faults.passes_ms[event["provider"]] = at_ms
         self.scheduler.at(at_ms, tick, is_routine=True)
 
     def _sweep(self, deployment: Deployment, invoke: Callable[[], None]) -> None:
