@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from boto3.dynamodb.types import TypeSerializer
 
 from bench.cost.handlers import HANDLERS, SERVED, Wired, answered
@@ -21,10 +19,12 @@ from gpu_shopper.core.audit import ActorType, Origin
 from gpu_shopper.core.polling import SshTry
 from gpu_shopper.edge import origins
 from gpu_shopper.edge.http import Frame
+from gpu_shopper.edge.logs import logger
 from gpu_shopper.edge.telemetry import Telemetry
 from gpu_shopper.ssh.keys import KeyPair
 from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
+from gpu_shopper.usecases.auditing import audited
 from gpu_shopper.usecases.deps import Deps, Fact, StepResult
 from gpu_shopper.usecases.guarding import GuardedProvider
 from gpu_shopper.usecases.measuring import Meter as CallMeter
@@ -129,14 +129,7 @@ class MeteredDeployment(Deployment):
 
     def wired(self, function: str) -> Wired:
         """What the wiring gives this function: all that it keeps between its runs."""
-        logger = Logger(service=f"{function}-{id(self)}", stream=self._log_of(function))
-        telemetry = Telemetry(
-            logger,
-            self.id,
-            "CloudGpuShopper",
-            self.ports.scheduler.now,
-            partial(self.meter.emitted, function),
-        )
+        telemetry = Telemetry(logger, self.id, self.ports.scheduler.now, self.meter.emitted)
 
         def note(fact: Fact) -> None:
             telemetry.note(fact)
@@ -155,10 +148,7 @@ class MeteredDeployment(Deployment):
             origin=partial(origins.current, service) if is_served else lambda: _origin(service),
         )
         frame = Frame(logger, self._new_id, "", note, lambda: self.ports.scheduler.now_ms / 1_000)
-        return Wired(deps, logger, frame, self.tables["WebhooksTable"], self._published)
-
-    def _log_of(self, function: str) -> Any:
-        return _Log(partial(self.meter.logged, function))
+        return Wired(deps, frame, self.tables["WebhooksTable"], self._published)
 
     def _new_pair(self, comment: str) -> KeyPair:
         """As long as a real one, and in its form; the private part is what the machine compares."""
@@ -178,7 +168,14 @@ class MeteredDeployment(Deployment):
             cloud, self.id, self.ports, self.ports.faults, self.watch, pace, self._market
         )
         meter = CallMeter(name, note, lambda: scheduler.now_ms / 1_000)
-        return GuardedProvider(adapter, operations, scheduler.now, SETTINGS, meter)
+        return GuardedProvider(
+            adapter,
+            operations,
+            scheduler.now,
+            SETTINGS,
+            meter,
+            lambda fact: audited(self.deps, [fact]),
+        )
 
     def invoke(self, function: str, event: dict[str, Any], done: Done) -> None:
         """See `Deployment`; the whole handler runs."""
@@ -265,17 +262,6 @@ def detail_types(rule: str) -> frozenset[str]:
 def host_key_line(name: str) -> str:
     """A public key in OpenSSH's form, different for each name."""
     return f"ssh-ed25519 {base64.b64encode(name.encode().ljust(51)).decode()}"
-
-
-class _Log(io.TextIOBase):
-    """A stream that only counts what is written."""
-
-    def __init__(self, write: Callable[[str], None]) -> None:
-        self._write = write
-
-    def write(self, text: str, /) -> int:
-        self._write(text)
-        return len(text)
 
 
 def _origin(service: str) -> Origin:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,12 +11,11 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-from aws_lambda_powertools import Logger
-
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.webhooks import Posted
 from gpu_shopper.edge.answers.sessions import SessionBody
 from gpu_shopper.edge.http import Frame
+from gpu_shopper.edge.logs import logger
 from gpu_shopper.edge.publishing import EventBus
 from gpu_shopper.usecases.costs import booked_costs
 from gpu_shopper.usecases.deps import Deps, Probe
@@ -40,7 +40,6 @@ class Wired:
     """What `edge/wiring.py` gives one function."""
 
     deps: Deps
-    logger: Logger
     frame: Frame
     webhooks: Any
     published: Callable[[list[dict[str, Any]]], None]
@@ -72,9 +71,16 @@ class Wired:
 
 
 @contextmanager
-def rewired(wired: Callable[[str], Wired], probe: Probe) -> Iterator[None]:
-    """Meanwhile every function finds our wiring instead of its own, several runs at a time."""
+def rewired(
+    wired: Callable[[str], Wired], probe: Probe, write: Callable[[str], None]
+) -> Iterator[None]:
+    """Meanwhile every function finds our wiring instead of its own, several runs at a time.
+
+    All of them have one logger, as they have one code; `write` gets its lines.
+    """
+    handler: Any = logger.registered_handler
     with ExitStack() as stack:
+        stack.callback(handler.setStream, handler.setStream(_Log(write)))
         for function, folder in HANDLERS.items():
             module = _module(folder)
             for name, value in _replaced(module, wired(function), probe).items():
@@ -84,7 +90,32 @@ def rewired(wired: Callable[[str], Wired], probe: Probe) -> Iterator[None]:
 
 def answered(function: str, event: dict[str, Any]) -> Any:
     """What the handler of `function` answers."""
-    return _module(HANDLERS[function]).handler(event, None)
+    return _module(HANDLERS[function]).handler(event, Run(f"gpu-shopper-{function}-0123456789AB"))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What Lambda tells a function of its run, as long as it tells it."""
+
+    function_name: str
+    aws_request_id: str = "11111111-1111-4111-8111-111111111111"
+    memory_limit_in_mb: int = 512
+
+    @property
+    def invoked_function_arn(self) -> str:
+        """The name with region and account."""
+        return f"arn:aws:lambda:us-east-1:123456789012:function:{self.function_name}"
+
+
+class _Log(io.TextIOBase):
+    """A stream that only counts what is written."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+
+    def write(self, text: str, /) -> int:
+        self._write(text)
+        return len(text)
 
 
 def _module(folder: str) -> ModuleType:
@@ -94,7 +125,6 @@ def _module(folder: str) -> ModuleType:
 def _replaced(module: ModuleType, wired: Wired, probe: Probe) -> Mapping[str, Any]:
     given: dict[str, Any] = {
         "deps": lambda: wired.deps,
-        "logger": wired.logger,
         "frame": lambda: wired.frame,
         "event_bus": wired.event_bus,
         "hooks": wired.hooks,

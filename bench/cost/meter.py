@@ -39,6 +39,7 @@ class Watch:
     added up instead.
     """
 
+    function: str
     cpu_s: float = 0.0
     calls: int = 0
     since_s: float | None = None
@@ -74,16 +75,17 @@ class Meter:
     ) -> Iterator[None]:
         """One run of a function: computing at its share of a core, and waiting as simulated."""
         began_ms, before = now_ms(), self._running
-        watch = self._running = Watch(since_s=time.process_time(), at_once=at_once)
+        watch = self._running = Watch(function, since_s=time.process_time(), at_once=at_once)
         try:
             yield
         finally:
             self._stop(watch)
             self._running = before
             waited_ms = now_ms() - began_ms + watch.waited_ms
-            self._invoked(function, watch, began_ms, waited_ms)
+            self._invoked(watch, began_ms, waited_ms)
 
-    def _invoked(self, function: str, watch: Watch, began_ms: int, waited_ms: int) -> None:
+    def _invoked(self, watch: Watch, began_ms: int, waited_ms: int) -> None:
+        function = watch.function
         memory_mb = self.memory_mb(function)
         computing_s = watch.cpu_s + watch.calls * self.call_cpu_s
         took_s = waited_ms / 1_000 + computing_s / core_share(memory_mb)
@@ -139,13 +141,14 @@ class Meter:
             watch.cpu_s += time.process_time() - watch.since_s
             watch.since_s = None
 
-    def logged(self, function: str, text: str) -> None:
-        """One line of a function's log; a line in the embedded format names its metrics."""
+    def logged(self, text: str) -> None:
+        """One line of the running function's log."""
+        function = self._running.function if self._running else "nobody"
         self.count("log bytes", function, len(text.encode()) + EVENT_LOG_BYTES)
 
-    def emitted(self, function: str, text: str) -> None:
+    def emitted(self, text: str) -> None:
         """A line in the embedded metric format: also the metrics that it makes."""
-        self.logged(function, text)
+        self.logged(text)
         line = json.loads(text)
         for directive in line["_aws"]["CloudWatchMetrics"]:
             for dimensions in directive["Dimensions"]:

@@ -17,7 +17,8 @@ from bench.cost.market import Market
 from bench.cost.meter import EVENT_LOG_BYTES, Meter
 from tests.simulation.executions import Execution, definition
 from tests.simulation.machine import Machine, Nature
-from tests.simulation.plan import PROVIDERS, Odds, Plan
+from tests.simulation.odds import Odds
+from tests.simulation.plan import PROVIDERS, Plan
 from tests.simulation.scheduler import HOUR, MINUTE, SECOND
 from tests.simulation.simulation import Simulation
 from tests.simulation.verdict import Verdict
@@ -95,13 +96,17 @@ class World(Simulation):
         for customer in self.renting:
             customer.begin(self.deployment)
         deployment = self.deployment
-        with _counted_states(self.meter), rewired(deployment.wired, deployment.login):
+        with (
+            _counted_states(self.meter),
+            rewired(deployment.wired, deployment.login, self.meter.logged),
+        ):
             super().play()
         if not all(one.is_done for one in self.renting):
             raise ValueError("a session has not ended")
 
     def _schedule(self, deployment: Any) -> None:
         super()._schedule(deployment)
+        # The comparison of charges is left out: two runs a day.
         more: tuple[tuple[str, dict[str, str], int], ...] = (
             ("PublishGaugesFunction", {}, 1),
             ("RefreshInventoryFunction", {"provider": "vastai", "what": "templates"}, 5),

@@ -121,15 +121,19 @@ def test_runs_at_the_same_time_need_an_instance_each(meter: Meter) -> None:
     assert meter.used["lambda GB-s", "cold starts"] == pytest.approx(2 * INIT_S / 2)
 
 
-def test_each_set_of_dimensions_is_a_metric_and_lines_are_paid_by_the_byte(meter: Meter) -> None:
+def test_each_set_of_dimensions_is_a_metric(meter: Meter) -> None:
     directive = {"Dimensions": [["D"], ["D", "P"]], "Metrics": [{"Name": "M"}]}
     line = {"_aws": {"CloudWatchMetrics": [directive]}, "D": "d", "P": "vastai", "M": 1}
     for provider in ("vastai", "vastai", "tensordock"):
-        meter.emitted("F", json.dumps(line | {"P": provider}))
+        meter.emitted(json.dumps(line | {"P": provider}))
     assert meter.metrics == {
         ("M", "D=d"),
         ("M", "D=d", "P=vastai"),
         ("M", "D=d", "P=tensordock"),
     }
-    meter.logged("G", "grüße")
-    assert meter.used["log bytes", "G"] == 7 + EVENT_LOG_BYTES
+
+
+def test_a_line_of_a_log_is_paid_by_the_byte_by_the_function_that_runs(meter: Meter) -> None:
+    with meter.invocation("F", lambda: 0, at_once=False):
+        meter.logged("grüße")
+    assert meter.used["log bytes", "F"] == PLATFORM_LOG_BYTES + 7 + EVENT_LOG_BYTES
