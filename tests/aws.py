@@ -17,8 +17,7 @@ from typing import Any
 import boto3
 from moto import mock_aws
 from moto.backends import get_backend
-from moto.core import DEFAULT_ACCOUNT_ID
-from moto.core.models import RESPONSES_METHODS
+from moto.core.models import DEFAULT_ACCOUNT_ID, RESPONSES_METHODS
 from moto.core.serialize import BaseJSONSerializer
 
 from tests.template.cfn import table_definitions
@@ -32,24 +31,22 @@ SESSION = boto3.Session("testing", "testing", region_name=REGION)
 RESPONSES_METHODS.clear()
 
 
-class _Attributes:
-    """How moto writes an item into its answer: as it is.
+_field_by_field = BaseJSONSerializer._serialize_type_structure
 
-    Items are kept in the shape of an answer. Moto would ask for each of the ten types of every
-    value in each of its items, under four names: nine tenths of the time of a read.
+
+def _as_it_is(writer: Any, answer: Any, value: Any, shape: Any, key: str) -> None:
+    """How moto puts an attribute of an item into its answer.
+
+    Items are kept in the shape of an answer. Moto would ask each value in them for each of the ten
+    types, under four names: nine tenths of the time of a read.
     """
-
-    as_ever = BaseJSONSerializer._serialize_type_structure
-
-    @staticmethod
-    def serialize(writer: Any, answer: Any, value: Any, shape: Any, key: str) -> None:
-        if shape.name == "AttributeValue" and type(value) is dict:
-            answer[writer.get_serialized_name(shape, key)] = value
-        else:
-            _Attributes.as_ever(writer, answer, value, shape, key)
+    if shape.name == "AttributeValue" and type(value) is dict:
+        answer[writer.get_serialized_name(shape, key)] = value
+    else:
+        _field_by_field(writer, answer, value, shape, key)
 
 
-BaseJSONSerializer._serialize_type_structure = _Attributes.serialize  # type: ignore[method-assign]
+setattr(BaseJSONSerializer, "_serialize_type_structure", _as_it_is)  # noqa: B010 - mypy
 
 
 @dataclass(frozen=True)

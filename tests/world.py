@@ -136,17 +136,16 @@ class World:
 
 
 @contextmanager
-def a_world(settings: Settings | None = None) -> Iterator[World]:
-    """A fresh world; tables are those of template.yaml."""
+def a_world(settings: Settings | None = None, moto_lags: bool = True) -> Iterator[World]:
+    """A fresh world; tables are those of template.yaml, and moto has a say as in `Both`."""
     with standing() as amazon:
-        yield _build(settings or Settings(), amazon)
+        yield _build(settings or Settings(), amazon, Both(moto_lags))
 
 
-def _build(settings: Settings, amazon: Standing) -> World:
+def _build(settings: Settings, amazon: Standing, both: Both) -> World:
     # Beside each table stands the simulation's, and their answers must be equal.
     definitions = table_definitions()
     rows = {name: rows_of(spec) for name, spec in definitions.items()}
-    both = Both(lags=True)
     tables: dict[str, Any] = {
         name: TwinTable(amazon.tables[name], MemoryTable(rows[name], others=rows), both)
         for name in definitions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,49 +11,47 @@ from boto3.dynamodb.conditions import AttributeBase, ConditionBase
 type Kind = Any
 """Something to hash and compare."""
 
-_ROWS = ("Item", "Items", "Attributes")
+_DATA = re.compile(":.*|Items?|Attributes|Responses|.*Keys?")
+"""What holds rows, keys and values; all else is words and switches."""
 
 
-def kind_of(table: str, operation: str, given: Mapping[str, Any], told: Any) -> Kind:
+def kind_of(table: str, operation: str, given: Mapping[str, Any], told: tuple[str, Any]) -> Kind:
     """By table, words of the request, and which way it went."""
-    return table, operation, _shape(given), _outcome(*told)
+    way, said = told
+    if way == "error":
+        code, reasons, _ = said
+        return table, operation, _words(given), code, frozenset(reasons)
+    return table, operation, _words(given), _words(said)
 
 
-def _outcome(way: str, said: Any) -> Kind:
-    return (way, repr(said[:2])) if way == "error" else (way, _shape(said))
-
-
-def _shape(value: Any, name: str = "") -> Kind:
-    """Conditions, names and switches as they are; of all else the types."""
+def _words(value: Any, name: str = "") -> Kind:
+    """Words, conditions and switches as they are, but for their numbers; of data the types."""
+    if _DATA.fullmatch(name):
+        return _types(value)
     if isinstance(value, ConditionBase | AttributeBase):
-        return _shape_of_condition(value)
-    if name in _ROWS:
-        rows = value if isinstance(value, list) else [value]
-        return frozenset(one for row in rows for one in _types(row))
+        return _condition(value)
     if isinstance(value, Mapping):
-        return tuple(sorted((key, _shape(one, key)) for key, one in value.items()))
+        return frozenset((key, _words(one, key)) for key, one in value.items())
     if isinstance(value, list):
-        return frozenset(_shape(one) for one in value)
-    literal = isinstance(value, str) and name not in ("pk", "sk") and not name.startswith(":")
-    return repr(value) if literal or isinstance(value, bool) else type(value).__name__
+        return frozenset(_words(one) for one in value)
+    words = isinstance(value, str | bool)
+    return re.sub(r"\d+", "1", repr(value)) if words else type(value).__name__
 
 
-def _shape_of_condition(condition: Any) -> Kind:
-    if isinstance(condition, AttributeBase):
-        return condition.name
-    if not isinstance(condition, ConditionBase):
-        return type(condition).__name__
-    told = condition.get_expression()
-    return told["operator"], tuple(_shape_of_condition(one) for one in told["values"])
+def _condition(value: Any) -> Kind:
+    """Operators and attributes, without what they are compared to."""
+    if isinstance(value, AttributeBase):
+        return value.name
+    if not isinstance(value, ConditionBase):
+        return type(value).__name__
+    said = value.get_expression()
+    return said["operator"], tuple(_condition(one) for one in said["values"])
 
 
 def _types(value: Any) -> frozenset[str]:
-    """Of a row and of all that is in it."""
-    inside = (
-        value.values()
-        if isinstance(value, Mapping)
-        else value
-        if isinstance(value, list | set)
-        else ()
-    )
-    return frozenset({type(value).__name__}).union(*(_types(one) for one in inside))
+    """Of a value and of all that is in it."""
+    found = {type(value).__name__}
+    inside = value.values() if isinstance(value, Mapping) else value
+    if isinstance(inside, str | bytes) or not hasattr(inside, "__iter__"):
+        return frozenset(found)
+    return frozenset(found.union(*(_types(one) for one in inside)))
