@@ -277,4 +277,7 @@ def _updated(change: Change, expression: str, wanted: str) -> dict[str, Any]:
             return {"Attributes": change.rows.get(change.key)}
         case "UPDATED_NEW":
             return {"Attributes": {name: after[name] for name in written if name in after}}
+        case "UPDATED_OLD":
+            old = {name: before[name] for name in written if name in before}
+            return {"Attributes": old} if old else {}
     raise NotImplementedError(f"ReturnValues {wanted}: teach tests/simulation/tables.py")
