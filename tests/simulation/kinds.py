@@ -8,6 +8,8 @@ from typing import Any
 
 from boto3.dynamodb.conditions import AttributeBase, ConditionBase
 
+from tests.simulation.rows import Rows
+
 type Kind = Any
 """Something to hash and compare."""
 
@@ -15,13 +17,34 @@ _DATA = re.compile(":.*|Items?|Attributes|Responses|.*Keys?")
 """What holds rows, keys and values; all else is words and switches."""
 
 
-def kind_of(table: str, operation: str, given: Mapping[str, Any], told: tuple[str, Any]) -> Kind:
-    """By table, words of the request, and which way it went."""
+def kind_of(table: str, operation: str, given: Mapping[str, Any], before: Kind) -> Kind:
+    """By table, words of the request, and what is written over."""
+    return table, operation, _words(given), before
+
+
+def way_of(told: tuple[str, Any]) -> Kind:
+    """Which way an operation went."""
     way, said = told
     if way == "error":
         code, reasons, _ = said
-        return table, operation, _words(given), code, frozenset(reasons)
-    return table, operation, _words(given), _words(said)
+        return code, frozenset(reasons)
+    return _words(said)
+
+
+def written_over(tables: Mapping[str, Rows], table: str, given: Mapping[str, Any]) -> Kind:
+    """The names in the rows that are there already, where an operation writes."""
+    requests = [request for action in given.get("TransactItems", ()) for request in action.values()]
+    if not requests and ("Item" in given or "Key" in given):
+        requests = [{"TableName": table, **given}]
+    return frozenset(_names(tables, request) for request in requests)
+
+
+def _names(tables: Mapping[str, Rows], request: Mapping[str, Any]) -> Kind:
+    key = request.get("Key") or request["Item"]
+    row = tables[request["TableName"]].get((key.get("pk"), key.get("sk")))
+    if row is None or "UpdateExpression" not in request:
+        return row is not None
+    return frozenset(row)
 
 
 def _words(value: Any, name: str = "") -> Kind:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-from tests.simulation.kinds import Kind, kind_of
+from tests.simulation.kinds import Kind, kind_of, way_of, written_over
 from tests.simulation.rows import ConditionalCheckFailedException
 from tests.simulation.tables import MemoryTable
 
@@ -104,6 +104,7 @@ class Both:
     def asked(self, real: Any, memory: Any, table: str, operation: str) -> Any:
         """What carries `operation` out on both."""
         on_moto, call = getattr(real, operation), getattr(memory, operation, None)
+        rows = memory.meta.client.tables if table else memory.tables
         if call is None or operation == "batch_writer":
             self._go_on_alone()
             return on_moto
@@ -111,6 +112,7 @@ class Both:
         def carried_out(**given: Any) -> Any:
             with _IN_STEP:
                 if not self._moto_alone:
+                    kind = kind_of(table, operation, given, written_over(rows, table, given))
                     try:
                         told, answer, error = _told(lambda: call(**given))
                     except (NotImplementedError, TypeError):
@@ -118,7 +120,7 @@ class Both:
                 if self._moto_alone:
                     return on_moto(**given)
                 self._missed.append(_Asked(operation, _own(given), told, on_moto))
-                self._compare_new(kind_of(table, operation, given, told))
+                self._compare_new((kind, way_of(told)))
             if error is not None:
                 raise error
             return _own(answer)
