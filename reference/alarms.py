@@ -247,12 +247,12 @@ def alarms() -> Iterator[Alarm]:
     )
     yield _alarm(
         "HeartbeatStale",
-        "An agent has not reported for half an hour, and its session runs on.",
+        "An agent has not reported for long, and its session runs on.",
         "HeartbeatAgeMax",
         WARNING,
         statistic="Maximum",
         comparison=ABOVE,
-        threshold="1800",
+        threshold="!Ref HeartbeatStaleS",
     )
     yield _alarm(
         "BudgetExceeded",

@@ -12,6 +12,7 @@ from gpu_shopper.edge.answers.reconciliation import ReconciliationBody
 from gpu_shopper.edge.bodies import CostsQuery, CostsSummaryQuery, ReconciliationQuery
 from gpu_shopper.edge.callers import admit, caller_of, operator_of
 from gpu_shopper.edge.costs import costs_body, summary_body
+from gpu_shopper.edge.logs import logged
 from gpu_shopper.edge.reconciliation import reconciliation_body
 from gpu_shopper.edge.wiring import deps, frame
 
@@ -36,6 +37,7 @@ def get_reconciliation(query: Annotated[ReconciliationQuery, Query()]) -> Reconc
     return reconciliation_body(deps(), operator_of(app.current_event.raw_event), query)
 
 
+@logged
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """One request."""
     return http.serve(app, event, context, frame(), lambda one: admit(deps(), one))

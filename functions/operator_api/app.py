@@ -38,6 +38,7 @@ from gpu_shopper.edge.budgets import (
 )
 from gpu_shopper.edge.callers import admit, caller_of, operator_of
 from gpu_shopper.edge.keys import checked_new_key, key_id_of, listed_keys
+from gpu_shopper.edge.logs import logged
 from gpu_shopper.edge.orphans import listed_orphans, machine_of
 from gpu_shopper.edge.wiring import deps, frame
 from gpu_shopper.edge.wiring_webhooks import hooks
@@ -151,6 +152,7 @@ def list_events(query: Annotated[AuditQuery, Query()]) -> EventsBody:
     return listed_events(deps(), operator_of(app.current_event.raw_event), query)
 
 
+@logged
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """One request."""
     return http.serve(app, event, context, frame(), _admit)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from gpu_shopper.edge.logs import logged, logger
 from gpu_shopper.edge.steps import OrphanEvent, ReconcileEvent
-from gpu_shopper.edge.wiring import deps, logger
+from gpu_shopper.edge.wiring import deps
 from gpu_shopper.usecases.charges import compare_charges
 from gpu_shopper.usecases.orphan_wishes import carry_out
 from gpu_shopper.usecases.reconcile import reconcile
 
 
+@logged
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """One pass, one comparison of charges, or one wish of an operator."""
     if "act" in event:

@@ -19,8 +19,8 @@ from tests.e2e.stories import told_by
 
 COSTS = "/api/v1/costs"
 BUDGETS = "/api/v1/budgets"
-ALERTED_WITHIN_S = 60.0
 BOOKED_WITHIN_S = 20.0
+ALERTED_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -51,20 +51,30 @@ def short_session(renting: Renting) -> Billed:
     by_session = wait_for(partial(_final, rental.caller, path), BOOKED_WITHIN_S)
     booked = by_session["total_cost"]
     counts = wait_for(partial(_reached, live, rental.id, booked), BOOKED_WITHIN_S)
-    by_month = rental.caller.get(f"{COSTS}/summary")
-    budget, alerts = _alerts(live, by_month["consumer_id"])
+    summary = rental.caller.get(f"{COSTS}/summary")
+    budget, alerts = _alerts(live, summary["consumer_id"])
     return Billed(
         runs=runs,
         while_running=while_running,
         stopped=stopped,
         by_session=by_session,
-        by_month=by_month,
+        by_month=summary,
         of_another=renting.consumer().send("GET", path).status_code,
         counted=counts,
         compared=_compared(live, stopped),
         budget=budget,
         alerts=alerts,
     )
+
+
+def _final(caller: Api, path: str) -> Row | None:
+    told: Row = caller.get(path)
+    return told if told["final"] else None
+
+
+def _reached(live: Deployed, session_id: str, booked: float) -> float | None:
+    moved = counted(live, "CostAccrued", session_id)
+    return moved if moved > booked - 1e-9 else None
 
 
 def _alerts(live: Deployed, consumer_id: str) -> tuple[Row, list[tuple[dict[str, str], bytes]]]:
@@ -87,16 +97,6 @@ def _compared(live: Deployed, stopped: Row) -> list[Row]:
     span = f"start_date={days[0]}&end_date={days[1]}&session_id={stopped['id']}"
     shown: list[Row] = live.operator.get(f"{COSTS}/reconciliation?{span}")["reconciliation"]
     return shown
-
-
-def _final(caller: Api, path: str) -> Row | None:
-    told: Row = caller.get(path)
-    return told if told["final"] else None
-
-
-def _reached(live: Deployed, session_id: str, booked: float) -> float | None:
-    moved = counted(live, "CostAccrued", session_id)
-    return moved if moved > booked - 1e-9 else None
 
 
 def _cost(session: Row) -> float:

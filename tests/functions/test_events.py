@@ -17,6 +17,7 @@ from gpu_shopper.edge.http import Frame
 from tests.builders import SESSION_ID, an_instance
 from tests.events import cases, logical_id, sample
 from tests.fakes import FakeProbe
+from tests.functions.calls import RUN
 from tests.template.cfn import ROOT, resources
 from tests.world import World
 
@@ -49,7 +50,7 @@ def play(world: World, frame: Frame, monkeypatch: pytest.MonkeyPatch) -> Play:
 
     def send(case: str) -> Any:
         first_id = "example0" if case.startswith("operator_api/") else SESSION_ID
-        return wired(case, first_id).handler(sample(case), None)
+        return wired(case, first_id).handler(sample(case), RUN)
 
     return send
 

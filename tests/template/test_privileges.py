@@ -106,6 +106,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         TIMERS: {CLEAR_TIMER},
     },
     "RefreshInventory": {
+        "AuditTable": {PUT},
         "InventoryTable": {ALL},
         "PricesTable": {GET_MANY, PUT_MANY},
         "SnapshotBucket/*": {GET_OBJECT, PUT_OBJECT},

@@ -132,6 +132,7 @@ class Settings:
     heartbeat_fresh_s: int = 90  # an older heartbeat says nothing of idleness; the agent is silent
     heartbeat_silent_s: int = 300  # silence for longer than this ends a running session
     agent_report_within_s: int = 600  # an agent unheard of so long after `running` is warned of
+    heartbeat_stale_s: int = 1800  # silence in a running session for longer than this: an alarm
 
     # Teardown.
     teardown_wait_step_s: int = 5  # pause between terminate and proof, times the round

@@ -33,6 +33,8 @@ DEPLOYMENT_EVENTS = (
     "orphan.detected",
     "ghost.detected",
     "destroy.delayed",
+    "provider.unavailable",
+    "provider.recovered",
     "provider.auth_failed",
 )
 TEST_EVENT = "webhook.test"
@@ -47,6 +49,8 @@ _BY_OPERATION = {
     "orphan_detected": "orphan.detected",
     "ghost_detected": "ghost.detected",
     "destroy_delayed": "destroy.delayed",
+    "provider_unavailable": "provider.unavailable",
+    "provider_recovered": "provider.recovered",
     "provider_auth_failed": "provider.auth_failed",
 }
 _BY_DETAILS = (

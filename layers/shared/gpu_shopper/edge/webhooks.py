@@ -37,6 +37,8 @@ EventName = Literal[
     "orphan.detected",
     "ghost.detected",
     "destroy.delayed",
+    "provider.unavailable",
+    "provider.recovered",
     "provider.auth_failed",
 ]
 

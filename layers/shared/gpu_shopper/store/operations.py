@@ -11,6 +11,7 @@ pk HEARTBEATS           sk FAILURE        when a heartbeat last got an answer of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from gpu_shopper.core.balances import Balance
 from gpu_shopper.core.instants import from_text, to_text
 from gpu_shopper.store.codec import Item, from_item, to_item
+from gpu_shopper.store.transactions import Cancelled, Put, write_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -51,6 +53,24 @@ def mark_sweep(table: Table, name: str, now: datetime, release: str) -> None:
     table.put_item(
         Item={"pk": f"SWEEP#{name}", "sk": "RUN", "at": to_text(now), "release": release}
     )
+
+
+def mark_release(
+    table: Table,
+    name: str,
+    now: datetime,
+    release: str,
+    before: SweepRun | None,
+    also: Sequence[Put],
+) -> bool:
+    """The same by another release than `before`, with `also`; False when somebody did already."""
+    told = Attr("pk").not_exists() if before is None else Attr("release").eq(before.release)
+    mark = {"pk": f"SWEEP#{name}", "sk": "RUN", "at": to_text(now), "release": release}
+    try:
+        write_all(table, [Put(mark, told), *also])
+    except Cancelled:
+        return False
+    return True
 
 
 def last_sweep(table: Table, name: str) -> SweepRun | None:
