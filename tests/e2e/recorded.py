@@ -16,8 +16,10 @@ from tests.e2e.aws_view import executions, log_lines
 from tests.e2e.deployed import Deployed
 from tests.e2e.renting import Row
 
-SHOWN_ONCE = ("api_key", "ssh_private_key", "agent_token", "secret")
-"""Fields of answers to POST that hold a secret, each the only place where it is shown."""
+SHOWN_ONCE = ("api_key", "ssh_private_key", "agent_token", "secret", "webhook_secret")
+"""Fields of answers that hold a secret; what has just been made shows it, and nothing else does."""
+
+MAKING = ("POST", "PUT")
 
 _BEARER = re.compile(r"Bearer (gsk_[a-z0-9]{8}_\S+)")
 _CODE = (".zip", ".zip.meta.json")
@@ -86,9 +88,9 @@ def files(live: Deployed) -> Iterator[tuple[str, str]]:
 
 
 def answered(live: Deployed) -> Iterator[tuple[str, str]]:
-    """Every answer of the API, without what a POST shows once."""
+    """Every answer of the API, without what it shows once."""
     for answer in live.answers:
-        made = answer.request.method == "POST" and answer.status_code == 201
+        made = answer.request.method in MAKING and answer.status_code in (200, 201)
         shown = _body(answer) if made else {}
         hidden = [str(shown[name]) for name in SHOWN_ONCE if shown.get(name)]
         text = answer.text
@@ -109,7 +111,7 @@ def written(live: Deployed) -> dict[str, str]:
 
 def secrets(live: Deployed) -> dict[str, str]:
     """What must be in none of it, with a word that says what it is."""
-    bodies = [_body(answer) for answer in live.answers if answer.request.method == "POST"]
+    bodies = [_body(answer) for answer in live.answers if answer.request.method in MAKING]
     found = {str(body[name]): name for body in bodies for name in SHOWN_ONCE if body.get(name)}
     found |= {key: "api_key" for answer in live.answers for key in _sent(answer)}
     keys = live.endpoints
