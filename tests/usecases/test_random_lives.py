@@ -52,7 +52,7 @@ def test_after_random_lives_every_metric_equals_the_tables_and_the_audit(
 ) -> None:
     """M-46, M-57, M-64, M-90, M-92, M-94, M-97, M-109: also while things are going on."""
     lives = Lives(market, seed)
-    for step in range(150):
+    for step in range(100):
         lives.happen()
         if step % 15 == 0:
             counted = told(market, "SessionsActive")
