@@ -75,8 +75,9 @@ class Lives:
         _guard(world)
 
     def happen(self) -> None:
-        acts: list[Callable[[], object]] = [self._begin, self._stop, self._vanish, self._strand]
-        acts += [self._mood, self._refuse, self._set_budget, self._book, *[self._go_on] * 14]
+        often: list[Callable[[], object]] = [*[self._begin] * 3, *[self._go_on] * 14, self._vanish]
+        seldom = [self._stop, self._strand, self._mood, self._refuse, self._fail, self._budget]
+        acts = [*often, *seldom, self._book]
         with suppress(ShopperError):
             self.chance.choice(acts)()
 
@@ -126,7 +127,15 @@ class Lives:
         method = self.chance.choice(["launch", "terminate", "find", "list_instances"])
         self.world.vast.errors[method] = [error, None]
 
-    def _set_budget(self) -> None:
+    def _fail(self) -> None:
+        """So often in a row that the circuit opens."""
+        self.world.vast.errors["list_offers"] = [ProviderUnavailable("503")]
+        for _ in range(self.world.deps.settings.breaker_failures):
+            with suppress(ShopperError):
+                self.world.deps.provider("vastai").list_offers()
+        del self.world.vast.errors["list_offers"]
+
+    def _budget(self) -> None:
         """So small that it will be reached."""
         consumer = f"c{self.chance.randint(1, max(self.number, 1))}"
         budgets.set_budget(self.world.deps, OPERATOR, consumer, 20_000, enforce=False)
