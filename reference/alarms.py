@@ -273,6 +273,16 @@ def alarms() -> Iterator[Alarm]:
         period_s=3600,
     )
     yield _alarm(
+        "ChargesDiffer",
+        "A provider charges otherwise than we book.",
+        "ChargesDrift",
+        WARNING,
+        statistic="Maximum",
+        comparison=ABOVE,
+        threshold="!Ref ChargesDriftPercent",
+        period_s=3600,
+    )
+    yield _alarm(
         "SshVerifyFailed",
         "Machines come up that nobody can log in to.",
         "SshVerifyFailures",

@@ -51,6 +51,7 @@ ROUGH = {
     "ConsumerRatePerS": "1",
     "ConsumerBurst": "5",
     "StepOverdueS": "5",
+    "BalanceEveryS": "0",
     "RefreshBackoffS": "1",
     "RefreshBackoffCapS": "1",
 }

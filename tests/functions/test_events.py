@@ -138,6 +138,8 @@ def test_the_samples_book_what_a_session_costs_and_show_it(play: Play, world: Wo
     assert body(play("costs_api/session"))["total_cost"] == 0.1
     assert body(play("costs_api/period"))["total_cost"] == 0.1
     assert body(play("costs_api/summary"))["by_gpu_type"] == {"RTX 4090": 0.1}
+    assert play("reconcile/charges") == {"days": 3, "sessions": 0, "unknown": 0}
+    assert body(play("costs_api/reconciliation"))["totals"]["vastai"]["session_days"] == 0
     assert body(play("sessions_api/get"))["cost_usd"] == 0.1
 
 

@@ -23,6 +23,7 @@ from tests.metering import silent
 from tests.simulation.agents import AgentWatch
 from tests.simulation.audits import Audits
 from tests.simulation.buckets import MemoryBucket
+from tests.simulation.budgets import Accounts
 from tests.simulation.executions import HANDED_OVER_MS, Done, Execution, Failure
 from tests.simulation.functions import FUNCTIONS, HEARTBEATS, timeout_ms
 from tests.simulation.ports import Ports
@@ -66,11 +67,14 @@ class Deployment:
         self.rows: dict[str, Rows] = {name: rows_of(one) for name, one in _definitions().items()}
         self.watch = Watch(self, ports)
         self.audits = Audits()
+        self.accounts = Accounts(self)
         self.rows["SessionsTable"].watches += [
             self.watch.session_written,
             AgentWatch(self).written,
             self.audits.session_written,
+            self.accounts.session_written,
         ]
+        self.rows["CostsTable"].watches.append(self.accounts.cost_written)
         self.rows["AuditTable"].watches.append(self.audits.event_written)
         self._number = number
         self._ids = 0

@@ -58,6 +58,7 @@ OF_THE_STACK = {
     "InventorySchedule",
     "TemplatesSchedule",
     "CostsSchedule",
+    "ChargesSchedule",
     "GaugesSchedule",
     "SweepConcurrency",
 }
@@ -128,6 +129,10 @@ def test_sweeps_run_every_minute(name: str) -> None:
 def test_costs_are_booked_every_five_minutes() -> None:
     """2.16: and at every end."""
     assert parameters()["CostsSchedule"]["Default"] == "rate(5 minutes)"
+
+
+def test_charges_are_compared_daily() -> None:
+    assert parameters()["ChargesSchedule"]["Default"] == "rate(1 day)"
 
 
 def test_templates_are_looked_after_well_within_their_hour() -> None:

@@ -16,11 +16,13 @@ from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import TERMINAL
 from gpu_shopper.errors import NoCapacity, ProviderUnavailable, ShopperError
 from gpu_shopper.store import sessions as store
-from gpu_shopper.usecases import budgets, sessions
+from gpu_shopper.usecases import sessions
 from gpu_shopper.usecases.gauges import publish_gauges
 from gpu_shopper.usecases.guarding import GuardedProvider
 from gpu_shopper.usecases.ledger import accrue_costs
+from gpu_shopper.usecases.hooks import Hooks
 from gpu_shopper.usecases.measuring import Meter
+from gpu_shopper.usecases.setting_budgets import Wanted, set_budget
 from tests.builders import DEPLOYMENT, an_instance
 from tests.metering import auditing
 from tests.usecases.player import Player
@@ -62,6 +64,10 @@ def _guard(world: World) -> None:
         world.vast, deps.operations, deps.now, deps.settings, meter, auditing(deps)
     )
     world.deps = replace(deps, provider=lambda _name: guarded)
+
+
+def _no_hooks() -> Hooks:
+    raise AssertionError("a budget without a receiver needs no webhooks")
 
 
 class Lives:
@@ -138,7 +144,8 @@ class Lives:
     def _budget(self) -> None:
         """So small that it will be reached."""
         consumer = f"c{self.chance.randint(1, max(self.number, 1))}"
-        budgets.set_budget(self.world.deps, OPERATOR, consumer, 20_000, enforce=False)
+        wanted = Wanted(limit_microusd=20_000, enforce=False)
+        set_budget(self.world.deps, _no_hooks, OPERATOR, consumer, wanted)
 
     def _book(self) -> None:
         accrue_costs(self.world.deps)

@@ -39,6 +39,7 @@ from gpu_shopper.errors import (
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.agents import AgentSetup, new_agent
 from gpu_shopper.usecases.attempts import fail_attempt, is_current, refuse, same_call
+from gpu_shopper.usecases.balances import require_funds
 from gpu_shopper.usecases.deps import Deps, StepResult
 from gpu_shopper.usecases.facts import about, began_again
 from gpu_shopper.usecases.host_keys import new_host_key, pinned
@@ -81,9 +82,10 @@ def launch(deps: Deps, session_id: str, attempt: int) -> StepResult:
         return LOOK_NOW if session.state is State.PROVISIONING else DONE
     try:
         shown = _still_wanted(deps, session)
+        price = shown.offer.price_with_disk(_disk_gb(session))
+        require_funds(deps, session.attempt.provider, price)
     except _UNWANTED as exc:
         return _not_wanted(deps, session, _REASONS[type(exc)], exc.message)
-    price = shown.offer.price_with_disk(_disk_gb(session))
     if is_dearer_than_accepted(price, session.attempt, deps.settings):
         return _not_wanted(deps, session, EndReason.PRICE_MISMATCH, DEARER_OFFER)
     set_timer(deps, session)
