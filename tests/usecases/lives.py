@@ -19,8 +19,8 @@ from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases import sessions
 from gpu_shopper.usecases.gauges import publish_gauges
 from gpu_shopper.usecases.guarding import GuardedProvider
-from gpu_shopper.usecases.ledger import accrue_costs
 from gpu_shopper.usecases.hooks import Hooks
+from gpu_shopper.usecases.ledger import accrue_costs
 from gpu_shopper.usecases.measuring import Meter
 from gpu_shopper.usecases.setting_budgets import Wanted, set_budget
 from tests.builders import DEPLOYMENT, an_instance
