@@ -9,7 +9,8 @@ from bench.cost.handlers import HANDLERS
 from bench.imports import import_s
 from bench.inventory import MotoClock
 from gpu_shopper.store import sessions as store
-from tests.world import SESSION, a_world
+from tests.aws import SESSION
+from tests.world import a_world
 
 CALLS = 200
 
