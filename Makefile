@@ -101,7 +101,7 @@ validate: setup ## lint template.yaml as SAM and CloudFormation, and scan it for
 
 .PHONY: unit
 unit: setup ## the tests that need no emulator
-	@$(DEV)/pytest -n 2 --ignore tests/e2e tests
+	@$(DEV)/pytest -n 2 --dist worksteal --ignore tests/e2e tests
 
 .PHONY: e2e
 e2e: setup build ## deploy into a fresh emulator and drive it over HTTP and SSH
