@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from math import ceil, floor
 from typing import Any
 
+from local.api import Api
 from tests.e2e.aws_view import counted
-from tests.e2e.deployed import Deployed
+from tests.e2e.deployed import Deployed, wait_for
 from tests.e2e.provider import machines
 from tests.e2e.renting import Renting, Row, together, wish
 from tests.e2e.stories import told_by
 
 COSTS = "/api/v1/costs"
 BUDGETS = "/api/v1/budgets"
+BOOKED_WITHIN_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,29 @@ def short_session(renting: Renting) -> Billed:
     while_running = rental.caller.get(path)
     rental.done()
     stopped = rental.until("stopped")
+    # The end is booked, and the metric counted, just after it is written.
+    by_session = wait_for(partial(_final, rental.caller, path), BOOKED_WITHIN_S)
+    booked = by_session["total_cost"]
+    counts = wait_for(partial(_reached, live, rental.id, booked), BOOKED_WITHIN_S)
     return Billed(
         runs=runs,
         while_running=while_running,
         stopped=stopped,
-        by_session=rental.caller.get(path),
+        by_session=by_session,
         by_month=rental.caller.get(f"{COSTS}/summary"),
         of_another=renting.consumer().send("GET", path).status_code,
-        counted=counted(live, "CostAccrued", rental.id),
+        counted=counts,
     )
+
+
+def _final(caller: Api, path: str) -> Row | None:
+    told: Row = caller.get(path)
+    return told if told["final"] else None
+
+
+def _reached(live: Deployed, session_id: str, booked: float) -> float | None:
+    moved = counted(live, "CostAccrued", session_id)
+    return moved if moved > booked - 1e-9 else None
 
 
 def _cost(session: Row) -> float:
@@ -125,6 +142,9 @@ def rush_on_a_budget(renting: Renting) -> Rush:
     mine = [renting.follow(caller, body["session"]) for status, body in answers if status == 201]
     for rental in mine:
         rental.end()
+    for rental in mine:
+        costs = f"{COSTS}?session_id={rental.id}"
+        wait_for(partial(_final, live.operator, costs), BOOKED_WITHIN_S)
     rented = sum(len(machines(live, one.id)) for one in mine)
     return Rush(answers, budget, caller.get(path), rented)
 

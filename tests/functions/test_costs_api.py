@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from gpu_shopper.core.costs import Stray
 from gpu_shopper.core.life import evolve
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import State
 from gpu_shopper.store import sessions as store
+from gpu_shopper.store.costs import see_stray
 from gpu_shopper.usecases.ledger import accrue, accrue_costs
-from tests.builders import a_session, an_attempt, later
+from tests.builders import NOON, a_session, an_attempt, later
 from tests.functions.calls import CONSUMER, OPERATOR, Client, Reply
 from tests.functions.rentals import UNKNOWN
 from tests.world import World
@@ -46,11 +48,15 @@ def billed(wired: World) -> World:
 
 
 def end(world: World, session: Session, at_s: int) -> None:
+    accrue(world.deps, end_unbooked(world, session, at_s), later(at_s))
+
+
+def end_unbooked(world: World, session: Session, at_s: int) -> Session:
     attempts = (replace(session.attempt, ended_at=later(at_s)),)
     changed = {"state": State.STOPPED, "stopped_at": later(at_s), "attempts": attempts}
     after = evolve(session, later(at_s), **changed)
     store.save(world.deps.sessions, session, after, None)
-    accrue(world.deps, after, later(at_s))
+    return after
 
 
 def test_a_session_s_cost_is_what_is_booked_of_it(billed: World, costs: Client) -> None:
@@ -82,6 +88,43 @@ def test_sessions_show_the_cost_that_the_ledger_has(
             if one["id"] == session_id
         ]
         assert listed["cost_usd"] == shown["cost_usd"]
+
+
+@pytest.mark.parametrize("booked_to_s", [None, 600])
+def test_an_end_that_is_not_booked_yet_is_told_by_the_session(
+    wired: World, costs: Client, sessions: Client, booked_to_s: int | None
+) -> None:
+    """M-63, BUG-064: whoever reads between the end and its booking never sees too little."""
+    session = a_session(id=ALICES, version=1)
+    store.create(wired.deps.sessions, session, session.expires_at)
+    if booked_to_s:
+        accrue(wired.deps, session, later(booked_to_s))
+    end_unbooked(wired, session, 1_800)
+    shown = sessions("GET", f"/api/v1/sessions/{ALICES}").json
+    told = ask(costs, session_id=ALICES).json
+    assert shown["status"] == "stopped"
+    assert shown["cost_usd"] == shown["attempts"][0]["cost_usd"] == told["total_cost"] == 0.2
+    assert shown["cost_through"] == shown["stopped_at"] == told["accrued_through"]
+    assert (told["hours_used"], told["final"]) == (0.5, False)
+
+
+def test_orphans_that_are_booked_already_stay_counted_until_the_end_is_booked(
+    wired: World, costs: Client
+) -> None:
+    session = a_session(id=ALICES, version=1)
+    store.create(wired.deps.sessions, session, session.expires_at)
+    orphan = Stray(
+        attempt=1,
+        provider="vastai",
+        instance_id="77",
+        gpu_type="H100",
+        microusd_per_hour=3_600_000,
+        since=NOON,
+    )
+    see_stray(wired.deps.costs, ALICES, orphan)
+    accrue(wired.deps, session, later(1_700))
+    end_unbooked(wired, session, 1_800)
+    assert ask(costs, session_id=ALICES).json["total_cost"] > 1.7
 
 
 def test_a_session_that_has_no_row_has_cost_nothing_yet(wired: World, costs: Client) -> None:

@@ -112,6 +112,11 @@ def session_cost(session: Session, through: datetime) -> int:
     return sum(attempt_cost(attempt, through) for attempt in session.attempts)
 
 
+def session_seconds(session: Session, through: datetime) -> int:
+    """Billed seconds of all attempts up to `through`; the sum of `hour_rows`."""
+    return sum(billed_seconds(attempt, through) for attempt in session.attempts)
+
+
 def hour_rows(
     session: Session, through: datetime, strays: Iterable[Stray] = ()
 ) -> tuple[HourRow, ...]:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from gpu_shopper.core.api_keys import Caller
 from gpu_shopper.core.cost_periods import Days, Totals, added
+from gpu_shopper.core.costs import session_cost, session_seconds
 from gpu_shopper.core.session import Session
 from gpu_shopper.store import costs, operations
 from gpu_shopper.store import sessions as store
@@ -17,7 +18,7 @@ from gpu_shopper.usecases.ledger import SWEEP
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCost:
-    """What is booked of one session, up to `through`; `final` when nothing can be added."""
+    """What one session has cost up to `through`; `final` when nothing can be added."""
 
     microusd: int
     seconds: int
@@ -32,22 +33,39 @@ def cost_of(deps: Deps, caller: Caller, session_id: str) -> SessionCost:
 
 
 def booked_costs(deps: Deps, sessions: Iterable[Session]) -> dict[str, SessionCost]:
-    """What is booked of each session, by id; of one not booked yet, nothing since it was made."""
+    """What is booked of each session, by id; of one not booked yet, nothing since it was made.
+
+    An end is booked just after it is written. Who asks in between is told what the session itself
+    says, for that is about to be booked.
+    """
     known = {session.id: session for session in sessions}
     booked = costs.booked(deps.costs, known)
-    return {one.id: _session_cost(one, booked.get(one.id)) for one in known.values()}
+    return {
+        one.id: _session_cost(one, booked.get(one.id) or costs.nothing_booked(one))
+        for one in known.values()
+    }
 
 
-def _session_cost(session: Session, booked: costs.Booked | None) -> SessionCost:
-    if booked is None:
-        return SessionCost(microusd=0, seconds=0, through=session.created_at, final=False)
+def _session_cost(session: Session, booked: costs.Booked) -> SessionCost:
+    if not session.is_live and booked.session_version < session.version:
+        return _about_to_be_booked(session, booked)
+    is_last = not session.is_live and booked.session_version == session.version
     return SessionCost(
         microusd=booked.microusd,
         seconds=booked.seconds,
         through=min(booked.through, session.stopped_at or booked.through),
-        final=not session.is_live
-        and not booked.has_strays
-        and booked.session_version == session.version,
+        final=is_last and not booked.has_strays,
+    )
+
+
+def _about_to_be_booked(session: Session, booked: costs.Booked) -> SessionCost:
+    """At least what is booked: that holds orphans, of which the session knows nothing."""
+    through = session.stopped_at or session.updated_at
+    return SessionCost(
+        microusd=max(booked.microusd, session_cost(session, through)),
+        seconds=max(booked.seconds, session_seconds(session, through)),
+        through=through,
+        final=False,
     )
 
 
