@@ -24,14 +24,14 @@ MOST_SEEDS = 2_000
 
 @pytest.mark.parametrize("first", range(1, 151, SEEDS_PER_TEST))
 def test_every_promise_holds_whatever_goes_wrong(first: int) -> None:
-    """N-66, N-67, N-68, N-69, N-70, M-94, M-109, QA-H3: a sample; `make test` plays 10,000 seeds."""
+    """N-66, N-67, N-68, N-69, N-70, M-94, M-109, QA-H3: a sample; `make test` plays 10,000."""
     for seed in range(first, first + SEEDS_PER_TEST):
         assert played(simulated(seed), str(seed)).broken == []
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_function_may_die_at_any_call(path: str) -> None:
-    """N-29, M-50, QA-C2, M-54: before and after each call to store, provider, state machine and SSH."""
+    """N-29, M-50, QA-C2, M-54: before and after each call to anything outside."""
     for crash_at in singles(PATHS[path]):
         simulation, _ = with_crashes(PATHS[path], *crash_at)
         assert played(simulation, f"{path} {crash_at}").broken == []
