@@ -24,7 +24,7 @@ OFFERS ?= 60
 SEED ?= 1
 SEEDS ?= 10000
 FIRST_SEED ?= 1
-SLOW := $(addprefix tests/e2e/,test_ageing.py test_crowds.py test_hard_stop.py)
+SLOW := $(addprefix tests/e2e/,test_ageing.py test_crowds.py test_hard_stop.py test_load.py)
 VASTAI_KEY ?=
 TENSORDOCK_TOKEN ?=
 

@@ -11,7 +11,8 @@ from gpu_shopper.core.budgets import Budget, month_name
 from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.errors import BudgetExceeded
 from gpu_shopper.store.codec import from_item
-from gpu_shopper.usecases.budgets import set_budget
+from gpu_shopper.usecases.hooks import Hooks
+from gpu_shopper.usecases.setting_budgets import Wanted, set_budget
 from tests.simulation.allowed import Limit
 from tests.simulation.excuses import cost_of_losses_ms
 from tests.simulation.executions import Failure
@@ -31,6 +32,10 @@ ENDS_MS = 2 * MINUTE + 15 * SECOND
 
 MOST_TRIES = 5
 _OPERATOR = Caller("operator", Role.OPERATOR, None)
+
+
+def _no_receivers() -> Hooks:
+    raise AssertionError("no budget of these runs has a receiver")
 
 
 class Operator:
@@ -55,10 +60,10 @@ class Operator:
             API,
             lambda: set_budget(
                 deployment.deps,
+                _no_receivers,
                 _OPERATOR,
                 limit.consumer_id,
-                limit.microusd,
-                enforce=limit.enforce,
+                Wanted(limit_microusd=limit.microusd, enforce=limit.enforce),
             ),
             told,
         )

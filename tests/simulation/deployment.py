@@ -14,6 +14,7 @@ from gpu_shopper.core.settings import Settings
 from gpu_shopper.ssh.keys import KeyPair
 from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
+from gpu_shopper.usecases.auditing import audited
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
 from gpu_shopper.usecases.orphan_wishes import carry_out
@@ -93,6 +94,7 @@ class Deployment:
                 scheduler.now,
                 SETTINGS,
                 silent(name),
+                lambda fact: audited(self.deps, [fact]),
             )
             for name in self.providers
         }
