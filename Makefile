@@ -91,8 +91,7 @@ documents: setup
 # ---- tests -------------------------------------------------------------------------------------
 
 .PHONY: test
-test: check validate unit simulate e2e ## all that CI runs; of the simulation 2,000 seeds
-test: SEEDS = 2000
+test: check validate unit simulate e2e ## all that CI runs
 
 .PHONY: validate
 validate: setup ## lint template.yaml as SAM and CloudFormation, and scan it for unsafe settings

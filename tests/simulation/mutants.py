@@ -226,13 +226,3 @@ MUTANTS: tuple[Mutant, ...] = (
         (costs, "noting", writes.note_over_anything),
     ),
 )
-
-RARELY_NOTICED = frozenset(
-    {
-        "an orphan's session is read again before it is destroyed",
-        "a step of an attempt that has failed does nothing",
-        "no attempt costs more than its caller, or its scope, allows",
-    }
-)
-"""Rules whose absence shows only when three things come together: not within 2,000 seeds as they
-are drawn now. Tests of the use cases notice each; `make mutants` goes on looking."""

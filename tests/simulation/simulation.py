@@ -26,6 +26,9 @@ AFTER_FAULTS_MS = 30 * MINUTE
 """N-66: so long after the last fault everything has ended."""
 
 ACCRUE_EVERY_MIN = 5
+JUDGED_WITH = "ExpireSessionsFunction"
+"""With this schedule, each minute of each deployment, what must hold over time is judged."""
+
 DEARER = (101, 104, 108, 125, 160)
 """Prices in percent of the usual, below and above what sessions accept."""
 
@@ -193,7 +196,8 @@ class Simulation:
                 self._tick(deployment, function, event, at_ms + (missed + 1) * every_ms, every_ms)
                 return
             self._tick(deployment, function, event, at_ms + every_ms, every_ms)
-            self.verdict.so_far(deployment)
+            if function == JUDGED_WITH:
+                self.verdict.so_far(deployment)
             self._sweep(deployment, lambda: deployment.invoke(function, event, lambda _told: None))
 
         if function == "ReconcileFunction":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gpu_shopper.core.labels import Label
 from gpu_shopper.store.sessions import UNSETTLED
 from tests.simulation.bill import check_accounts, check_bill, check_ledger, check_strays
-from tests.simulation.excuses import excused_ms
+from tests.simulation.excuses import cost_of_losses_ms, excused_ms
 from tests.simulation.machine import NEVER, Machine
 from tests.simulation.patience import check_patience
 from tests.simulation.scheduler import MINUTE, SECOND, Violation
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 OUTLIVES_MS = 6 * MINUTE
 """I1: so long a machine may outlive its session, besides what `excuses` allows."""
+
+GOES_ON_MS = MINUTE
+"""QA-H3: the longest wait of a state machine, and the step that then finds nothing to do."""
 
 TWO_ALIVE_MS = 3 * MINUTE
 """I4: a second machine of a session is found and ended in this time."""
@@ -86,8 +89,9 @@ class Verdict:
             )
 
     def so_far(self, deployment: Deployment) -> None:
-        """I1, I7 and N-70, long before the end of the run."""
+        """I1, I7, N-70 and QA-H3, long before the end of the run."""
         deployment.accounts.check_ends()
+        self._check_executions(deployment)
         for seen in deployment.watch.sessions.values():
             if seen.ended_ms is None:
                 check_patience(self._simulation.plan, deployment, seen, self._now_ms)
@@ -95,6 +99,16 @@ class Verdict:
             for machine in machines:
                 if machine.is_alive(self._now_ms):
                     self._check_overstay(deployment, session_id, machine)
+
+    def _check_executions(self, deployment: Deployment) -> None:
+        """QA-H3: no execution goes on for longer than a wait when its session has ended."""
+        for execution in deployment.running:
+            seen = deployment.watch.sessions.get(execution.data["session_id"])
+            if seen is None or seen.ended_ms is None:
+                continue
+            allowed_ms = GOES_ON_MS + cost_of_losses_ms(deployment, seen.ended_ms, self._now_ms)
+            if self._now_ms > seen.ended_ms + allowed_ms:
+                raise Violation(f"QA-H3 {execution.name} goes on, and its session has ended")
 
     def all_has_ended(self) -> bool:
         """Nothing lives and nothing is under way."""
