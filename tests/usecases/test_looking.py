@@ -223,3 +223,17 @@ def test_a_machine_that_loads_for_nine_minutes_reaches_running(world: World) -> 
     assert look(world.deps, session_id, 1).outcome == "verify"
     verify(world.deps, FakeProbe(), session_id, 1)
     assert world.session(session_id).state is State.RUNNING
+
+
+def test_a_status_nobody_knows_is_told_once_and_waited_for(world: World) -> None:
+    """N-19: unknown is neither ready nor gone."""
+    session_id = world.create().session.id
+    launch(world.deps, session_id, 1)
+    up = world.vast.instances["5001"]
+    for word in ("hibernating", "dreaming"):
+        world.vast.instances["5001"] = replace(up, health=Health.UNKNOWN, status=word)
+        assert look(world.deps, session_id, 1).outcome == "look"
+    (notice,) = world.session(session_id).warnings
+    assert (notice.code, "hibernating" in notice.message) == ("provider_status_unknown", True)
+    world.vast.instances["5001"] = up
+    assert look(world.deps, session_id, 1).outcome == "verify"
