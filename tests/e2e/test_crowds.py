@@ -25,7 +25,8 @@ from tests.e2e.renting import Row, another, together
 from tests.e2e.test_ageing import PROVIDERS, refresh
 
 REFRESH = "RefreshInventoryFunction"
-READERS, READS = 10, 4  # each reader at a time needs two processes of the emulator
+READERS, READS = 50, 4
+MORE_AT_ONCE = 10  # each reader more needs two more processes of the emulator, seconds each
 KIND = "RTX 4090"
 LOCATIONS = "/tensordock/api/v2/locations"
 
@@ -120,6 +121,9 @@ def test_readers_see_one_generation_each_while_the_market_moves(ageing: Deployed
         query = {"provider": "vastai", "gpu_type": KIND, "limit": 1000}
         return [reader.get("/api/v1/inventory", **query) for _ in range(READS)]
 
+    with refreshing(ageing):
+        for readers in range(MORE_AT_ONCE, READERS + 1, MORE_AT_ONCE):
+            together(readers, read)
     with ThreadPoolExecutor(1) as pool:
         moving = pool.submit(_move_prices, ageing, [one["provider_id"] for one in pair])
         menus = [menu for some in together(READERS, read) for menu in some]
