@@ -91,13 +91,13 @@ def test_two_deployments_on_one_account_leave_each_other_alone(
     mine, running = rough.running()
     theirs = other.consumer.post("/api/v1/sessions", wish(rough.offer()))["session"]
     path = f"/api/v1/sessions/{theirs['id']}"
-    wait_for(lambda: other.consumer.get(path)["status"] == "running", 90)
+    wait_for(lambda: other.operator.get(path)["status"] == "running", 90)
     lost = str(uuid.uuid4())
     my_orphan = provider.plant(live, f"shopper-{DEPLOYMENT_ID}-{lost}-1")
     their_orphan = provider.plant(live, f"shopper-{OTHER_ID}-{lost}-1")
     wait_for(lambda: live.sweep("ReconcileFunction") and _is_gone(live, my_orphan), 60)
     wait_for(lambda: other.sweep() and _is_gone(live, their_orphan), 60)
-    assert mine.now()["status"] == other.consumer.get(path)["status"] == "running"
+    assert mine.now()["status"] == other.operator.get(path)["status"] == "running"
     for session_id in (mine.id, theirs["id"]):
         assert [one["alive"] for one in provider.machines(live, session_id)] == [True]
     assert _orphans(live.operator) & {my_orphan, their_orphan} == {my_orphan}
@@ -112,7 +112,7 @@ def test_two_deployments_on_one_account_leave_each_other_alone(
     assert left in _orphans(other.operator)
     assert provider.destroys(live, left) == []
     other.consumer.delete(path)
-    wait_for(lambda: other.consumer.get(path)["status"] == "stopped", 90)
+    wait_for(lambda: other.operator.get(path)["status"] == "stopped", 90)
     assert mine.now()["provider_instance_id"] == running["provider_instance_id"]
     mine.end()
 
