@@ -247,12 +247,12 @@ def alarms() -> Iterator[Alarm]:
     )
     yield _alarm(
         "HeartbeatStale",
-        "An agent has not reported for half an hour, and its session runs on.",
+        "An agent has not reported for long, and its session runs on.",
         "HeartbeatAgeMax",
         WARNING,
         statistic="Maximum",
         comparison=ABOVE,
-        threshold="1800",
+        threshold="!Ref HeartbeatStaleS",
     )
     yield _alarm(
         "BudgetExceeded",
@@ -270,6 +270,16 @@ def alarms() -> Iterator[Alarm]:
         statistic="Minimum",
         comparison=BELOW,
         threshold="!Ref BalanceLowUsd",
+        period_s=3600,
+    )
+    yield _alarm(
+        "ChargesDiffer",
+        "A provider charges otherwise than we book.",
+        "ChargesDrift",
+        WARNING,
+        statistic="Maximum",
+        comparison=ABOVE,
+        threshold="!Ref ChargesDriftPercent",
         period_s=3600,
     )
     yield _alarm(

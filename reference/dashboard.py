@@ -148,6 +148,9 @@ def _providers() -> Iterator[Widget]:
     circuit = each("CircuitState", "Provider", stat="Maximum")
     yield Widget("Circuit: 0 closed, 1 half-open, 2 open", (circuit,))
     yield Widget("Balance in dollars", (each("ProviderBalance", "Provider", stat="Minimum"),))
+    drift = each("ChargesDrift", "Provider", stat="Maximum")
+    unknown = whole("ChargesUnknown", "Maximum", "sessions unknown")
+    yield Widget("Charges beside the ledger: percent apart", (drift, unknown))
 
 
 def _inventory() -> Iterator[Widget]:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gpu_shopper.core.metrics import METRICS
-from gpu_shopper.usecases.deps import Fact
+from gpu_shopper.store.transactions import Put
+from gpu_shopper.usecases.auditing import audited
+from gpu_shopper.usecases.deps import Deps, Fact
 from gpu_shopper.usecases.measuring import Meter
 
 
 def silent(provider: str) -> Meter:
     """A meter for tests of something else."""
     return Meter(provider, lambda _fact: None, lambda: 0.0)
+
+
+def auditing(deps: Deps) -> Callable[[Fact], list[Put]]:
+    """What is stored of a fact, as the functions wire it."""
+    return lambda fact: audited(deps, [fact])
 
 
 def unfit(fact: Fact) -> list[str]:

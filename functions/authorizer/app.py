@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpu_shopper.edge.requests import count_refusal
-from gpu_shopper.edge.wiring import bootstrap_secret, deps, logger
+from gpu_shopper.edge.logs import Refused, logged, logger
+from gpu_shopper.edge.requests import count_refusal, given_request_id
+from gpu_shopper.edge.wiring import bootstrap_secret, deps
 from gpu_shopper.errors import Unauthorized
 from gpu_shopper.usecases.keys import authenticate
 
 
+@logged
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Allow the whole API for a valid key, and tell the functions whose it is."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    request_id = given_request_id(headers)
+    if request_id is not None:
+        logger.append_keys(request_id=request_id)
     try:
         caller = authenticate(deps(), headers.get("authorization"), bootstrap_secret)
     except Unauthorized as exc:
         count_refusal(deps().note, "401")
         # The gateway turns exactly this text into its 401 answer.
-        raise Exception("Unauthorized") from exc
+        raise Refused("Unauthorized") from exc
     logger.info("key accepted", key_id=caller.key_id, role=caller.role.value)
     context = {"key_id": caller.key_id, "role": caller.role.value}
     if caller.consumer_id:

@@ -8,9 +8,12 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from gpu_shopper.edge import http
 from gpu_shopper.edge.answers.costs import CostsBody
-from gpu_shopper.edge.bodies import CostsQuery, CostsSummaryQuery
-from gpu_shopper.edge.callers import admit, caller_of
+from gpu_shopper.edge.answers.reconciliation import ReconciliationBody
+from gpu_shopper.edge.bodies import CostsQuery, CostsSummaryQuery, ReconciliationQuery
+from gpu_shopper.edge.callers import admit, caller_of, operator_of
 from gpu_shopper.edge.costs import costs_body, summary_body
+from gpu_shopper.edge.logs import logged
+from gpu_shopper.edge.reconciliation import reconciliation_body
 from gpu_shopper.edge.wiring import deps, frame
 
 app = http.new_app()
@@ -28,6 +31,13 @@ def get_costs_summary(query: Annotated[CostsSummaryQuery, Query()]) -> CostsBody
     return summary_body(deps(), caller_of(app.current_event.raw_event), query)
 
 
+@app.get("/api/v1/costs/reconciliation")
+def get_reconciliation(query: Annotated[ReconciliationQuery, Query()]) -> ReconciliationBody:
+    """What is booked beside what the providers charge, by session and UTC day."""
+    return reconciliation_body(deps(), operator_of(app.current_event.raw_event), query)
+
+
+@logged
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """One request."""
     return http.serve(app, event, context, frame(), lambda one: admit(deps(), one))

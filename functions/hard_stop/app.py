@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from gpu_shopper.edge.logs import logged, logger
 from gpu_shopper.edge.steps import HardStopEvent
-from gpu_shopper.edge.wiring import deps, logger
+from gpu_shopper.edge.wiring import deps
 from gpu_shopper.usecases.hard_stop import hard_stop
 
 
+@logged
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """One look at one session."""
     asked = HardStopEvent.model_validate(event)

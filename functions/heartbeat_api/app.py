@@ -13,6 +13,7 @@ from gpu_shopper.edge.answers.heartbeats import HeartbeatAnswer
 from gpu_shopper.edge.answers.values import instant
 from gpu_shopper.edge.bodies import HeartbeatBody
 from gpu_shopper.edge.heartbeats import check_session_id, note_failure, session_of
+from gpu_shopper.edge.logs import logged
 from gpu_shopper.edge.wiring import deps, frame
 from gpu_shopper.usecases import heartbeats
 
@@ -44,6 +45,7 @@ def heartbeat(
     )
 
 
+@logged
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """One request."""
     answer = http.serve(app, event, context, frame(), _admit)

@@ -23,6 +23,7 @@ from gpu_shopper.edge.inventory import (
     offer_health_body,
     offer_id_of,
 )
+from gpu_shopper.edge.logs import logged
 from gpu_shopper.edge.prices import prices_body
 from gpu_shopper.edge.templates import fitting_body, hash_id_of, templates_body
 from gpu_shopper.edge.wiring import deps, frame
@@ -106,6 +107,7 @@ def ready() -> Response[ReadyBody]:
     return Response(503 if waiting_for else 200, http.JSON, body)
 
 
+@logged
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """One request."""
     return http.serve(app, event, context, frame(), _admit)

@@ -14,6 +14,7 @@ from gpu_shopper.edge.answers.audit import EventsBody
 from gpu_shopper.edge.answers.budgets import (
     BudgetDeletedBody,
     BudgetsBody,
+    SetBudgetBody,
     ShownBudgetBody,
 )
 from gpu_shopper.edge.answers.keys import KeyBody, KeysBody, NewKeyBody, RevokedBody
@@ -30,18 +31,21 @@ from gpu_shopper.edge.bodies import (
 )
 from gpu_shopper.edge.budgets import (
     allowed_caller,
-    budget_set,
     consumer_of,
     listed_budgets,
     shown_budget,
+    wanted_budget,
 )
 from gpu_shopper.edge.callers import admit, caller_of, operator_of
 from gpu_shopper.edge.keys import checked_new_key, key_id_of, listed_keys
+from gpu_shopper.edge.logs import logged
 from gpu_shopper.edge.orphans import listed_orphans, machine_of
 from gpu_shopper.edge.wiring import deps, frame
-from gpu_shopper.usecases import budgets, keys
+from gpu_shopper.edge.wiring_webhooks import hooks
+from gpu_shopper.usecases import keys
 from gpu_shopper.usecases.deps import OrphanAct, OrphanOutcome, OrphanTold
 from gpu_shopper.usecases.orphan_requests import act
+from gpu_shopper.usecases.setting_budgets import delete_budget, set_budget
 
 app = http.new_app()
 
@@ -72,11 +76,11 @@ def revoke_key(key_id: str) -> RevokedBody:
 
 
 @app.put("/api/v1/budgets/<consumer_id>")
-def put_budget(consumer_id: str, body: Annotated[BudgetBody, Body()]) -> Response[ShownBudgetBody]:
-    """Set what a consumer may spend in a calendar month."""
-    caller = operator_of(app.current_event.raw_event)
-    shown, is_new = budget_set(deps(), caller, consumer_id, body)
-    return Response(201 if is_new else 200, http.JSON, shown)
+def put_budget(consumer_id: str, body: Annotated[BudgetBody, Body()]) -> Response[SetBudgetBody]:
+    """Set what a consumer may spend in a calendar month, and who is told of its alerts."""
+    caller, whose = operator_of(app.current_event.raw_event), consumer_of(consumer_id)
+    told = set_budget(deps(), hooks, caller, whose, wanted_budget(body))
+    return Response(201 if told.is_new else 200, http.JSON, SetBudgetBody.of_set(told))
 
 
 @app.get("/api/v1/budgets")
@@ -92,10 +96,10 @@ def get_budget(consumer_id: str) -> ShownBudgetBody:
 
 
 @app.delete("/api/v1/budgets/<consumer_id>")
-def delete_budget(consumer_id: str) -> BudgetDeletedBody:
+def remove_budget(consumer_id: str) -> BudgetDeletedBody:
     """Take the limit away; alerts and refusals end with it."""
     caller = operator_of(app.current_event.raw_event)
-    budgets.delete_budget(deps(), caller, consumer_of(consumer_id))
+    delete_budget(deps(), hooks, caller, consumer_of(consumer_id))
     return BudgetDeletedBody(consumer_id=consumer_id)
 
 
@@ -148,6 +152,7 @@ def list_events(query: Annotated[AuditQuery, Query()]) -> EventsBody:
     return listed_events(deps(), operator_of(app.current_event.raw_event), query)
 
 
+@logged
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """One request."""
     return http.serve(app, event, context, frame(), _admit)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from gpu_shopper.edge.logs import logged, logger
 from gpu_shopper.edge.steps import RefreshEvent
-from gpu_shopper.edge.wiring import deps, logger
+from gpu_shopper.edge.wiring import deps
 from gpu_shopper.usecases.refresh import refresh_inventory, refresh_templates
 
 FEEDS = {"offers": refresh_inventory, "templates": refresh_templates}
 
 
+@logged
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """One fetch."""
     asked = RefreshEvent.model_validate(event)

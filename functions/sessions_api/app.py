@@ -29,6 +29,7 @@ from gpu_shopper.edge.bodies import (
     SessionsQuery,
 )
 from gpu_shopper.edge.callers import admit, caller_of, operator_of
+from gpu_shopper.edge.logs import logged
 from gpu_shopper.edge.repeats import idempotency_key_of, keyed_request
 from gpu_shopper.edge.sessions import (
     created_body,
@@ -143,6 +144,7 @@ def _stopping(session: Session, message: str, drain_until: str | None = None) ->
     return Response(200 if session.state in TERMINAL else 202, http.JSON, body)
 
 
+@logged
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """One request."""
     return http.serve(app, event, context, frame(), _admit)

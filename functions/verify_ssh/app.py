@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from gpu_shopper.edge.logs import logged, logger
 from gpu_shopper.edge.steps import StepEvent, told
-from gpu_shopper.edge.wiring import deps, logger
+from gpu_shopper.edge.wiring import deps
 from gpu_shopper.ssh.probe import try_login
 from gpu_shopper.usecases.checking import check
 from gpu_shopper.usecases.verify import verify
@@ -14,6 +15,7 @@ from gpu_shopper.usecases.verify import verify
 STEPS = {"verify": verify, "check": check}
 
 
+@logged
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """One SSH try of one attempt, or one check of a running machine."""
     asked = StepEvent.model_validate(event)

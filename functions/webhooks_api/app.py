@@ -18,6 +18,7 @@ from gpu_shopper.edge.answers.webhooks import (
 )
 from gpu_shopper.edge.bodies import NoBody
 from gpu_shopper.edge.callers import admit, caller_of
+from gpu_shopper.edge.logs import logged
 from gpu_shopper.edge.webhooks import (
     CreateWebhookBody,
     WebhooksQuery,
@@ -75,6 +76,7 @@ def try_webhook(
     return WebhookTestedBody.of(webhooks.send_test(hooks(), caller, hook_id_of(webhook_id)))
 
 
+@logged
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """One request."""
     return http.serve(app, event, context, frame(), lambda one: admit(deps(), one))

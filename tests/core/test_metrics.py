@@ -6,9 +6,9 @@ import ast
 import re
 from collections.abc import Iterator
 
-from gpu_shopper.core.metrics import METRICS, NAMESPACE
+from gpu_shopper.core.metrics import METRICS
 from reference import metrics as document
-from tests.template.cfn import ROOT, template
+from tests.template.cfn import ROOT
 
 LAYER = ROOT / "layers/shared/gpu_shopper"
 CODE = [
@@ -82,11 +82,6 @@ def test_a_value_is_counted_under_the_deployment_under_all_words_and_under_the_s
         ["Deployment"],
         ["Deployment", "Sweep"],
     ]
-
-
-def test_the_functions_write_into_the_namespace_of_the_table() -> None:
-    variables = template()["Globals"]["Function"]["Environment"]["Variables"]
-    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == NAMESPACE
 
 
 def test_every_metric_is_in_the_document() -> None:

@@ -53,6 +53,8 @@ def test_tries_come_after_30_s_2_min_10_min_and_1_h_and_then_no_more() -> None:
         ("orphan_detected", {}, "orphan.detected"),
         ("ghost_detected", {}, "ghost.detected"),
         ("destroy_delayed", {}, "destroy.delayed"),
+        ("provider_unavailable", {}, "provider.unavailable"),
+        ("provider_recovered", {}, "provider.recovered"),
         ("provider_auth_failed", {}, "provider.auth_failed"),
         ("session_created", {}, None),
         ("key_created", {}, None),

@@ -15,6 +15,7 @@ import pytest
 from local import paths
 from local.world import World
 from tests.e2e.deployed import Deployed, deploy
+from tests.e2e.recorded import overhear
 from tests.e2e.renting import Renting
 from tests.e2e.stories import Stories, marked
 
@@ -50,6 +51,7 @@ ROUGH = {
     "ConsumerRatePerS": "1",
     "ConsumerBurst": "5",
     "StepOverdueS": "5",
+    "BalanceEveryS": "0",
     "RefreshBackoffS": "1",
     "RefreshBackoffCapS": "1",
 }
@@ -158,6 +160,7 @@ def _world(workdir: Path, **overrides: str) -> Iterator[Deployed]:
     world.stop()  # an interrupted run may have left it
     try:
         live = deploy(world, **overrides)
+        overhear(live)
         live.simulator.post("/_test/reset", {"offers": OFFERS})
         live.sweep("RefreshInventoryFunction")
         yield live

@@ -71,7 +71,7 @@ def _access(path: str) -> str:
     if path.endswith("/heartbeat"):
         return "agent"
     operators = ("/api/v1/keys", "/api/v1/orphans", "/api/v1/audit", "/api/v1/budgets")
-    if path.startswith(operators) or path.endswith("/override"):
+    if path.startswith(operators) or path.endswith(("/override", "/reconciliation")):
         return "operator"
     return "own" if path.startswith("/api/v1/sessions/") else "shared"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -12,12 +13,14 @@ from local.api import Api
 from tests.e2e.aws_view import counted
 from tests.e2e.deployed import Deployed, wait_for
 from tests.e2e.provider import machines
+from tests.e2e.receiver import is_signed, receiving
 from tests.e2e.renting import Renting, Row, together, wish
 from tests.e2e.stories import told_by
 
 COSTS = "/api/v1/costs"
 BUDGETS = "/api/v1/budgets"
 BOOKED_WITHIN_S = 20.0
+ALERTED_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class Billed:
     by_month: Row
     of_another: int
     counted: float
+    compared: list[Row]
+    budget: Row
+    alerts: list[tuple[dict[str, str], bytes]]
 
 
 def short_session(renting: Renting) -> Billed:
@@ -45,14 +51,19 @@ def short_session(renting: Renting) -> Billed:
     by_session = wait_for(partial(_final, rental.caller, path), BOOKED_WITHIN_S)
     booked = by_session["total_cost"]
     counts = wait_for(partial(_reached, live, rental.id, booked), BOOKED_WITHIN_S)
+    summary = rental.caller.get(f"{COSTS}/summary")
+    budget, alerts = _alerts(live, summary["consumer_id"])
     return Billed(
         runs=runs,
         while_running=while_running,
         stopped=stopped,
         by_session=by_session,
-        by_month=rental.caller.get(f"{COSTS}/summary"),
+        by_month=summary,
         of_another=renting.consumer().send("GET", path).status_code,
         counted=counts,
+        compared=_compared(live, stopped),
+        budget=budget,
+        alerts=alerts,
     )
 
 
@@ -64,6 +75,28 @@ def _final(caller: Api, path: str) -> Row | None:
 def _reached(live: Deployed, session_id: str, booked: float) -> float | None:
     moved = counted(live, "CostAccrued", session_id)
     return moved if moved > booked - 1e-9 else None
+
+
+def _alerts(live: Deployed, consumer_id: str) -> tuple[Row, list[tuple[dict[str, str], bytes]]]:
+    """What the receiver of a budget gets that was spent before it was set; and its setting."""
+    with receiving() as receiver:
+        body = {"monthly_limit_usd": 0.000001, "webhook_url": receiver.url}
+        answer = live.operator.send("PUT", f"{BUDGETS}/{consumer_id}", json=body)
+        answer.raise_for_status()
+        wait_for(lambda: len(receiver.got) >= 2, ALERTED_WITHIN_S)
+    live.operator.delete(f"{BUDGETS}/{consumer_id}")
+    return answer.json(), receiver.got
+
+
+def _compared(live: Deployed, stopped: Row) -> list[Row]:
+    """What the comparison with the provider's charges says of the session, day by day."""
+    days = [stopped["attempts"][0][at][:10] for at in ("launched_at", "ended_at")]
+    for day in dict.fromkeys(days):
+        asked = {"provider": "vastai", "what": "charges", "day": day}
+        live.functions.invoke("ReconcileFunction", asked)
+    span = f"start_date={days[0]}&end_date={days[1]}&session_id={stopped['id']}"
+    shown: list[Row] = live.operator.get(f"{COSTS}/reconciliation?{span}")["reconciliation"]
+    return shown
 
 
 def _cost(session: Row) -> float:
@@ -87,12 +120,35 @@ def test_a_short_session_costs_its_price_times_its_seconds(told: Billed) -> None
 
 
 @told_by(short_session)
+def test_the_provider_charges_what_is_booked_but_for_rounding_and_proof(told: Billed) -> None:
+    """2.16: ours is the upper bound, by what is billed until the end is proven."""
+    assert told.compared
+    for row in told.compared:
+        assert (row["basis"], row["provider"]) == ("charges", "vastai")
+        assert row["charged_usd"] is not None
+        assert row["difference_usd"] <= row["rounding_usd"] + 1e-9
+        assert -row["difference_usd"] <= row["rounding_usd"] + row["proof_usd"] + 1e-9
+    assert abs(sum(row["booked_usd"] for row in told.compared) - told.stopped["cost_usd"]) < 1e-6
+
+
+@told_by(short_session)
 def test_cost_jobs_at_once_book_it_once(told: Billed) -> None:
     """QA-M3, M-64: the metric grew by exactly what was billed."""
     assert all(run["failed"] == [] for run in told.runs)
     assert 0 < told.while_running["total_cost"] <= told.by_session["total_cost"]
     assert told.while_running["final"] is False
     assert abs(told.counted - told.by_session["total_cost"]) < 1e-9
+
+
+@told_by(short_session)
+def test_a_spent_budget_tells_its_receiver_which_can_trust_it(told: Billed) -> None:
+    """N-45, N-46: both alerts, once each, signed."""
+    told_of = [json.loads(body) for _, body in told.alerts]
+    assert sorted(one["type"] for one in told_of) == ["budget.exceeded", "budget.warning"]
+    for message, (headers, body) in zip(told_of, told.alerts, strict=True):
+        assert is_signed(told.budget["webhook_secret"], headers, body)
+        assert message["data"]["consumer_id"] == told.budget["consumer_id"]
+        assert message["data"]["spent_usd"] > message["data"]["monthly_limit_usd"]
 
 
 @told_by(short_session)

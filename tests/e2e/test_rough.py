@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -143,6 +144,31 @@ def test_a_provider_that_hangs_keeps_no_caller_waiting(rough: Renting) -> None:
     assert menu["total"] > 0
     rental.caller.delete(rental.path)
     assert rental.until("stopped", 120)["cost_usd"] == 0
+
+
+def test_an_account_without_money_rents_nothing_until_it_is_topped_up(rough: Renting) -> None:
+    """2.9 Extras: refused before the provider hears of it; a reading of enough lets it through."""
+    live = rough.live
+    with _left(live, 0):
+        rental = rough.rent()
+        failed = rental.until("failed")
+    assert failed["end_reason"] == "provider_unavailable"
+    assert "account at vastai" in failed["error"]
+    assert provider.launches(live, rental.offer_id) == []
+    again, _ = rough.running()
+    again.end()
+
+
+@contextmanager
+def _left(live: Deployed, usd: float) -> Iterator[None]:
+    """While so much is left at the provider, less what was spent; as read by us."""
+    try:
+        live.simulator.post("/_test/config", {"balance_usd": usd})
+        live.sweep("ReconcileFunction")
+        yield
+    finally:
+        live.simulator.post("/_test/config", {"balance_usd": 100})
+        live.sweep("ReconcileFunction")
 
 
 UNTRUE = ("list_empty", "list_partial", "list_bad_total", "list_loop", "single_null")

@@ -2,58 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from dataclasses import dataclass
 
 from local.api import Api
 from tests.e2e.deployed import Deployed, wait_for
 from tests.e2e.provider import broken
+from tests.e2e.receiver import is_signed, receiving
 from tests.e2e.renting import Renting, Row, provider_id
 from tests.e2e.stories import told_by
 
 PATH = "/api/v1/webhooks"
 HEARD_WITHIN_S = 60.0
-
-
-@dataclass
-class Receiver:
-    """A server on loopback that takes messages and keeps them."""
-
-    url: str = ""
-    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-
-
-@contextmanager
-def receiving() -> Iterator[Receiver]:
-    """A receiver for as long as the block lasts."""
-    receiver = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            receiver.got.append((dict(self.headers.items()), body))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """Nothing: the test tells."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver.url = f"http://127.0.0.1:{server.server_port}/hook?of=me"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield receiver
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @dataclass(frozen=True)
@@ -104,9 +64,7 @@ def test_a_receiver_hears_once_of_the_end_and_can_trust_it(told: Told) -> None:
     assert told.test["delivered"] is True
     assert [json.loads(body)["type"] for _, body in told.got] == ["webhook.test", "session.failed"]
     headers, body = told.got[1]
-    stamp, secret = headers["X-Gpu-Shopper-Timestamp"], told.made["secret"]
-    signed = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256)
-    assert headers["X-Gpu-Shopper-Signature"] == f"v1={signed.hexdigest()}"
+    assert is_signed(told.made["secret"], headers, body)
     assert headers["X-Gpu-Shopper-Event"] == "session.failed"
     message = json.loads(body)
     assert (message["data"]["id"], message["data"]["status"]) == (told.session["id"], "failed")

@@ -9,7 +9,6 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from gpu_shopper.core.metrics import NAMESPACE
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.edge import wiring
@@ -34,7 +33,6 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Access]]:
     monkeypatch.setattr(registry, "build", build)
     monkeypatch.setattr(wiring, "settings", Settings)
     monkeypatch.setenv("DEPLOYMENT_ID", DEPLOYMENT)
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", NAMESPACE)
     for name in FACTS:
         monkeypatch.setenv(f"{name.upper()}_SECRET", f"secret-of-{name}")
         monkeypatch.setenv(f"{name.upper()}_BASE_URL", "https://provider.test")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from gpu_shopper.core.metrics import NAMESPACE
 from gpu_shopper.core.pacing import Pace, Turn
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
@@ -30,7 +29,6 @@ def paces(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, P
     wiring.provider.cache_clear()
     wiring.telemetry.cache_clear()
     monkeypatch.setenv("DEPLOYMENT_ID", DEPLOYMENT)
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", NAMESPACE)
     monkeypatch.setattr(registry, "build", build)
     monkeypatch.setattr(wiring, "settings", Settings)
     monkeypatch.setattr(wiring, "table", {"OPERATIONS_TABLE": world.deps.operations}.get)

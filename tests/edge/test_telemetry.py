@@ -20,7 +20,7 @@ def told(fact: Fact) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Log lines and metric lines of one fact."""
     log, metrics = io.StringIO(), list[str]()
     logger = Logger(service=f"test-{id(log)}", stream=log)
-    Telemetry(logger, "ab12cd34", "CloudGpuShopper", lambda: NOON, metrics.append).note(fact)
+    Telemetry(logger, "ab12cd34", lambda: NOON, metrics.append).note(fact)
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     return lines, [json.loads(line) for line in metrics]
 

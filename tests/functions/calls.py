@@ -15,6 +15,19 @@ ADDRESS = "198.51.100.9"
 OPERATOR = {"key_id": "operator", "role": "operator"}
 
 
+@dataclass(frozen=True)
+class Context:
+    """What Lambda tells a function of its run."""
+
+    aws_request_id: str = "run-1"
+    function_name: str = "a-function"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:000000000000:function:a-function"
+
+
+RUN = Context()
+
+
 @dataclass
 class Reply:
     """An answer as the caller gets it."""
@@ -73,5 +86,5 @@ class Client:
 
     def __call__(self, method: str, path: str, **more: Any) -> Reply:
         more.setdefault("caller", self.caller)
-        answer = self.handler(event(method, path, **more), None)
+        answer = self.handler(event(method, path, **more), RUN)
         return Reply(answer["statusCode"], answer["headers"], answer["body"])

@@ -39,7 +39,8 @@ def wired(world: World, frame: Frame, mail: Mail, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(_module(name), "deps", deps)
         monkeypatch.setattr(_module(name), "frame", lambda: frame)
     webhooks = replace(mail.hooks, deps=deps())
-    monkeypatch.setattr(_module("webhooks_api"), "hooks", lambda: webhooks)
+    for name in ("webhooks_api", "operator_api"):
+        monkeypatch.setattr(_module(name), "hooks", lambda: webhooks)
     return world
 
 

@@ -7,7 +7,7 @@ from http.client import responses
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from tests.functions.calls import Handler, event
+from tests.functions.calls import RUN, Handler, event
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -45,7 +45,7 @@ class Gateway:
         path = environ["PATH_INFO"]
         if path.startswith("/api/v1/") and not environ.get("HTTP_AUTHORIZATION"):
             return UNAUTHORIZED
-        answer: dict[str, Any] = self._handler(path)(self._event(environ), None)
+        answer: dict[str, Any] = self._handler(path)(self._event(environ), RUN)
         return answer
 
     def _handler(self, path: str) -> Handler:

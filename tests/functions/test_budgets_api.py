@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from tests.functions.rentals import post
 from tests.world import World
 
 PATH = "/api/v1/budgets"
+URL = "https://hooks.example.com/budget"
 BODY = {"monthly_limit_usd": 5, "enforce": True}
 
 
@@ -95,6 +98,77 @@ def test_a_budget_that_makes_no_sense_is_refused(
     reply = put(operator, **fields)
     assert (reply.status, reply.fields) == (400, [field])
     assert operator("GET", f"{PATH}/alice").status == 404
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.example.com/",
+        "https://user:secret@hooks.example.com/",
+        "https://internal.example/",
+        "https://hooks.example.com:22/",
+        "https://hooks.example.com/#part",
+        "",
+        7,
+        "https://hooks.example.com/" + 2_048 * "x",
+    ],
+)
+def test_alerts_go_to_public_https_addresses_only(operator: Client, url: Any) -> None:
+    """N-46: refused when it is set; nothing is written then."""
+    reply = put(operator, webhook_url=url)
+    assert (reply.status, reply.fields) == (400, ["webhook_url"])
+    assert operator("GET", f"{PATH}/alice").status == 404
+    assert operator("GET", "/api/v1/audit").json["events"] == []
+
+
+def test_the_secret_of_a_receiver_is_shown_once(
+    operator: Client, webhooks: Client, log: io.StringIO
+) -> None:
+    """1.6: with the answer in which its URL is new, and nowhere else."""
+    made = put(operator, webhook_url=URL)
+    secret = made.json["webhook_secret"]
+    assert re.fullmatch(r"whsec_[A-Za-z0-9_-]{43}", secret)
+    again = put(operator, webhook_url=URL)
+    assert (again.status, again.json["webhook_url"]) == (200, URL)
+    shown = [
+        again,
+        operator("GET", f"{PATH}/alice"),
+        operator("GET", f"{PATH}/alice", caller=CONSUMER),
+        operator("GET", PATH),
+        operator("GET", "/api/v1/audit"),
+        webhooks("GET", "/api/v1/webhooks", caller=OPERATOR),
+    ]
+    assert all(reply.status == 200 for reply in shown)
+    assert [reply for reply in shown if "webhook_secret" in reply.text] == []
+    assert [reply for reply in shown if secret in reply.text] == []
+    assert secret not in log.getvalue()
+
+
+def test_another_url_has_another_secret_and_none_ends_it(operator: Client) -> None:
+    first = put(operator, webhook_url=URL).json["webhook_secret"]
+    second = put(operator, webhook_url=URL + "/other").json
+    assert second["webhook_secret"] not in (None, first)
+    assert "webhook_url" not in put(operator).json
+    assert "webhook_secret" in put(operator, webhook_url=URL).json
+
+
+def test_a_budgets_receiver_is_the_operators_and_goes_with_its_budget(
+    operator: Client, webhooks: Client
+) -> None:
+    """N-74: it counts for none of the consumer's five, and the consumer does not see it."""
+    put(operator, webhook_url=URL)
+    hooks = "/api/v1/webhooks"
+    (hook,) = webhooks("GET", hooks, caller=OPERATOR).json["webhooks"]
+    assert (hook["consumer_id"], hook["events"]) == ("alice", ["budget.warning", "budget.exceeded"])
+    assert webhooks("GET", hooks, caller=CONSUMER).json["count"] == 0
+    assert webhooks("GET", f"{hooks}/{hook['id']}", caller=CONSUMER).status == 404
+    kept = webhooks("DELETE", f"{hooks}/{hook['id']}", caller=OPERATOR)
+    assert (kept.status, kept.json["error_type"]) == (409, "conflict")
+    assert webhooks("POST", f"{hooks}/{hook['id']}/test", caller=OPERATOR).json["delivered"] is True
+    for _ in range(5):
+        assert webhooks("POST", hooks, body={"url": URL}, caller=CONSUMER).status == 201
+    assert operator("DELETE", f"{PATH}/alice").status == 200
+    assert webhooks("GET", f"{hooks}/{hook['id']}", caller=OPERATOR).status == 404
 
 
 def test_a_name_that_no_consumer_has_is_not_found(operator: Client) -> None:

@@ -17,6 +17,7 @@ from gpu_shopper.edge.http import Frame
 from tests.builders import SESSION_ID, an_instance
 from tests.events import cases, logical_id, sample
 from tests.fakes import FakeProbe
+from tests.functions.calls import RUN
 from tests.template.cfn import ROOT, resources
 from tests.world import World
 
@@ -49,7 +50,7 @@ def play(world: World, frame: Frame, monkeypatch: pytest.MonkeyPatch) -> Play:
 
     def send(case: str) -> Any:
         first_id = "example0" if case.startswith("operator_api/") else SESSION_ID
-        return wired(case, first_id).handler(sample(case), None)
+        return wired(case, first_id).handler(sample(case), RUN)
 
     return send
 
@@ -137,6 +138,8 @@ def test_the_samples_book_what_a_session_costs_and_show_it(play: Play, world: Wo
     assert body(play("costs_api/session"))["total_cost"] == 0.1
     assert body(play("costs_api/period"))["total_cost"] == 0.1
     assert body(play("costs_api/summary"))["by_gpu_type"] == {"RTX 4090": 0.1}
+    assert play("reconcile/charges") == {"days": 3, "sessions": 0, "unknown": 0}
+    assert body(play("costs_api/reconciliation"))["totals"]["vastai"]["session_days"] == 0
     assert body(play("sessions_api/get"))["cost_usd"] == 0.1
 
 

@@ -14,7 +14,7 @@ from gpu_shopper.core.instants import to_text
 from gpu_shopper.edge import wiring
 from gpu_shopper.usecases import keys as key_cases
 from gpu_shopper.usecases.deps import Deps
-from tests.functions.calls import CONSUMER, OPERATOR, Client
+from tests.functions.calls import CONSUMER, OPERATOR, RUN, Client
 from tests.world import World
 
 PATH = "/api/v1/keys"
@@ -35,7 +35,7 @@ def authorize(wired: World, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def call(header: str | None) -> dict[str, Any]:
         headers = {} if header is None else {"authorization": header}
-        return authorizer.handler({"headers": headers, "methodArn": METHOD_ARN}, None)
+        return authorizer.handler({"headers": headers, "methodArn": METHOD_ARN}, RUN)
 
     return call
 

@@ -17,6 +17,7 @@ from gpu_shopper.core.audit import OPERATIONS
 from gpu_shopper.edge.publishing import EventBus
 from gpu_shopper.edge.wiring import new_id
 from tests.events import sample
+from tests.functions.calls import RUN
 from tests.template.cfn import ROOT, properties
 
 
@@ -59,7 +60,7 @@ def record(number: int = 1, **changed: str) -> dict[str, Any]:
 
 
 def sent(*records: dict[str, Any]) -> list[str]:
-    answer = app.handler({"Records": list(records)}, None)
+    answer = app.handler({"Records": list(records)}, RUN)
     return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
 
 

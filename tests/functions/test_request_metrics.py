@@ -9,7 +9,7 @@ import pytest
 from functions.authorizer import app as authorizer
 from gpu_shopper.usecases.deps import Fact
 from tests.builders import SESSION_ID
-from tests.functions.calls import Client
+from tests.functions.calls import RUN, Client
 from tests.world import World
 
 
@@ -76,6 +76,6 @@ def test_a_key_that_the_authorizer_refuses_is_counted(
     """6.1: such a request comes no further."""
     monkeypatch.setattr(authorizer, "deps", lambda: world.deps)
     with pytest.raises(Exception, match="Unauthorized"):
-        authorizer.handler({"headers": {"Authorization": "Bearer gsk_none_x"}}, None)
+        authorizer.handler({"headers": {"Authorization": "Bearer gsk_none_x"}}, RUN)
     (fact,) = world.facts
     assert fact == Fact("", metrics={"AuthFailures": 1}, dimensions={"Reason": "401"})

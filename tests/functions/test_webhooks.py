@@ -13,7 +13,7 @@ from gpu_shopper.edge import wiring_webhooks
 from gpu_shopper.edge.webhooks import letter_of, written
 from gpu_shopper.errors import MissingSetting
 from tests.events import sample
-from tests.functions.calls import CONSUMER, OPERATOR, OTHER, Client, Reply
+from tests.functions.calls import CONSUMER, OPERATOR, OTHER, RUN, Client, Reply
 from tests.hooks import Mail
 from tests.usecases.story import running
 from tests.world import World
@@ -113,7 +113,7 @@ def test_the_samples_make_test_and_remove_a_webhook(
     webhooks: Client, mail: Mail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def play(case: str) -> Any:
-        return webhooks.handler(sample(case), None)
+        return webhooks.handler(sample(case), RUN)
 
     made = json.loads(play("webhooks_api/create")["body"])["webhook"]["id"]
     (listed,) = json.loads(play("webhooks_api/list")["body"])["webhooks"]
@@ -131,11 +131,11 @@ def test_a_message_of_the_bus_becomes_a_letter_and_that_a_request(
     message = json.loads(event["Records"][0]["body"])
     message["detail"]["session_id"] = running(world)
     event["Records"][0]["body"] = json.dumps(message)
-    deliver.handler(event, None)
+    deliver.handler(event, RUN)
     ((letter, _),) = mail.letters.sent
-    deliver.handler({"Records": [{"body": written(letter)}]}, None)
+    deliver.handler({"Records": [{"body": written(letter)}]}, RUN)
     assert json.loads(mail.receiver.got[0][2])["type"] == "session.running"
-    deliver.handler(sample("deliver_webhooks/letter"), None)
+    deliver.handler(sample("deliver_webhooks/letter"), RUN)
     assert len(mail.receiver.got) == 1
 
 

@@ -24,7 +24,7 @@ def lines() -> list[str]:
     """Some of what a run logs, and lines that are no metrics."""
     written: list[str] = ["START RequestId", '{"message": "no metric"}', '"_aws" and no JSON']
     logger = Logger(service="drawn", stream=io.StringIO())
-    note = Telemetry(logger, ID, "CloudGpuShopper", lambda: NOON, written.append).note
+    note = Telemetry(logger, ID, lambda: NOON, written.append).note
     for status, number in (("running", 2), ("pending", 0)):
         note(measured({"SessionsActive": number}, "vastai", Status=status))
     for took_ms in (10, 20, 400):

@@ -58,6 +58,27 @@ def check_ledger(deployment: Deployment, seen: Seen) -> None:
             raise Violation(f"N-70 the days of {session.id} for {whose} are {days}")
 
 
+def check_strays(deployment: Deployment, seen: Seen) -> None:
+    """N-70: an orphan that the reconciler ended costs its session all that its provider bills."""
+    session = from_item(Session, seen.item)
+    booked = deployment.rows["CostsTable"].items.get(f"SESSION#{session.id}", {})
+    strays = [from_item(Stray, booked[sk]) for sk in booked if sk.startswith("STRAY#")]
+    billed = {stray.instance_id: stray for stray in strays}
+    own = {attempt.instance_id for attempt in session.attempts}
+    for machine in deployment.watch.machines.get(session.id, []):
+        if machine.id not in deployment.watch.orphans or machine.id in own:
+            continue
+        stray = billed.get(machine.id)
+        if stray is None:
+            raise Violation(f"N-70 nobody pays for machine {machine.id} of {machine.label}")
+        began_ms, ended_ms = ms_of(stray.since), ms_of(stray.until) if stray.until else None
+        if began_ms > machine.paid[0][0] + TOLERANCE_MS or (ended_ms or 0) < machine.gone_ms:
+            raise Violation(
+                f"N-70 machine {machine.id} lived from {machine.paid[0][0] / 1000} to"
+                f" {machine.gone_ms / 1000} s, and is billed as {stray}"
+            )
+
+
 def check_accounts(deployment: Deployment) -> None:
     """N-70: what is spent is what the rows of the month say, and nothing is reserved any more."""
     items = deployment.rows["CostsTable"].items

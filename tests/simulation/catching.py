@@ -7,7 +7,6 @@ known ones down anew.
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
@@ -15,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 from tests.simulation.mutants import MUTANTS, Mutant
-from tests.simulation.runner import played
+from tests.simulation.runner import played, processes
 from tests.simulation.simulation import simulated
 
 KNOWN = Path(__file__).with_name("known_seeds.json")
@@ -32,7 +31,7 @@ class Caught:
 
 def mutants(most_seeds: int, workers: int) -> Iterator[Caught]:
     """Each mutant with the seed that caught it, None if none did."""
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    with processes(workers) as pool:
         yield from pool.imap(partial(_numbered, most_seeds), range(len(MUTANTS)))
 
 

@@ -12,7 +12,8 @@ from gpu_shopper.core.polling import SshResult
 from gpu_shopper.errors import LaunchUncertain, NoCapacity
 from tests.simulation.faults import RandomFaults
 from tests.simulation.machine import Nature
-from tests.simulation.plan import DEPLOYMENTS, Odds, Plan, Rental
+from tests.simulation.odds import Odds
+from tests.simulation.plan import DEPLOYMENTS, Plan, Rental
 from tests.simulation.provider import Fault
 from tests.simulation.scheduler import MINUTE, SECOND, Run, Scheduler
 from tests.simulation.simulation import Simulation

@@ -10,7 +10,7 @@ from gpu_shopper.core.api_keys import Caller, Role
 from gpu_shopper.core.entrypoint import LaunchMode
 from gpu_shopper.core.repeats import KeyedRequest
 from gpu_shopper.core.session import Session, StoragePolicy
-from gpu_shopper.errors import DuplicateSession
+from gpu_shopper.errors import BudgetExceeded, DuplicateSession
 from gpu_shopper.usecases import extending, sessions
 from gpu_shopper.usecases.deps import Deps
 from gpu_shopper.usecases.sessions import Created
@@ -85,6 +85,8 @@ class Customer:
         return sessions.create(deps, self._caller, self._wanted(), self._request())
 
     def _create(self, tries: int = 1) -> None:
+        began_ms = self._scheduler.now_ms
+
         def told(answer: Any) -> None:
             if isinstance(answer, Created):
                 self._report(answer)
@@ -95,9 +97,15 @@ class Customer:
             elif answer.error in _PASSING and tries < 3:
                 self._scheduler.after(SECOND, lambda: self._create(tries + 1))
             else:
+                self._check_refusal(answer.cause, began_ms)
                 self.is_done = True
 
         self._call("create", self._ask, told)
+
+    def _check_refusal(self, cause: Exception | None, began_ms: int) -> None:
+        if isinstance(cause, BudgetExceeded):
+            accounts = self._deployment.accounts
+            accounts.refused(cause, self._rental.consumer_id, began_ms)
 
     def _repeat(self, first: Created) -> None:
         """N-8, N-11: a repeat is about the same session, whatever became of it meanwhile."""

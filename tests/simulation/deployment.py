@@ -14,6 +14,7 @@ from gpu_shopper.core.settings import Settings
 from gpu_shopper.ssh.keys import KeyPair
 from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
+from gpu_shopper.usecases.auditing import audited
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
 from gpu_shopper.usecases.orphan_wishes import carry_out
@@ -22,6 +23,7 @@ from tests.metering import silent
 from tests.simulation.agents import AgentWatch
 from tests.simulation.audits import Audits
 from tests.simulation.buckets import MemoryBucket
+from tests.simulation.budgets import Accounts
 from tests.simulation.executions import HANDED_OVER_MS, Done, Execution, Failure
 from tests.simulation.functions import FUNCTIONS, HEARTBEATS, timeout_ms
 from tests.simulation.ports import Ports
@@ -65,11 +67,14 @@ class Deployment:
         self.rows: dict[str, Rows] = {name: rows_of(one) for name, one in _definitions().items()}
         self.watch = Watch(self, ports)
         self.audits = Audits()
+        self.accounts = Accounts(self)
         self.rows["SessionsTable"].watches += [
             self.watch.session_written,
             AgentWatch(self).written,
             self.audits.session_written,
+            self.accounts.session_written,
         ]
+        self.rows["CostsTable"].watches.append(self.accounts.cost_written)
         self.rows["AuditTable"].watches.append(self.audits.event_written)
         self._number = number
         self._ids = 0
@@ -89,6 +94,7 @@ class Deployment:
                 scheduler.now,
                 SETTINGS,
                 silent(name),
+                lambda fact: audited(self.deps, [fact]),
             )
             for name in self.providers
         }

@@ -6,8 +6,9 @@ from enum import Enum
 from random import Random
 
 from gpu_shopper.errors import LaunchUncertain, ProviderError
-from tests.simulation.plan import Odds, Plan
-from tests.simulation.provider import DOUBTS, FAILURES, READ_TIMEOUT_MS, REFUSALS, Fault
+from tests.simulation.odds import Odds
+from tests.simulation.plan import Plan
+from tests.simulation.provider import DOUBTS, FAILURES, LAUNCH_MS, READ_TIMEOUT_MS, REFUSALS, Fault
 from tests.simulation.scheduler import SECOND, Run, Scheduler
 
 
@@ -23,6 +24,10 @@ class StoreFault(Enum):
 _STORE_FAULTS = (StoreFault.REFUSED, StoreFault.ANSWER_LOST, StoreFault.ASKED_AGAIN)
 
 
+PASS_READS_MS = (400, 425)
+"""So long after its beginning a pass of the reconciler, undisturbed, has read the sessions."""
+
+
 class RandomFaults:
     """Draws the faults of one run of the simulation; none after the plan's end of faults."""
 
@@ -31,6 +36,7 @@ class RandomFaults:
         self.scheduler = scheduler
         self._random = Random(plan.seed + 1)
         self.odds = plan.odds
+        self.passes_ms: dict[str, int] = {}
         scheduler.at(plan.faults_end_ms, self._end)
 
     def _end(self) -> None:
@@ -71,7 +77,7 @@ class RandomFaults:
         if fault is not None:
             return fault
         if method == "launch":
-            return self._of_launch()
+            return self._of_launch(provider)
         odds = self.odds
         if self.happens(odds.call_hangs):
             return Fault(DOUBTS[-1](), self.happens(0.5), wait_ms=READ_TIMEOUT_MS)
@@ -94,7 +100,7 @@ class RandomFaults:
             return Fault(self._random.choice(DOUBTS)(), wait_ms=wait_ms)
         return Fault(self._random.choice(FAILURES)(), self.happens(0.1), wait_ms=wait_ms)
 
-    def _of_launch(self) -> Fault | None:
+    def _of_launch(self, provider: str) -> Fault | None:
         odds = self.odds
         slow_ms = READ_TIMEOUT_MS if self.happens(0.3) else 0
         if self.happens(odds.launch_refused):
@@ -110,8 +116,14 @@ class RandomFaults:
         if self.happens(odds.launch_error_rented):
             return Fault(lost, takes_effect=True, rents=True)
         if self.happens(odds.launch_twice):
-            wait_ms = self.between(0, READ_TIMEOUT_MS)
+            wait_ms = self._until_pass_ms(provider) or self.between(0, READ_TIMEOUT_MS)
             return Fault(
                 None, takes_effect=True, twice=True, told=self.between(0, 1), wait_ms=wait_ms
             )
         return None
+
+    def _until_pass_ms(self, provider: str) -> int:
+        """Until the reconciler, on its next pass, has just read what we know; 0 if not now."""
+        pass_ms = self.passes_ms.get(provider, 0) + self.between(*PASS_READS_MS)
+        wait_ms = pass_ms - self.scheduler.now_ms - LAUNCH_MS
+        return wait_ms if 0 < wait_ms < READ_TIMEOUT_MS and self.happens(0.5) else 0

@@ -16,10 +16,11 @@ from gpu_shopper.core import deadlines, evidence, reconciling
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import EndReason, Event
 from gpu_shopper.errors import LaunchUncertain
-from gpu_shopper.store import operations
+from gpu_shopper.store import budgets, costs, operations
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases import (
     attempts,
+    expire,
     extending,
     ledger,
     look,
@@ -205,6 +206,24 @@ MUTANTS: tuple[Mutant, ...] = (
     _of(
         "what is booked is never booked again from an older session",
         (ledger, "_is_newer", no),
+    ),
+    _of(
+        "an orphan costs the session of its label",
+        (orphans, "bill_orphan", nothing),
+        (orphans, "close_bill", nothing),
+    ),
+    _of(
+        "nothing is reserved beyond an enforced budget",
+        (budgets, "_limit_allows", writes.limit_unchanged),
+    ),
+    _of(
+        "a reservation knows the limit as it is",
+        (budgets, "_limit_allows", writes.enough_as_read),
+    ),
+    _of("a spent budget ends its sessions", (expire, "_over_budget", lambda _deps: [])),
+    _of(
+        "a booking follows the one that it was made from",
+        (costs, "noting", writes.note_over_anything),
     ),
 )
 

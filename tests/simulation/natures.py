@@ -7,7 +7,7 @@ from typing import Any
 
 from gpu_shopper.core.polling import SshResult
 from tests.simulation.machine import NEVER, Nature
-from tests.simulation.plan import Odds
+from tests.simulation.odds import Odds
 from tests.simulation.scheduler import MINUTE, SECOND
 
 

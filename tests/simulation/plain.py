@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from types import ModuleType
 from typing import Any
 from unittest.mock import patch
@@ -38,6 +39,7 @@ def plain_values() -> Iterator[None]:
         yield
 
 
+@cache
 def _decoding() -> list[ModuleType]:
     """The modules that decode rows."""
     names = [one.name for one in pkgutil.iter_modules(store.__path__, f"{store.__name__}.")]

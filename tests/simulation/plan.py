@@ -2,123 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from random import Random
 
 from gpu_shopper.core.session import RetryScope
+from tests.simulation.allowed import Limit, drawn_limit
+from tests.simulation.odds import STRONG, WEAK, Odds, drawn_odds
 from tests.simulation.scheduler import MINUTE
 
 DEPLOYMENTS = ("ab12cd34", "zz99zz99")
 PROVIDERS = ("vastai", "tensordock")
 CONSUMERS = ("alice", "bob")
 
-
-@dataclass(kw_only=True)
-class Odds:
-    """How likely each fault is, per chance that it gets; 0 to 1."""
-
-    crash: float = 0  # of a function, before or after any call
-    stall: float = 0  # of a call, until something else happens
-    store_fails: float = 0  # of a store call; half of the writes were carried out all the same
-    redelivered: float = 0  # of a task of a state machine
-    execution_killed: float = 0  # at a task
-    start_lost: float = 0  # of starting an execution
-    sweep_late: float = 0
-    sweep_twice: float = 0
-    sweep_skipped: float = 0
-    call_fails: float = 0  # of a call to a provider; carried out or not
-    call_hangs: float = 0
-    launch_refused: float = 0
-    launch_unclear: float = 0  # nothing was rented
-    launch_lost: float = 0  # rented, and no answer
-    launch_late: float = 0  # no answer, and rented after that
-    launch_error_rented: float = 0
-    launch_twice: float = 0
-    lags: float = 0  # of machines: seen late
-    stuck: float = 0
-    dies: float = 0
-    stubborn: float = 0
-    returns: float = 0
-    hides: float = 0
-    ssh: float = 0
-    moves: float = 0
-    dearer: float = 0  # of an offer, each time that the market is read
-
-
-STRONG = {
-    "crash": 0.03,
-    "stall": 0.16,
-    "store_fails": 0.03,
-    "redelivered": 0.3,
-    "execution_killed": 0.08,
-    "start_lost": 0.25,
-    "sweep_late": 0.4,
-    "sweep_twice": 0.6,
-    "sweep_skipped": 0.2,
-    "call_fails": 0.02,
-    "call_hangs": 0.02,
-    "launch_refused": 0.5,
-    "launch_unclear": 0.6,
-    "launch_lost": 0.6,
-    "launch_late": 0.4,
-    "launch_error_rented": 0.4,
-    "launch_twice": 0.4,
-    "lags": 0.9,
-    "stuck": 0.4,
-    "dies": 0.5,
-    "stubborn": 0.8,
-    "returns": 0.6,
-    "hides": 0.6,
-    "ssh": 0.7,
-    "moves": 0.3,
-    "dearer": 0.7,
-}
-"""Each fault's odds in a seed that is about it."""
-
-WEAK = 0.08
-"""The share of those odds that faults have in other seeds, if they have any."""
-
 CLOSE_PERCENT = 102
 """What customers pay at most in half of the seeds whose prices rise: less than sessions accept."""
-
-TOGETHER: tuple[tuple[str, ...], ...] = (
-    ("crash",),
-    ("crash", "stall"),
-    ("stall", "redelivered"),
-    ("store_fails", "stall"),
-    ("execution_killed", "start_lost"),
-    ("execution_killed", "launch_lost"),
-    ("sweep_late", "sweep_twice", "sweep_skipped"),
-    ("call_fails", "call_hangs"),
-    ("launch_refused",),
-    ("launch_unclear", "stall"),
-    ("launch_lost", "lags"),
-    ("launch_late",),
-    ("launch_error_rented", "stubborn"),
-    ("launch_twice", "stall", "sweep_twice"),
-    ("launch_twice", "stall", "sweep_late"),
-    ("lags", "sweep_late"),
-    ("lags", "sweep_twice"),
-    ("lags", "stubborn"),
-    ("stuck", "ssh"),
-    ("ssh", "moves"),
-    ("dies",),
-    ("dies", "hides"),
-    ("stubborn",),
-    ("returns",),
-    ("hides",),
-    ("hides", "call_fails"),
-    ("dearer", "start_lost"),
-    ("dearer", "launch_refused"),
-)
-"""Faults that are worth more in company; a seed is about one to three of these."""
 
 NOISY_SEEDS = 100
 """Of so many seeds one plays its quiet hours too."""
 
 PACKING_SEEDS = 20
 """Of so many seeds one packs and unpacks all that is stored."""
+
+LONGEST_WITH_AGENT_MS = 61 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +79,7 @@ class Plan:
     deployments: tuple[str, ...]
     providers: tuple[str, ...]
     rentals: list[Rental]
+    limits: list[Limit] = field(default_factory=list)
     spells: list[Spell] = field(default_factory=list)
     deploys_ms: list[int] = field(default_factory=list)
     restarts_ms: list[int] = field(default_factory=list)
@@ -185,6 +92,11 @@ class Plan:
     def is_noisy(self) -> bool:
         """True when hours in which nothing happens are played."""
         return self.seed % NOISY_SEEDS == 0
+
+    @property
+    def is_close(self) -> bool:
+        """True when prices rise to just above what customers pay."""
+        return self.seed % 2 == 0 and self.odds.dearer > STRONG["dearer"] * WEAK
 
     @property
     def packs(self) -> bool:
@@ -203,36 +115,22 @@ def drawn(seed: int) -> Plan:
         for deployment in deployments
         for _ in range(random.choice((1, 1, 2, 2, 3)))
     ]
-    drains = Random(seed + 3)
+    drains = Random(f"drains {seed}")
     rentals = [replace(one, drain_min=_drain_min(drains)) for one in rentals]
     plan = Plan(
         seed=seed,
-        odds=_odds(random),
+        odds=drawn_odds(random),
         deployments=deployments,
         providers=providers,
         rentals=rentals,
     )
-    _add_agents(Random(seed + 3), plan)
-    plan.faults_end_ms = max(_busy_until_ms(one) for one in rentals) + 10 * MINUTE
+    _add_agents(Random(f"agents {seed}"), plan)
+    _add_limits(Random(f"limits {seed}"), plan)
+    plan.faults_end_ms = max(_busy_until_ms(one) for one in plan.rentals) + 10 * MINUTE
     _add_events(random, plan)
-    if seed % 2 == 0 and plan.odds.dearer > STRONG["dearer"] * WEAK:
-        plan.rentals = [replace(one, most_percent=CLOSE_PERCENT) for one in rentals]
+    if plan.is_close:
+        plan.rentals = [replace(one, most_percent=CLOSE_PERCENT) for one in plan.rentals]
     return plan
-
-
-def _odds(random: Random) -> Odds:
-    """Some seeds go well; most are about two to five faults, and know a little of the others."""
-    odds = Odds()
-    if random.random() < 0.04:
-        return odds
-    names = [one.name for one in fields(Odds)]
-    if random.random() < 0.5:
-        for name in names:
-            setattr(odds, name, STRONG[name] * WEAK)
-    for group in random.sample(TOGETHER, random.choice((1, 2, 2, 3))):
-        for name in group:
-            setattr(odds, name, STRONG[name] * random.uniform(0.4, 1))
-    return odds
 
 
 def _rental(random: Random, deployment_id: str, providers: tuple[str, ...]) -> Rental:
@@ -258,10 +156,23 @@ def _rental(random: Random, deployment_id: str, providers: tuple[str, ...]) -> R
 
 
 def _add_agents(random: Random, plan: Plan) -> None:
-    """By draws of its own: the rest of a seed is as it was before there were agents."""
+    """By draws of its own: the rest of a seed is as it was before there were agents.
+
+    Hours with an agent are never quiet, so rentals of many hours have none, but in noisy seeds.
+    """
     for place, rental in enumerate(plan.rentals):
         if random.random() < 0.25 and not rental.serves_http:
-            plan.rentals[place] = replace(rental, agent=random.choice(tuple(Agent)))
+            agent = random.choice(tuple(Agent))
+            lasts_ms = _busy_until_ms(rental) - rental.create_ms
+            if lasts_ms <= LONGEST_WITH_AGENT_MS or plan.is_noisy:
+                plan.rentals[place] = replace(rental, agent=agent)
+
+
+def _add_limits(random: Random, plan: Plan) -> None:
+    if random.random() < 0.15:
+        limit, rival = drawn_limit(random, random.choice(plan.rentals))
+        plan.limits.append(limit)
+        plan.rentals += [rival] if rival else []
 
 
 def _drain_min(random: Random) -> int | None:
@@ -293,7 +204,9 @@ def _add_events(random: Random, plan: Plan) -> None:
     plan.deploys_ms = [sometime() for _ in range(random.choice((0, 0, 0, 1)))]
     plan.restarts_ms = [sometime() for _ in range(random.choice((0, 0, 0, 0, 1)))]
     plan.foreign = random.choice((0, 0, 1, 2))
-    plan.refresh_every_min = random.choice((1, 5, 5, 5))
+    often = random.choice((True, False, False, False))
+    if often and plan.odds.dearer:
+        plan.refresh_every_min = 1
     plan.orphans = random.choice((0,) * 8 + (1, 2, 9, 13))
 
 

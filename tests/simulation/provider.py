@@ -28,6 +28,8 @@ from tests.simulation.cloud import Cloud
 from tests.simulation.scheduler import SECOND
 
 READ_TIMEOUT_MS = 30 * SECOND
+RENTED_MS, LAUNCH_MS = 300, 1_200
+"""From the beginning of a launch call to its effect, and to its answer."""
 
 REFUSALS: tuple[Callable[[], ProviderError], ...] = (
     lambda: OfferGone("gone"),
@@ -142,7 +144,8 @@ class SimulatedProvider:
             if fault.effect_later_ms is not None:
                 self._cloud.scheduler.after(fault.effect_later_ms, rent_late)
 
-        self._port.call(f"{self.name}.launch {request.label}", effect, 300, 900 + fault.wait_ms)
+        after_ms = LAUNCH_MS - RENTED_MS + fault.wait_ms
+        self._port.call(f"{self.name}.launch {request.label}", effect, RENTED_MS, after_ms)
         if fault.error is None:
             machine = self._cloud.machines[machines[0]]
             return Launched(

@@ -78,6 +78,8 @@ class Quiet:
             return True
         if seen.state != State.RUNNING.value or seen.item["wish"].get("agent"):
             return False
+        if deployment.accounts.may_run_out(seen.item["consumer_id"]):
+            return False
         machines = deployment.watch.machines[seen.id]
         now_ms = self._simulation.scheduler.now_ms
         mine = [one for one in machines if one.id == seen.attempt.get("instance_id")]

@@ -137,7 +137,7 @@ def rows_of(definition: Mapping[str, Any]) -> Rows:
     return Rows(definition["TableName"], indexes, frozenset(whole))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Change:
     """One conditional write, not yet carried out; `after` None removes the item."""
 

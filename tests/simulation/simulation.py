@@ -8,6 +8,7 @@ from functools import partial
 from random import Random
 
 from gpu_shopper.core.labels import Label, owned
+from tests.simulation.budgets import Operator
 from tests.simulation.cloud import Cloud
 from tests.simulation.customers import Customer
 from tests.simulation.deployment import Deployment
@@ -27,6 +28,9 @@ AFTER_FAULTS_MS = 30 * MINUTE
 ACCRUE_EVERY_MIN = 5
 DEARER = (101, 104, 108, 125, 160)
 """Prices in percent of the usual, below and above what sessions accept."""
+
+HARDLY_DEARER = (101, 103, 104, 105)
+"""Those in seeds whose customers pay little more: sessions accept them, and customers do not."""
 
 
 class Simulation:
@@ -68,6 +72,8 @@ class Simulation:
             self._schedule(deployment)
         for customer in self.customers:
             customer.begin()
+        for limit in self.plan.limits:
+            Operator(limit, self.deployments[limit.deployment_id], self.scheduler).begin()
         for at_ms in self.plan.deploys_ms:
             self.scheduler.at(at_ms, self._deploy)
         for at_ms in self.plan.restarts_ms:
@@ -84,7 +90,8 @@ class Simulation:
     def _percent(self) -> int:
         """How dear an offer is, each time that somebody looks."""
         dearer = self._prices.random() < self.faults.odds.dearer
-        return self._prices.choice(DEARER) if dearer else 100
+        prices = HARDLY_DEARER if self.plan.is_close else DEARER
+        return self._prices.choice(prices) if dearer else 100
 
     def _tell(self, spell: Spell) -> None:
         self.ports.tell(lambda: f"{spell}")
@@ -189,6 +196,8 @@ class Simulation:
             self.verdict.so_far(deployment)
             self._sweep(deployment, lambda: deployment.invoke(function, event, lambda _told: None))
 
+        if function == "ReconcileFunction":
+            self.faults.passes_ms[event["provider"]] = at_ms
         self.scheduler.at(at_ms, tick, is_routine=True)
 
     def _sweep(self, deployment: Deployment, invoke: Callable[[], None]) -> None:

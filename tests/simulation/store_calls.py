@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from gpu_shopper.core.agents import Beat
 from gpu_shopper.core.api_keys import ApiKey, Role
+from gpu_shopper.core.balances import Balance
 from gpu_shopper.core.breaker import Breaker
 from gpu_shopper.core.failures import Failure, FailureType, Suppression
 from gpu_shopper.core.inventory import Snapshot
@@ -205,6 +206,10 @@ CALLS: Mapping[str, Call] = {
     "locations.count_launch": lambda t, i, j, k: location_stats.count_launch(
         t, "tensordock", f"here-{i}", accepted=j > 1, at=_at(k), since=_at(k - 2)
     ),
+    "operations.remember_balance": lambda t, i, j, k: operations.remember_balance(
+        t, "vastai", Balance(left_microusd=j, read_at=_at(k))
+    ),
+    "operations.last_balance": lambda t, i, j, k: operations.last_balance(t, "vastai"),
     "operations.take_balance_look": lambda t, i, j, k: operations.take_balance_look(
         t, "vastai", _at(k), timedelta(minutes=j)
     ),

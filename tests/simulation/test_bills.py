@@ -8,7 +8,8 @@ from gpu_shopper.core.costs import Share
 from gpu_shopper.core.labels import owned
 from gpu_shopper.store.codec import from_item
 from gpu_shopper.store.costs import Booked, DayRow
-from tests.simulation.plan import Odds, drawn
+from tests.simulation.odds import Odds
+from tests.simulation.plan import drawn
 from tests.simulation.simulation import Simulation
 
 SESSIONS = 200

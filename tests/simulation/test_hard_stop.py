@@ -12,7 +12,8 @@ from gpu_shopper.core.states import EndReason, State
 from tests.simulation import without
 from tests.simulation.functions import FUNCTIONS
 from tests.simulation.instants import ms_of
-from tests.simulation.plan import DEPLOYMENTS, Odds, Plan, Rental
+from tests.simulation.odds import Odds
+from tests.simulation.plan import DEPLOYMENTS, Plan, Rental
 from tests.simulation.scheduler import HOUR, MINUTE, Violation
 from tests.simulation.seen import Seen
 from tests.simulation.simulation import Simulation

@@ -11,7 +11,8 @@ from tests.simulation import story
 from tests.simulation.catching import caught
 from tests.simulation.crashes import PATHS, singles, with_crashes
 from tests.simulation.mutants import MUTANTS, RARELY_NOTICED, Mutant
-from tests.simulation.plan import Odds, drawn
+from tests.simulation.odds import Odds
+from tests.simulation.plan import drawn
 from tests.simulation.runner import played
 from tests.simulation.scheduler import Run, Scheduler, carried_out
 from tests.simulation.simulation import Simulation, simulated

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gpu_shopper.core.labels import Label
 from gpu_shopper.store.sessions import UNSETTLED
-from tests.simulation.bill import check_accounts, check_bill, check_ledger
+from tests.simulation.bill import check_accounts, check_bill, check_ledger, check_strays
 from tests.simulation.excuses import excused_ms
 from tests.simulation.machine import NEVER, Machine
 from tests.simulation.patience import check_patience
@@ -86,7 +86,8 @@ class Verdict:
             )
 
     def so_far(self, deployment: Deployment) -> None:
-        """I1 and I7, long before the end of the run."""
+        """I1, I7 and N-70, long before the end of the run."""
+        deployment.accounts.check_ends()
         for seen in deployment.watch.sessions.values():
             if seen.ended_ms is None:
                 check_patience(self._simulation.plan, deployment, seen, self._now_ms)
@@ -124,6 +125,7 @@ class Verdict:
                 if seen.ended_ms is None:
                     raise Violation(f"I7 session {seen.id} is {seen.state} at the end")
                 check_ledger(deployment, seen)
+                check_strays(deployment, seen)
                 check_bill(seen, deployment.watch.machines.get(seen.id, []))
             check_accounts(deployment)
             deployment.audits.check()

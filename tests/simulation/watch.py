@@ -57,6 +57,7 @@ class Watch:
         self._told: set[tuple[Any, ...]] = set()
         self._holders: dict[tuple[str, str], str] = {}
         self._launched: set[str] = set()
+        self.orphans: dict[str, Machine] = {}
         self.listings_ms: list[int] = []
         self._shown_keys: dict[str, str | None] = {}
 
@@ -234,7 +235,7 @@ class Watch:
         label = owned(machine.label, deployment_id)
         if label is None:
             raise Violation(f"I3 {deployment_id} ends machine {instance_id} of {machine.label}")
-        self._count_orphan()
+        self._count_orphan(machine)
         seen = self.sessions.get(label.session_id)
         if seen is None or not seen.holds:
             return
@@ -247,12 +248,13 @@ class Watch:
         if wanted:
             self.broken("I3", seen.item, f"is {seen.state}, and its machine {instance_id} is ended")
 
-    def _count_orphan(self) -> None:
+    def _count_orphan(self, machine: Machine) -> None:
         """N-24: one pass of the reconciler ends five machines, or a fifth of ours."""
         run = self._ports.scheduler.run_now
         if run is None or " Reconcile " not in run.name:
             return
         run.ended += 1
+        self.orphans[machine.id] = machine
         alive = sum(one.is_alive(self.now_ms) for some in self.machines.values() for one in some)
         if run.ended > max(5, ceil(alive / 5)):
             raise Violation(f"N-24 {run.name} ended {run.ended} machines")

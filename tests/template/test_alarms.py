@@ -20,7 +20,7 @@ AT_LEAST, ABOVE, BELOW = (
     "GreaterThanThreshold",
     "LessThanThreshold",
 )
-# The contract's table once more: metric, condition, threshold, seconds, periods, topic.
+# The contract's table once more, and ours: metric, condition, threshold, seconds, periods, topic.
 CONTRACT: dict[str, tuple[str, str, int, int, int, str]] = {
     "OrphanDetected": ("OrphansDetected", AT_LEAST, 1, 60, 1, "AlertsTopic"),
     "OrphanFlood": ("OrphansHeldBack", AT_LEAST, 1, 60, 1, "AlertsTopic"),
@@ -41,6 +41,7 @@ CONTRACT: dict[str, tuple[str, str, int, int, int, str]] = {
     "HeartbeatStale": ("HeartbeatAgeMax", ABOVE, 1800, 60, 1, "NoticesTopic"),
     "BudgetExceeded": ("BudgetAlerts", AT_LEAST, 1, 300, 1, "NoticesTopic"),
     "LowBalance": ("ProviderBalance", BELOW, 5, 3600, 1, "NoticesTopic"),
+    "ChargesDiffer": ("ChargesDrift", ABOVE, 1, 3600, 1, "NoticesTopic"),
     "SshVerifyFailed": ("SshVerifyFailures", AT_LEAST, 3, 900, 1, "NoticesTopic"),
     "ApiErrors": ("HttpRequests", AT_LEAST, 5, 300, 1, "NoticesTopic"),
 }

@@ -33,6 +33,9 @@ FUNCTIONS = {
     "PublishGaugesFunction": "publish_gauges",
 }
 EACH_PROVIDER = [json.dumps({"provider": name}, separators=(",", ":")) for name in PROVIDERS]
+CHARGES = [
+    json.dumps({"provider": name, "what": "charges"}, separators=(",", ":")) for name in PROVIDERS
+]
 TEMPLATES = [
     json.dumps({"provider": name, "what": "templates"}, separators=(",", ":"))
     for name, facts in FACTS.items()
@@ -45,7 +48,10 @@ SWEEPS: dict[str, list[tuple[str, str | None]]] = {
     ],
     "ExpireSessionsFunction": [("LifecycleSchedule", None)],
     "PublishGaugesFunction": [("GaugesSchedule", None)],
-    "ReconcileFunction": [("ReconcileSchedule", each) for each in EACH_PROVIDER],
+    "ReconcileFunction": [
+        *(("ReconcileSchedule", each) for each in EACH_PROVIDER),
+        *(("ChargesSchedule", each) for each in CHARGES),
+    ],
     "AccrueCostsFunction": [("CostsSchedule", None)],
 }
 GATEWAY_GIVES_UP_AFTER_S = 29

@@ -65,6 +65,8 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         "AuditTable": {PUT, QUERY},
         "AuditTable/index/*": {QUERY},
         "OperationsTable": {QUERY},
+        "WebhooksTable": {GET, PUT, DELETE},
+        "WebhookKey": {"kms:Encrypt"},
         "ReconcileFunction": {INVOKE},
     },
     "ProvisionStep": {
@@ -104,6 +106,7 @@ MATRIX: dict[str, dict[str, set[str]]] = {
         TIMERS: {CLEAR_TIMER},
     },
     "RefreshInventory": {
+        "AuditTable": {PUT},
         "InventoryTable": {ALL},
         "PricesTable": {GET_MANY, PUT_MANY},
         "SnapshotBucket/*": {GET_OBJECT, PUT_OBJECT},
@@ -275,7 +278,7 @@ def test_no_function_behind_a_route_can_read_a_secret_or_use_a_probe_key(functio
     assert not [each for each in actions if each.startswith(("secretsmanager:", "kms:"))]
 
 
-@pytest.mark.parametrize("function", ["WebhooksApi", "DeliverWebhooks"])
+@pytest.mark.parametrize("function", ["WebhooksApi", "DeliverWebhooks", "OperatorApi"])
 def test_a_webhooks_secret_is_bound_to_it(function: str) -> None:
     (statement,) = [s for s in _statements(f"{function}Role") if s["Sid"] == "WebhookKey"]
     wanted = {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["webhook_id"]}}
@@ -313,6 +316,14 @@ def test_whoever_sets_budgets_cannot_change_the_ledger() -> None:
     (statement,) = [s for s in _statements("OperatorApiRole") if s["Sid"] == "Budgets"]
     wanted = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["BUDGET*"]}}
     assert statement["Condition"] == wanted
+
+
+def test_whoever_sets_budgets_can_seal_a_receivers_secret_and_not_open_it() -> None:
+    """N-62: and change webhooks, not the record of what was delivered."""
+    own = [s for s in _statements("OperatorApiRole") if s["Sid"] == "BudgetWebhooks"]
+    wanted = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["HOOKS", "OWNER#*"]}}
+    assert [statement["Condition"] for statement in own] == [wanted]
+    assert _granted("OperatorApi")["WebhookKey"] == {"kms:Encrypt"}
 
 
 def test_whoever_takes_heartbeats_reads_sessions_and_writes_heartbeats_only() -> None:

@@ -1,4 +1,4 @@
-"""A provider's balance: looked at once an hour, a warning when little, never in the way."""
+"""A provider's balance: looked at once an hour, and a warning when little."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_balance_that_cannot_be_read_stops_nothing(
 
 
 def test_nothing_left_blocks_no_session(world: World) -> None:
-    """2.9 Extras: never blocks."""
+    """2.9 Extras: never blocks; whether its machine is launched is another question."""
     world.vast.left = 0
     watch_balance(world.deps, "vastai")
     assert world.create().session.id

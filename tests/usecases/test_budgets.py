@@ -14,7 +14,9 @@ from gpu_shopper.store import budgets as store
 from gpu_shopper.store import costs
 from gpu_shopper.usecases import budgets, extending
 from gpu_shopper.usecases.expire import expire_sessions
+from gpu_shopper.usecases.hooks import Hooks
 from gpu_shopper.usecases.ledger import accrue_costs
+from gpu_shopper.usecases.setting_budgets import Wanted, delete_budget, set_budget
 from tests.builders import an_offer
 from tests.usecases.story import running, stop, torn_down
 from tests.world import ALICE, OPERATOR, World
@@ -38,8 +40,13 @@ def offers(world: World, count: int) -> None:
     )
 
 
+def no_hooks() -> Hooks:
+    raise AssertionError("a budget without a receiver needs no webhooks")
+
+
 def limit(world: World, usd: float, *, enforce: bool = True, consumer: str = "alice") -> None:
-    budgets.set_budget(world.deps, OPERATOR, consumer, round(usd * 1_000_000), enforce=enforce)
+    wanted = Wanted(limit_microusd=round(usd * 1_000_000), enforce=enforce)
+    set_budget(world.deps, no_hooks, OPERATOR, consumer, wanted)
 
 
 def account(world: World, consumer: str = "alice") -> Budget:
@@ -268,10 +275,10 @@ def test_budgets_are_listed_in_pages_and_deleted_for_good(world: World) -> None:
     second, after = budgets.list_budgets(world.deps, after, 2)
     assert ([one.consumer_id for one in second], after) == (["carol"], None)
     world.create()
-    budgets.delete_budget(world.deps, OPERATOR, "alice")
+    delete_budget(world.deps, no_hooks, OPERATOR, "alice")
     for act in (
         lambda: budgets.get_budget(world.deps, "alice"),
-        lambda: budgets.delete_budget(world.deps, OPERATOR, "alice"),
+        lambda: delete_budget(world.deps, no_hooks, OPERATOR, "alice"),
         lambda: budgets.get_budget(world.deps, "nobody"),
     ):
         with pytest.raises(BudgetNotFound):

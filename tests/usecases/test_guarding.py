@@ -27,14 +27,16 @@ from gpu_shopper.store import breakers
 from gpu_shopper.usecases.guarding import GuardedProvider
 from gpu_shopper.usecases.provision import launch
 from tests.builders import NOON
-from tests.metering import silent
+from tests.metering import auditing, silent
 from tests.world import World
 
 
 def guarded(world: World) -> GuardedProvider:
     """The provider as one more function would wire it: nothing but the table is shared."""
     deps = world.deps
-    return GuardedProvider(world.vast, deps.operations, deps.now, deps.settings, silent("vastai"))
+    return GuardedProvider(
+        world.vast, deps.operations, deps.now, deps.settings, silent("vastai"), auditing(deps)
+    )
 
 
 def fail(world: World, times: int) -> None:
@@ -198,7 +200,9 @@ CAPABILITIES = (TellsBalance, TellsCharges, ShowsLogs)
 
 def behind(world: World, inner: Provider) -> GuardedProvider:
     deps = world.deps
-    return GuardedProvider(inner, deps.operations, deps.now, deps.settings, silent("vastai"))
+    return GuardedProvider(
+        inner, deps.operations, deps.now, deps.settings, silent("vastai"), auditing(deps)
+    )
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
@@ -230,3 +234,46 @@ def test_what_a_provider_can_besides_goes_through_its_breaker(world: World) -> N
     for call in capable(world):
         with pytest.raises(CircuitOpen):
             call()
+
+
+def told_of_outages(world: World) -> list[tuple[str, str | None]]:
+    """The stored events about the provider's circuit, oldest first."""
+    rows = sorted(world.deps.audit.scan()["Items"], key=lambda row: str(row["sk"]))
+    return [
+        (str(row["operation"]), str(row["reason"]) if "reason" in row else None)
+        for row in rows
+        if str(row["operation"]).startswith("provider_")
+    ]
+
+
+def test_an_outage_is_told_once_when_the_circuit_opens_and_once_when_it_closes(
+    world: World,
+) -> None:
+    """6.3, 1.9 provider.unavailable: failed probes in between are the same outage."""
+    fail(world, 4)
+    assert told_of_outages(world) == []
+    fail(world, 1)
+    down = ("provider_unavailable", "provider_unavailable")
+    assert told_of_outages(world) == [down]
+    world.clock.tick(30)
+    fail(world, 1)
+    assert told_of_outages(world) == [down]
+    world.clock.tick(30)
+    world.vast.errors.clear()
+    guarded(world).list_offers()
+    guarded(world).list_offers()
+    assert told_of_outages(world) == [down, ("provider_recovered", None)]
+
+
+def test_two_functions_that_see_the_last_failure_tell_of_one_outage(world: World) -> None:
+    """The write that opens the circuit holds the event: whoever loses it tells nothing."""
+    fail(world, 4)
+
+    def another_fails() -> None:
+        world.vast.before.clear()
+        fail(world, 1)
+
+    world.vast.before["list_offers"] = another_fails
+    with pytest.raises(ProviderUnavailable):
+        guarded(world).list_offers()
+    assert len(told_of_outages(world)) == 1

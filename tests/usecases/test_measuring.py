@@ -29,7 +29,7 @@ from gpu_shopper.usecases.measuring import Meter
 from gpu_shopper.usecases.reconcile import reconcile
 from gpu_shopper.usecases.refresh import refresh_inventory
 from tests.builders import an_instance
-from tests.metering import fitting
+from tests.metering import auditing, fitting
 from tests.world import World
 
 TYPES: list[tuple[ProviderError, str]] = [
@@ -63,7 +63,10 @@ class Metered:
     def provider(self) -> GuardedProvider:
         deps = self.world.deps
         meter = Meter("vastai", fitting(self.facts.append), self.clock_s)
-        return GuardedProvider(self.world.vast, deps.operations, deps.now, deps.settings, meter)
+        audit = auditing(deps)
+        return GuardedProvider(
+            self.world.vast, deps.operations, deps.now, deps.settings, meter, audit
+        )
 
     def told(self) -> list[tuple[Mapping[str, float], Mapping[str, str]]]:
         return [(fact.metrics, fact.dimensions) for fact in self.facts]

@@ -28,7 +28,7 @@ from gpu_shopper.usecases.teardown import ask
 from gpu_shopper.usecases.verify import verify
 from tests.builders import PUBLIC_KEY
 from tests.fakes import FakeProbe
-from tests.metering import silent
+from tests.metering import auditing, silent
 from tests.providers.simulator_rig import (
     TENSORDOCK,
     VASTAI,
@@ -126,7 +126,12 @@ def _wire(world: World, rig: SimulatorRig, pace: Pace | None) -> str:
     clock = SimulatedClock(datetime.fromisoformat(stopped_at), rig)
     pacer = pace or Pacer(name, operations, clock, clock.tick, settings)
     guarded = GuardedProvider(
-        adapter(rig.url, rig.played, pacer), operations, clock, settings, silent("vastai")
+        adapter(rig.url, rig.played, pacer),
+        operations,
+        clock,
+        settings,
+        silent("vastai"),
+        auditing(world.deps),
     )
     world.clock = clock
     world.deps = replace(

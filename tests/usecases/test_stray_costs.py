@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from gpu_shopper.core.labels import Label
 from gpu_shopper.core.reconciling import Cause, Orphan
 from gpu_shopper.store import costs
+from gpu_shopper.store import orphans as orphan_store
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.costs import cost_of
+from gpu_shopper.usecases.deps import OrphanAct, OrphanOutcome, OrphanWish
 from gpu_shopper.usecases.ledger import accrue_costs
+from gpu_shopper.usecases.orphan_wishes import carry_out
 from gpu_shopper.usecases.reconcile import reconcile
 from gpu_shopper.usecases.stray_costs import bill_orphan
 from tests.builders import DEPLOYMENT, SESSION_ID, an_instance
@@ -113,6 +117,67 @@ def test_a_ledger_that_fails_keeps_no_orphan_alive(
     reconcile(world.deps, "vastai")
     assert world.vast.instances == {}
     assert "sweep_item_failed" in world.operations()
+
+
+def test_an_orphan_whose_bill_was_never_begun_is_billed_when_it_is_proven_gone(
+    world: World, ended: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-70: the pass that asked for its end died right after that."""
+    before, gone_at = cost_of(world.deps, ALICE, ended), world.session(ended).attempt.ended_at
+    come_back(world, ended)
+    world.vast.ignores_terminate = False
+    world.clock.tick(600)
+    with monkeypatch.context() as dying:
+        dying.setattr("gpu_shopper.usecases.orphans.bill_orphan", _dies)
+        reconcile(world.deps, "vastai")
+    assert costs.account(world.deps.costs, ended).strays == ()
+    for _ in range(2):
+        world.clock.tick(60)
+        reconcile(world.deps, "vastai")
+    (stray,) = costs.account(world.deps.costs, ended).strays
+    assert (stray.since, stray.until) == (gone_at, later_by(world, -60))
+    after = cost_of(world.deps, ALICE, ended)
+    assert after.seconds - before.seconds == pytest.approx(660, abs=1)
+    assert after.final
+
+
+def test_an_end_that_an_operator_wants_is_billed_too(world: World, ended: str) -> None:
+    """N-70: also of a machine that no pass of the reconciler has seen."""
+    come_back(world, ended)
+    world.vast.ignores_terminate = False
+    world.clock.tick(600)
+    wish = OrphanWish(OrphanAct.DESTROY, "vastai", "5001", "operator")
+    assert carry_out(world.deps, wish).outcome is OrphanOutcome.DESTROYING
+    world.clock.tick(60)
+    reconcile(world.deps, "vastai")
+    (stray,) = costs.account(world.deps.costs, ended).strays
+    assert stray.until == world.clock.at
+
+
+def test_a_machine_that_ended_as_its_session_s_own_is_billed_once(world: World) -> None:
+    """N-41: one pass took it for an orphan, and asked for nothing."""
+    session_id = running(world)
+    attempt = world.session(session_id).attempt
+    label = Label(DEPLOYMENT, session_id, attempt.number)
+    machine = an_instance(id="5001", label=attempt.label)
+    orphan = Orphan(machine, label, Cause.ATTEMPT_REPLACED)
+    orphan_store.see(world.deps.operations, "vastai", orphan, world.clock.at)
+    world.clock.tick(300)
+    stop(world, session_id)
+    torn_down(world, session_id)
+    before = cost_of(world.deps, ALICE, session_id)
+    world.clock.tick(60)
+    reconcile(world.deps, "vastai")
+    assert cost_of(world.deps, ALICE, session_id).seconds == before.seconds
+    assert "orphan_destroyed" in world.operations()
+
+
+def _dies(*_: object) -> None:
+    raise RuntimeError("killed")
+
+
+def later_by(world: World, seconds: int) -> datetime:
+    return world.clock.at + timedelta(seconds=seconds)
 
 
 def test_a_bill_that_was_closed_stays_closed(world: World, ended: str) -> None:

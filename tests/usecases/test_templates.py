@@ -20,7 +20,7 @@ from gpu_shopper.usecases.guarding import GuardedProvider
 from gpu_shopper.usecases.refresh import refresh_inventory, refresh_templates
 from gpu_shopper.usecases.templates import get_template, templates
 from tests.builders import TEMPLATE_HASH, a_template
-from tests.metering import silent
+from tests.metering import auditing, silent
 from tests.world import World
 
 
@@ -156,7 +156,9 @@ def test_nobody_is_asked_who_is_not_enabled_or_has_no_templates(
 def test_templates_are_behind_the_circuit_breaker_too(world: World) -> None:
     """M-48"""
     deps = world.deps
-    guard = GuardedProvider(world.vast, deps.operations, deps.now, deps.settings, silent("vastai"))
+    guard = GuardedProvider(
+        world.vast, deps.operations, deps.now, deps.settings, silent("vastai"), auditing(deps)
+    )
     deps = replace(deps, provider=lambda _: guard)
     world.vast.errors["find"] = [ProviderUnavailable("no")]
     for _ in range(deps.settings.breaker_failures):

@@ -41,6 +41,8 @@ OPERATIONS = (
     "ghost_fixed",
     "offer_suppressed",
     "provider_auth_failed",
+    "provider_unavailable",
+    "provider_recovered",
     "budget_set",
     "budget_deleted",
     "budget_alert",

@@ -33,7 +33,7 @@ class Budget:
 
     `committed_microusd` is what is spent this month and what live sessions have reserved.
     `limit_microusd` is None without a budget: then nothing is limited. `revision` counts the
-    changes of limit and enforcement.
+    changes of limit and enforcement. The webhook hears of its alerts.
     """
 
     consumer_id: str
@@ -47,6 +47,8 @@ class Budget:
     updated_at: datetime | None = None
     warning_sent_at: datetime | None = None
     exceeded_sent_at: datetime | None = None
+    webhook_id: str | None = None
+    webhook_url: str | None = None
 
     @property
     def reserved_microusd(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -59,6 +59,15 @@ def month_of(day: date) -> Days:
     """The calendar month that contains `day`."""
     last = monthrange(day.year, day.month)[1]
     return Days(day.replace(day=1), day.replace(day=last))
+
+
+def months_of(days: Days) -> Iterator[date]:
+    """The first day of each month that these days touch."""
+    month = days.first.replace(day=1)
+    while month <= days.last:
+        yield month
+        year, number = divmod(month.year * 12 + month.month, 12)
+        month = date(year, number + 1, 1)
 
 
 def days_meant(

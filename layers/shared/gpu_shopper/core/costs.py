@@ -126,13 +126,19 @@ def hour_rows(
     from the total. Hours without a billed second have no row.
     """
     by_hour: defaultdict[int, list[Share]] = defaultdict(list)
-    for attempt in (*session.attempts, *_as_attempts(session, strays)):
+    for attempt in attempts_billed(session, strays):
         for hour_s, share in _hours(attempt, through):
             by_hour[hour_s].append(share)
     return tuple(
         HourRow(hour=datetime.fromtimestamp(hour_s, UTC), shares=added_up(by_hour[hour_s]))
         for hour_s in sorted(by_hour)
     )
+
+
+def attempts_billed(session: Session, strays: Iterable[Stray]) -> Iterator[Attempt]:
+    """The session's attempts, and its strays as attempts that are billed as they are."""
+    yield from session.attempts
+    yield from _as_attempts(session, strays)
 
 
 def day_shares(rows: Iterable[HourRow]) -> dict[date, tuple[Share, ...]]:
@@ -170,6 +176,7 @@ def _as_attempts(session: Session, strays: Iterable[Stray]) -> Iterator[Attempt]
             session.attempt,
             provider=stray.provider,
             gpu_type=stray.gpu_type,
+            instance_id=stray.instance_id,
             price_microusd_per_hour=stray.microusd_per_hour,
             earlier_prices=(),
             launched_at=max(stray.since, (attempt and attempt.ended_at) or stray.since),

@@ -22,6 +22,7 @@ class Unit(StrEnum):
     SECONDS = "Seconds"
     MILLISECONDS = "Milliseconds"
     GIGABYTES = "Gigabytes"
+    PERCENT = "Percent"
     NONE = "None"
 
 
@@ -174,6 +175,20 @@ _ALL = (
         _P,
         "Dollars that are left, when they are read: at most hourly.",
         unit=Unit.NONE,
+        kind=Kind.GAUGE,
+    ),
+    Metric(
+        "ChargesDrift",
+        _P,
+        "A day is compared with the provider's charges: the difference beyond rounding and "
+        "the proof of ends, in percent of what is booked.",
+        unit=Unit.PERCENT,
+        kind=Kind.GAUGE,
+    ),
+    Metric(
+        "ChargesUnknown",
+        _P,
+        "The same: sessions of that day whose charge is not known.",
         kind=Kind.GAUGE,
     ),
     Metric("UnknownProviderStatus", _P, "An answer shows a status word that we do not know."),

@@ -132,6 +132,7 @@ class Settings:
     heartbeat_fresh_s: int = 90  # an older heartbeat says nothing of idleness; the agent is silent
     heartbeat_silent_s: int = 300  # silence for longer than this ends a running session
     agent_report_within_s: int = 600  # an agent unheard of so long after `running` is warned of
+    heartbeat_stale_s: int = 1800  # silence in a running session for longer than this: an alarm
 
     # Teardown.
     teardown_wait_step_s: int = 5  # pause between terminate and proof, times the round
@@ -155,6 +156,13 @@ class Settings:
     tensordock_create_timeout_s: int = 60  # for the answer to a TensorDock launch, which is slow
     balance_every_s: int = 3_600  # shortest time between two looks at a provider's balance
     balance_low_usd: int = 5  # a smaller balance is a warning, and stops nothing
+    balance_least_hours: int = 1  # a launch is refused when less of its price is left; 0: none is
+    balance_fresh_s: int = 60  # a balance that was little longer ago is asked for again
+
+    # Charges of providers beside our ledger.
+    charges_days: int = 3  # whole UTC days compared with each run: providers bill late
+    charges_drift_percent: int = 1  # a larger difference of a day is a warning
+    charges_proof_s: int = 30  # what we bill besides, until a machine's end is proven
 
     # Spacing of calls to providers, by all functions together; an interval of 0 spaces nothing.
     vastai_create_interval_ms: int = 4_500  # between two launches at Vast.ai

@@ -25,11 +25,16 @@ CONSUMER_EVENTS = (
     "budget.warning",
     "budget.exceeded",
 )
+BUDGET_EVENTS = ("budget.warning", "budget.exceeded")
+"""What the receiver of a budget's alerts hears."""
+
 DEPLOYMENT_EVENTS = (
     *CONSUMER_EVENTS,
     "orphan.detected",
     "ghost.detected",
     "destroy.delayed",
+    "provider.unavailable",
+    "provider.recovered",
     "provider.auth_failed",
 )
 TEST_EVENT = "webhook.test"
@@ -44,6 +49,8 @@ _BY_OPERATION = {
     "orphan_detected": "orphan.detected",
     "ghost_detected": "ghost.detected",
     "destroy_delayed": "destroy.delayed",
+    "provider_unavailable": "provider.unavailable",
+    "provider_recovered": "provider.recovered",
     "provider_auth_failed": "provider.auth_failed",
 }
 _BY_DETAILS = (
@@ -63,7 +70,10 @@ HEARD = (*_BY_OPERATION, *_BY_DETAILS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """A receiver. `consumer_id` None hears of the whole deployment."""
+    """A receiver. `consumer_id` None hears of the whole deployment.
+
+    One `of_budget` is set with the consumer's budget, and hears of that alone.
+    """
 
     id: str
     url: str
@@ -77,6 +87,7 @@ class Webhook:
     last_success_at: datetime | None = None
     last_failure_at: datetime | None = None
     consecutive_failures: int = 0
+    of_budget: bool = False
 
     def wants(self, event: str) -> bool:
         """True while it is to be told of `event`."""

@@ -24,6 +24,7 @@ from gpu_shopper.core.instants import from_text
 from gpu_shopper.core.reservations import LEAST_OVERRIDE_HOURS, MOST_HOURS, MOST_OVERRIDE_HOURS
 from gpu_shopper.core.ssh_keys import checked_public_key
 from gpu_shopper.core.templates import HASH_ID
+from gpu_shopper.core.webhooks import MAX_URL_CHARS
 
 MAX_LISTED = 200
 SSH_PORT = 22
@@ -116,6 +117,7 @@ ConsumerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,128}$"
 TemplateHash = Annotated[str, StringConstraints(pattern=rf"^{HASH_ID}$")]
 Limit = Annotated[QueryInt, Field(ge=1, le=MAX_LISTED)]
 PriceUsd = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+WebhookUrl = Annotated[str, StringConstraints(min_length=1, max_length=MAX_URL_CHARS)]
 WorkloadType = Literal[
     "llm",
     "llm_vllm",
@@ -226,14 +228,28 @@ class SessionsQuery(Query):
     cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
 
 
-class CostsQuery(Query):
+class PeriodQuery(Query):
+    """UTC days, both ends included; without any, those of the current month."""
+
+    start_date: DateText | None = None
+    end_date: DateText | None = None
+    period: Literal["daily", "monthly"] | None = None
+
+
+class CostsQuery(PeriodQuery):
     """Which costs to show: one session's, or those of UTC days, both ends included."""
 
     session_id: Text | None = None
     consumer_id: ConsumerId | None = None
-    start_date: DateText | None = None
-    end_date: DateText | None = None
-    period: Literal["daily", "monthly"] | None = None
+
+
+class ReconciliationQuery(PeriodQuery):
+    """Which comparisons to show, by UTC days, both ends included."""
+
+    provider: Text | None = None
+    session_id: Annotated[str, AfterValidator(_uuid)] | None = None
+    limit: Limit = 50
+    cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
 
 
 class CostsSummaryQuery(Query):
@@ -247,6 +263,7 @@ class BudgetBody(RequestBody):
 
     monthly_limit_usd: PriceUsd
     enforce: bool = False
+    webhook_url: WebhookUrl | None = None
 
 
 class BudgetsQuery(Query):

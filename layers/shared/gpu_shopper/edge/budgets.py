@@ -13,8 +13,9 @@ from gpu_shopper.edge.answers.budgets import BudgetsBody, ShownBudgetBody
 from gpu_shopper.edge.bodies import BudgetBody, BudgetsQuery
 from gpu_shopper.edge.callers import caller_of, operator_of
 from gpu_shopper.errors import BudgetNotFound, Forbidden
-from gpu_shopper.usecases.budgets import get_budget, list_budgets, set_budget
+from gpu_shopper.usecases.budgets import get_budget, list_budgets
 from gpu_shopper.usecases.deps import Deps
+from gpu_shopper.usecases.setting_budgets import Wanted
 
 OWN = re.compile(r"/api/v1/budgets/([^/]+)")
 _CONSUMER = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
@@ -43,13 +44,13 @@ def shown_budget(deps: Deps, caller: Caller, consumer_id: str) -> ShownBudgetBod
     return ShownBudgetBody.of(get_budget(deps, consumer_of(consumer_id)))
 
 
-def budget_set(
-    deps: Deps, caller: Caller, consumer_id: str, body: BudgetBody
-) -> tuple[ShownBudgetBody, bool]:
-    """The budget as it is set now, and whether it is new. Raises BudgetNotFound, Conflict."""
-    limit = from_usd(Decimal(str(body.monthly_limit_usd)))
-    budget, is_new = set_budget(deps, caller, consumer_of(consumer_id), limit, enforce=body.enforce)
-    return ShownBudgetBody.of(budget), is_new
+def wanted_budget(body: BudgetBody) -> Wanted:
+    """The same in the use cases' words."""
+    return Wanted(
+        limit_microusd=from_usd(Decimal(str(body.monthly_limit_usd))),
+        enforce=body.enforce,
+        webhook_url=body.webhook_url,
+    )
 
 
 def listed_budgets(deps: Deps, caller: Caller, query: BudgetsQuery) -> BudgetsBody:

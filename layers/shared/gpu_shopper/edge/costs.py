@@ -7,7 +7,7 @@ from datetime import date
 from gpu_shopper.core.api_keys import Caller, Role
 from gpu_shopper.core.cost_periods import MOST_DAYS, CostPeriod, Days, days_meant, month_of
 from gpu_shopper.edge.answers.costs import CostsBody
-from gpu_shopper.edge.bodies import CostsQuery, CostsSummaryQuery
+from gpu_shopper.edge.bodies import CostsQuery, CostsSummaryQuery, PeriodQuery
 from gpu_shopper.edge.sessions import session_id_of
 from gpu_shopper.errors import Forbidden, SessionNotFound, ValidationFailed
 from gpu_shopper.store import sessions as store
@@ -20,7 +20,7 @@ def costs_body(deps: Deps, caller: Caller, query: CostsQuery) -> CostsBody:
     consumer_id = _consumer(query.consumer_id, caller)
     if query.session_id is not None:
         return _of_session(deps, caller, query)
-    return _of_days(deps, consumer_id, _days(query, deps.now().date()))
+    return _of_days(deps, consumer_id, days_of(query, deps.now().date()))
 
 
 def summary_body(deps: Deps, caller: Caller, query: CostsSummaryQuery) -> CostsBody:
@@ -54,7 +54,7 @@ def _of_days(deps: Deps, consumer_id: str | None, days: Days) -> CostsBody:
     return CostsBody.of_days(consumer_id, totals, days, accrued_through(deps))
 
 
-def _days(query: CostsQuery, today: date) -> Days:
+def days_of(query: PeriodQuery, today: date) -> Days:
     """The days asked for. Raises ValidationFailed."""
     if query.period is not None and query.end_date is not None:
         raise ValidationFailed([("end_date", "end_date cannot be given together with period")])

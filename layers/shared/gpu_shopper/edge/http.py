@@ -21,7 +21,7 @@ from gpu_shopper.edge.cors import cors_headers
 from gpu_shopper.edge.messages import validation_failed
 from gpu_shopper.edge.origins import begin_request
 from gpu_shopper.edge.problems import body_of, headers_of, internal_body, reflected, status_of
-from gpu_shopper.edge.requests import count, pattern_of
+from gpu_shopper.edge.requests import count, given_request_id, pattern_of, session_in
 from gpu_shopper.errors import (
     InvalidJson,
     MethodNotAllowed,
@@ -43,7 +43,6 @@ METHODS = ("GET", "POST", "PUT", "DELETE")
 STORE_RETRY_AFTER_S = 5
 JSON = "application/json"
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _ACCEPTED = re.compile(r"(?:\*/\*|application/(?:\*|json))\s*(?:;.*)?", re.IGNORECASE)
 
 
@@ -91,9 +90,9 @@ def serve(
     """
     began_s = frame.clock_s()
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    request_id = _request_id(headers, frame.new_id)
+    request_id = given_request_id(headers) or frame.new_id()
     logger = frame.logger
-    logger.append_keys(request_id=request_id)
+    logger.append_keys(request_id=request_id, **session_in(event["path"]))
     begin_request(event, request_id)
     method = event["httpMethod"]
     try:
@@ -149,11 +148,6 @@ def _as_checked(event: Event, method: str) -> Event:
         "headers": {**kept, "Content-Type": JSON},
         "multiValueHeaders": {},
     }
-
-
-def _request_id(headers: Mapping[str, str], new_id: Callable[[], str]) -> str:
-    given = headers.get("x-request-id") or ""
-    return given if _REQUEST_ID.fullmatch(given) else new_id()
 
 
 def _check_path(app: APIGatewayRestResolver, method: str, path: str) -> None:

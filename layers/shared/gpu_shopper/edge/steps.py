@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools import Logger
@@ -41,6 +42,16 @@ class OrphanEvent(ProviderEvent):
     def wish(self) -> OrphanWish:
         """The same in the use cases' words."""
         return OrphanWish(self.act, self.provider, self.instance_id, self.key_id, self.reason)
+
+
+class ReconcileEvent(ProviderEvent):
+    """What a schedule sends to have a provider's machines compared, or what it charged.
+
+    `day` is for one UTC day of charges; without it, the last whole days are compared.
+    """
+
+    what: Literal["machines", "charges"] = "machines"
+    day: date | None = None
 
 
 class RefreshEvent(ProviderEvent):

@@ -13,7 +13,8 @@ from datetime import datetime
 
 from aws_lambda_powertools import Logger
 
-from gpu_shopper.core.metrics import DEPLOYMENT, METRICS
+from gpu_shopper.core.metrics import DEPLOYMENT, METRICS, NAMESPACE
+from gpu_shopper.edge.logs import run_keys
 from gpu_shopper.usecases.deps import Fact
 
 
@@ -24,13 +25,11 @@ class Telemetry:
         self,
         logger: Logger,
         deployment_id: str,
-        namespace: str,
         now: Callable[[], datetime],
         write: Callable[[str], None],
     ) -> None:
         self._logger = logger
         self._deployment_id = deployment_id
-        self._namespace = namespace
         self._now = now
         self._write = write
 
@@ -55,12 +54,11 @@ class Telemetry:
             words |= own
             directives.append(
                 {
-                    "Namespace": self._namespace,
+                    "Namespace": NAMESPACE,
                     "Dimensions": list(METRICS[name].sets(own)),
                     "Metrics": [{"Name": name, "Unit": METRICS[name].unit.value}],
                 }
             )
-        about = {"session_id": fact.session_id} if fact.session_id else {}
         return {
             "_aws": {
                 "Timestamp": round(self._now().timestamp() * 1_000),
@@ -68,9 +66,21 @@ class Telemetry:
             },
             DEPLOYMENT: self._deployment_id,
             **words,
-            **about,
+            **run_keys(self._logger.get_current_keys()),
+            **_ids(fact),
             **fact.metrics,
         }
+
+
+def _ids(fact: Fact) -> dict[str, object]:
+    """What the fact is about, in the words of the other lines."""
+    known = {
+        "provider": fact.provider,
+        "operation": fact.operation or fact.dimensions.get("Operation"),
+        "session_id": fact.session_id,
+        "attempt": fact.attempt,
+    }
+    return {name: value for name, value in known.items() if value}
 
 
 def _given(fact: Fact) -> dict[str, str]:

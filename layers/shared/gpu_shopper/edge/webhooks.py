@@ -12,13 +12,12 @@ from gpu_shopper.core.api_keys import Caller, Role
 from gpu_shopper.core.webhooks import (
     CONSUMER_EVENTS,
     DEPLOYMENT_EVENTS,
-    MAX_URL_CHARS,
     Letter,
     Webhook,
 )
 from gpu_shopper.edge import cursors
 from gpu_shopper.edge.answers.webhooks import WebhookBody, WebhooksBody
-from gpu_shopper.edge.bodies import ConsumerId, Limit, Query, RequestBody, Text
+from gpu_shopper.edge.bodies import ConsumerId, Limit, Query, RequestBody, Text, WebhookUrl
 from gpu_shopper.errors import Forbidden, ValidationFailed, WebhookNotFound
 from gpu_shopper.store.codec import from_item, to_item
 from gpu_shopper.usecases import webhooks
@@ -38,6 +37,8 @@ EventName = Literal[
     "orphan.detected",
     "ghost.detected",
     "destroy.delayed",
+    "provider.unavailable",
+    "provider.recovered",
     "provider.auth_failed",
 ]
 
@@ -45,7 +46,7 @@ EventName = Literal[
 class CreateWebhookBody(RequestBody):
     """Who is to be told of what."""
 
-    url: Annotated[str, StringConstraints(min_length=1, max_length=MAX_URL_CHARS)]
+    url: WebhookUrl
     events: Annotated[list[EventName], Field(min_length=1, max_length=20)] | None = None
     consumer_id: ConsumerId | None = None
     description: Text | None = None
@@ -92,7 +93,9 @@ def listed_webhooks(hooks: Hooks, caller: Caller, query: WebhooksQuery) -> Webho
     whose = query.consumer_id if caller.role is Role.OPERATOR else caller.consumer_id
 
     def wanted(hook: Webhook) -> bool:
-        return whose in (None, hook.consumer_id)
+        return whose is None or (
+            whose == hook.consumer_id and (caller.role is Role.OPERATOR or not hook.of_budget)
+        )
 
     deps = hooks.deps
     now, scope = deps.now(), f"webhooks {caller.key_id} {whose}"

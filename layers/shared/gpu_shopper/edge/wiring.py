@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import time
@@ -12,7 +11,6 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from aws_lambda_powertools import Logger
 from botocore.config import Config
 
 from gpu_shopper.core.provider_facts import FACTS
@@ -28,13 +26,15 @@ from gpu_shopper.edge.aws import (
     Target,
 )
 from gpu_shopper.edge.http import Frame
+from gpu_shopper.edge.logs import concerning, logger
 from gpu_shopper.edge.publishing import EventBus
 from gpu_shopper.edge.settings import read_settings, required
 from gpu_shopper.edge.telemetry import Telemetry
 from gpu_shopper.ssh.keys import new_pair
 from gpu_shopper.store.inventory import SnapshotCache, Storage
 from gpu_shopper.store.templates import TemplatesCache
-from gpu_shopper.usecases.deps import Deps, Machine
+from gpu_shopper.usecases.auditing import audited
+from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.guarding import GuardedProvider
 from gpu_shopper.usecases.measuring import Meter
 from gpu_shopper.usecases.pacing import Pacer
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from gpu_shopper.providers.access import Access
     from gpu_shopper.providers.port import Provider
+    from gpu_shopper.store.transactions import Put
 
 AWS_CALLS = Config(connect_timeout=2, read_timeout=10, retries={"max_attempts": 3})
 """Time-outs in seconds and tries of calls to AWS: short, so that a caller gets its answer."""
@@ -54,11 +55,6 @@ LONG_CALLS = Config(connect_timeout=2, read_timeout=20, retries={"total_max_atte
 
 LOCAL_STAGE = "local"
 """The stage whose machines are simulated, on loopback."""
-
-logger = Logger(datefmt="%Y-%m-%dT%H:%M:%S.%FZ", utc=True)
-# What adapters warn of by the standard library is written like everything else, as JSON.
-logging.getLogger("gpu_shopper").handlers = logger.handlers
-logging.getLogger("gpu_shopper").propagate = False
 
 
 def now() -> datetime:
@@ -118,6 +114,7 @@ def deps() -> Deps:
         repeat_cipher=_LazyCipher("REPEAT_KEY_KMS_ARN"),
         origin=partial(origins.current, required(os.environ, "POWERTOOLS_SERVICE_NAME")),
         note=telemetry().note,
+        concerning=concerning,
         api_url=_api_url(),
         public_targets_only=public_only,
     )
@@ -133,8 +130,7 @@ def _api_url() -> str:
 def telemetry() -> Telemetry:
     """Where facts are told: the function's log."""
     deployment_id = required(os.environ, "DEPLOYMENT_ID")
-    namespace = required(os.environ, "POWERTOOLS_METRICS_NAMESPACE")
-    return Telemetry(logger, deployment_id, namespace, now, print)
+    return Telemetry(logger, deployment_id, now, print)
 
 
 class _WorkingTime:
@@ -160,7 +156,11 @@ def provider(name: str) -> Provider:
     clock_s = _WorkingTime()
     adapter = build(name, _access(name, clock_s.sleep), settings())
     meter = Meter(name, telemetry().note, clock_s)
-    return GuardedProvider(adapter, table("OPERATIONS_TABLE"), now, settings(), meter)
+    return GuardedProvider(adapter, table("OPERATIONS_TABLE"), now, settings(), meter, _stored)
+
+
+def _stored(fact: Fact) -> list[Put]:
+    return audited(deps(), [fact])
 
 
 def _access(name: str, sleep: Callable[[float], None]) -> Access:

@@ -5,6 +5,7 @@ pk PROVIDER#<name>  sk BREAKER   failures in a row, since when open, who probes
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from boto3.dynamodb.conditions import Attr
@@ -23,12 +24,12 @@ def read(table: Table, provider: str) -> Breaker:
     return from_item(Breaker, item) if item else Breaker()
 
 
-def write(table: Table, provider: str, breaker: Breaker) -> bool:
-    """Write the next version; False when somebody else wrote it first."""
+def write(table: Table, provider: str, breaker: Breaker, also: Sequence[Put] = ()) -> bool:
+    """Write the next version, and `also` with it; False when somebody else wrote it first."""
     first = breaker.version == 1
     unchanged = Attr("pk").not_exists() if first else Attr("version").eq(breaker.version - 1)
     try:
-        write_all(table, [Put(_key(provider) | to_item(breaker), unchanged)])
+        write_all(table, [Put(_key(provider) | to_item(breaker), unchanged), *also])
     except Cancelled:
         return False
     return True

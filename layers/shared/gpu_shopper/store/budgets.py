@@ -106,10 +106,12 @@ def put(
     also: Iterable[Action] = (),
     *,
     enforce: bool,
+    webhook: tuple[str | None, str | None] = (None, None),
     at: datetime,
 ) -> None:
     """Set the limit, and write `also`. Alerts that it has not reached any more may come again.
 
+    `webhook` is the id and the URL of their receiver.
     Raises: Conflict when the limit was changed meanwhile.
     """
     wanted = Budget(
@@ -124,13 +126,17 @@ def put(
         for alert in AlertType
         if raised and before.sent_at(alert) and not wanted.has_reached(alert)
     ]
+    named = {"webhook_id": webhook[0], "webhook_url": webhook[1]}
+    told = {name: value for name, value in named.items() if value is not None}
+    forgotten += [name for name in named if name not in told]
     change = Update(
         key=_key(before.consumer_id),
         expression=(
             "SET limit_microusd = :limit, enforce = :enforce, updated_at = :at,"
             " created_at = if_not_exists(created_at, :at), consumer_id = :consumer,"
             " #month = if_not_exists(#month, :month)"
-            " ADD revision :one, committed_microusd :zero, spent_microusd :zero"
+            + "".join(f", {name} = :{name}" for name in told)
+            + " ADD revision :one, committed_microusd :zero, spent_microusd :zero"
             + (f" REMOVE {', '.join(forgotten)}" if forgotten else "")
         ),
         names=_MONTH,
@@ -142,6 +148,7 @@ def put(
             ":month": before.month,
             ":one": 1,
             ":zero": 0,
+            **{f":{name}": value for name, value in told.items()},
         },
         condition=_unchanged(before),
     )
@@ -156,7 +163,7 @@ def delete(table: Table, before: Budget, also: Iterable[Action] = ()) -> None:
         key=_key(before.consumer_id),
         expression=(
             "REMOVE limit_microusd, enforce, created_at, updated_at,"
-            " warning_sent_at, exceeded_sent_at ADD revision :one"
+            " warning_sent_at, exceeded_sent_at, webhook_id, webhook_url ADD revision :one"
         ),
         names={},
         values={":one": 1},

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
+from gpu_shopper.core.cost_periods import Days, months_of
 from gpu_shopper.core.costs import HourRow, Share, Stray, day_shares
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.session import Session
@@ -177,7 +178,7 @@ def end_stray(table: Table, session_id: str, provider: str, instance_id: str, at
 
 def days(table: Table, whose: str, first: date, last: date) -> Iterator[DayRow]:
     """What the sessions of consumer `whose`, or of EVERYBODY, cost on these days, both included."""
-    for month in _months(first, last):
+    for month in months_of(Days(first, last)):
         span = Key("sk").between(f"{first.isoformat()}#", f"{last.isoformat()}#~")
         for item in _items(table, Key("pk").eq(_days_pk(whose, month)) & span):
             yield from_item(DayRow, item)
@@ -236,14 +237,6 @@ def _hour_sk(hour: datetime) -> str:
 
 def _days_pk(whose: str, day: date) -> str:
     return f"DAYS#{whose}#{day:%Y-%m}"
-
-
-def _months(first: date, last: date) -> Iterator[date]:
-    month = first.replace(day=1)
-    while month <= last:
-        yield month
-        year, number = divmod(month.year * 12 + month.month, 12)
-        month = date(year, number + 1, 1)
 
 
 def _items(table: Table, condition: Any) -> Iterator[Item]:

@@ -6,13 +6,14 @@ pk PROVIDER#<name>  sk SUPPRESSED#<offer>            an offer hidden for a while
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
 from gpu_shopper.core.failures import Failure, Memory, Suppression
 from gpu_shopper.store.codec import from_item, to_item
+from gpu_shopper.store.transactions import Put, write_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -50,11 +51,13 @@ def remember(
     return _memory(table, failure.provider)
 
 
-def suppress(table: Table, provider: str, suppression: Suppression) -> None:
-    """Hide an offer, and every offer of its machine."""
+def suppress(
+    table: Table, provider: str, suppression: Suppression, also: Sequence[Put] = ()
+) -> None:
+    """Hide an offer, and every offer of its machine; `also` is written with it."""
     key = _key(provider, f"{_SUPPRESSED}{suppression.offer_id}")
     ttl = int(suppression.until.timestamp())
-    table.put_item(Item=key | to_item(suppression) | {"ttl": ttl})
+    write_all(table, [Put(key | to_item(suppression) | {"ttl": ttl}), *also])
 
 
 def _memory(table: Table, provider: str) -> Memory:

@@ -3,12 +3,16 @@
 pk SWEEP#<name>         sk RUN            when a sweep last ended well, and under which release
 pk PROVIDER#<name>      sk CREDENTIALS    whether the secret could be read and is complete
 pk PROVIDER#<name>      sk BALANCE        when its balance was last asked for
+pk PROVIDER#<name>      sk BALANCE#LAUNCH when a launch last asked for it
+pk PROVIDER#<name>      sk BALANCE#READ   what was left then, by the newest answer
 pk PROVIDER#<name>      sk LISTINGS       since when every listing of it has been complete
 pk HEARTBEATS           sk FAILURE        when a heartbeat last got an answer of 5xx
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,7 +20,10 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Attr
 from botocore.exceptions import BotoCoreError, ClientError
 
+from gpu_shopper.core.balances import Balance
 from gpu_shopper.core.instants import from_text, to_text
+from gpu_shopper.store.codec import Item, from_item, to_item
+from gpu_shopper.store.transactions import Cancelled, Put, write_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -48,6 +55,24 @@ def mark_sweep(table: Table, name: str, now: datetime, release: str) -> None:
     )
 
 
+def mark_release(
+    table: Table,
+    name: str,
+    now: datetime,
+    release: str,
+    before: SweepRun | None,
+    also: Sequence[Put],
+) -> bool:
+    """The same by another release than `before`, with `also`; False when somebody did already."""
+    told = Attr("pk").not_exists() if before is None else Attr("release").eq(before.release)
+    mark = {"pk": f"SWEEP#{name}", "sk": "RUN", "at": to_text(now), "release": release}
+    try:
+        write_all(table, [Put(mark, told), *also])
+    except Cancelled:
+        return False
+    return True
+
+
 def last_sweep(table: Table, name: str) -> SweepRun | None:
     """The last good run of sweep `name`, None when there was none."""
     item: Any = table.get_item(Key={"pk": f"SWEEP#{name}", "sk": "RUN"}, ConsistentRead=True).get(
@@ -70,15 +95,38 @@ def credentials_problem(table: Table, provider: str) -> str | None:
     return item.get("problem") if item else f"secret of {provider} not read yet"
 
 
-def take_balance_look(table: Table, provider: str, now: datetime, every: timedelta) -> bool:
-    """Take the next look at the balance for oneself: True once in `every`, whoever asks."""
-    item = {"pk": f"PROVIDER#{provider}", "sk": "BALANCE", "asked_at": to_text(now)}
+def take_balance_look(
+    table: Table, provider: str, now: datetime, every: timedelta, *, before_launches: bool = False
+) -> bool:
+    """Take the next look at the balance for oneself: True once in `every`, whoever asks.
+
+    Looks before launches are counted apart.
+    """
+    sk = "BALANCE#LAUNCH" if before_launches else "BALANCE"
+    item = {"pk": f"PROVIDER#{provider}", "sk": sk, "asked_at": to_text(now)}
     due = Attr("pk").not_exists() | Attr("asked_at").lte(to_text(now - every))
     try:
         table.put_item(Item=item, ConditionExpression=due)
     except table.meta.client.exceptions.ConditionalCheckFailedException:
         return False
     return True
+
+
+def remember_balance(table: Table, provider: str, balance: Balance) -> None:
+    """Write down what the provider said is left, unless it has said so later."""
+    newer = Attr("pk").not_exists() | Attr("read_at").lt(to_text(balance.read_at))
+    with suppress(table.meta.client.exceptions.ConditionalCheckFailedException):
+        table.put_item(Item=_read_key(provider) | to_item(balance), ConditionExpression=newer)
+
+
+def last_balance(table: Table, provider: str) -> Balance | None:
+    """What it said last; None when it never did."""
+    item = table.get_item(Key=_read_key(provider), ConsistentRead=True).get("Item")
+    return from_item(Balance, item) if item else None
+
+
+def _read_key(provider: str) -> Item:
+    return {"pk": f"PROVIDER#{provider}", "sk": "BALANCE#READ"}
 
 
 def mark_heartbeat_failure(table: Table, at: datetime) -> None:

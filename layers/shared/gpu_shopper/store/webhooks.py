@@ -2,6 +2,7 @@
 
 pk HOOKS          sk <id>                     one webhook; its secret is sealed
 pk OWNER#<who>    sk HOOKS                    the ids of one consumer's, or (*) the deployment's
+pk OWNER#<who>    sk BUDGET                   the id of the one that hears of its budget
 pk HOOK#<id>      sk DELIVERY#<at>#<id>       one delivery with all its tries
 pk HOOK#<id>      sk TESTS#<minute>           how often it was tested in this minute
 """
@@ -90,6 +91,28 @@ def hearing(table: Table, consumer_id: str | None) -> list[Webhook]:
     owners = {None, consumer_id}
     ids = [one for owner in owners for one in _owner(table, owner).get("ids", [])]
     return [hook for one in ids if (hook := find(table, one)) is not None]
+
+
+def of_budget(table: Table, consumer_id: str) -> Webhook | None:
+    """The webhook that hears of this consumer's budget."""
+    answer: Any = table.get_item(Key=_budget_key(consumer_id), ConsistentRead=True)
+    return find(table, answer["Item"]["id"]) if "Item" in answer else None
+
+
+def changing(
+    table: Table, consumer_id: str, old: Webhook | None, new: Webhook | None
+) -> tuple[Put | Delete, ...]:
+    """The part of a transaction that makes `new` the webhook of a budget, instead of `old`."""
+    key = _budget_key(consumer_id)
+    gone = [Delete(_key(old.id), table)] if old else []
+    if new is None:
+        return (*gone, Delete(key, table))
+    made = Put(_key(new.id) | to_item(new), _ABSENT, table)
+    return (*gone, made, Put(key | {"id": new.id}, None, table))
+
+
+def _budget_key(consumer_id: str) -> Item:
+    return {"pk": f"OWNER#{consumer_id}", "sk": "BUDGET"}
 
 
 def all_hooks(table: Table, after: str | None = None) -> Iterator[Webhook]:

@@ -70,19 +70,25 @@ def _refuse_for_good(
         if not session.is_live or not same_call(session, judged):
             return None
         now, actor = deps.now(), Actor.LIFECYCLE
-        proof = absence or _never_sent(session, deps)
+        proof, why = absence or _never_sent(session, deps), _keyless(session, reason)
         if session.state is State.STOPPING:
             after = conclude(session, Event.CONFIRM_GONE, actor, now, proof)
-            return after, ended(session, after, Event.CONFIRM_GONE, actor)
+            return after, [*why, *ended(session, after, Event.CONFIRM_GONE, actor)]
         event, text = Event.REFUSE_LAUNCH, told(error, why_not)
         after = conclude(session, event, actor, now, proof, reason=reason, error=text)
-        return after, [*gave_up(after, why_not), *ended(session, after, event, actor)]
+        return after, [*why, *gave_up(after, why_not), *ended(session, after, event, actor)]
 
     session, changed = change(deps, lambda: store.get(deps.sessions, judged.id), decide)
     if changed:
         blame(deps, session, reason, session.error)
     again = not changed and session.state is State.PROVISIONING
     return StepResult("look" if again else "done")
+
+
+def _keyless(session: Session, reason: EndReason) -> list[Fact]:
+    """The provider refused our key: nothing else there can be launched, or ended."""
+    refused = reason is EndReason.PROVIDER_AUTH
+    return [about(session, "provider_auth_failed")] if refused else []
 
 
 def same_call(session: Session, judged: Session) -> bool:

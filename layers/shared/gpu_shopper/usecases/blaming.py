@@ -6,7 +6,7 @@ from gpu_shopper.core.failures import BLAMED, Failure, suppression_of
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import EndReason
 from gpu_shopper.store import failures as store
-from gpu_shopper.usecases.auditing import tell
+from gpu_shopper.usecases.auditing import audited
 from gpu_shopper.usecases.deps import Deps
 from gpu_shopper.usecases.facts import about
 
@@ -38,5 +38,6 @@ def blame(deps: Deps, session: Session, reason: EndReason, error: str | None) ->
     deps.note(about(session, "offer_failed", metrics={"OfferFailures": 1}, dimensions=words))
     suppression = suppression_of(memory, failure, settings)
     if suppression is not None:
-        store.suppress(table, attempt.provider, suppression)
-        tell(deps, about(session, "offer_suppressed", details={"offer_id": attempt.offer_id}))
+        hidden = about(session, "offer_suppressed", details={"offer_id": attempt.offer_id})
+        store.suppress(table, attempt.provider, suppression, audited(deps, [hidden]))
+        deps.note(hidden)

@@ -1,11 +1,9 @@
-"""Budgets: reserving before anything is rented, alerts once a month, and what operators set."""
+"""Budgets: reserving before anything is rented, and alerts once a month."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from gpu_shopper.core.api_keys import Caller
 from gpu_shopper.core.budgets import AlertType, Budget, month_name, reservation
 from gpu_shopper.core.money import to_usd
 from gpu_shopper.core.session import Session
@@ -88,46 +86,6 @@ def spent_out(deps: Deps) -> frozenset[str]:
     known = store.consumers(deps.costs)
     budgets = store.read_all(deps.costs, known, month_name(deps.now()))
     return frozenset(budget.consumer_id for budget in budgets if budget.ends_sessions)
-
-
-def set_budget(
-    deps: Deps, caller: Caller, consumer_id: str, limit_microusd: int, *, enforce: bool
-) -> tuple[Budget, bool]:
-    """Set what the consumer may spend a month; True when there was no limit before.
-
-    Raises Conflict.
-    """
-    now = deps.now()
-    before = store.opened(deps.costs, consumer_id, month_name(now))
-    fact = _by(
-        caller,
-        "budget_set",
-        consumer_id,
-        {"monthly_limit_usd": to_usd(limit_microusd), "enforce": enforce},
-    )
-    also = audited(deps, [fact])
-    store.put(deps.costs, before, limit_microusd, also, enforce=enforce, at=now)
-    deps.note(fact)
-    tell_alerts(deps, consumer_id)
-    return get_budget(deps, consumer_id), before.limit_microusd is None
-
-
-def delete_budget(deps: Deps, caller: Caller, consumer_id: str) -> None:
-    """Take the limit away. Raises BudgetNotFound, Conflict."""
-    before = store.opened(deps.costs, consumer_id, month_name(deps.now()))
-    fact = _by(caller, "budget_deleted", consumer_id, {})
-    store.delete(deps.costs, before, audited(deps, [fact]))
-    deps.note(fact)
-
-
-def _by(caller: Caller, operation: str, consumer_id: str, told: Mapping[str, object]) -> Fact:
-    return Fact(
-        operation=operation,
-        consumer_id=consumer_id,
-        actor="api",
-        key_id=caller.key_id,
-        details=told,
-    )
 
 
 def get_budget(deps: Deps, consumer_id: str) -> Budget:

@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.webhooks import (
+    BUDGET_EVENTS,
     CONSUMER_EVENTS,
     GONE,
     Delivery,
@@ -45,7 +46,7 @@ def tell(hooks: Hooks, told: Mapping[str, Any]) -> int:
         return 0
     receivers = [
         hook
-        for hook in store.hearing(hooks.table, told.get("consumer_id"))
+        for hook in _hearing(hooks, event, told.get("consumer_id"))
         if hook.wants(event) and (hook.consumer_id is None or event in CONSUMER_EVENTS)
     ]
     data = _data(hooks, event, told) if receivers else None
@@ -61,10 +62,19 @@ def tell(hooks: Hooks, told: Mapping[str, Any]) -> int:
     return len(receivers)
 
 
+def _hearing(hooks: Hooks, event: str, consumer_id: str | None) -> list[Webhook]:
+    """Who may want to hear of it; of a budget, its own receiver too."""
+    own = None
+    if consumer_id is not None and event in BUDGET_EVENTS:
+        own = store.of_budget(hooks.table, consumer_id)
+    return [*store.hearing(hooks.table, consumer_id), *([own] if own else [])]
+
+
 def _data(hooks: Hooks, event: str, told: Mapping[str, Any]) -> dict[str, Any] | None:
     """The session as it is now, what a budget's alert says, or what was found."""
     if event.startswith("budget."):
-        return dict(told["details"])
+        whose = {name: told[name] for name in ("consumer_id", "at") if name in told}
+        return whose | dict(told["details"])
     if not event.startswith("session."):
         names = ("provider", "instance_id", "session_id", "attempt", "reason")
         return {name: told[name] for name in names if name in told}

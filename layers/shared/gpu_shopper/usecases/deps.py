@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -123,6 +124,16 @@ class Probe(Protocol):
     ) -> SshTry: ...
 
 
+class Concerning(Protocol):
+    """What happens until it ends is about a session, an attempt, a machine: the log says so."""
+
+    def __call__(self, **ids: str | int) -> AbstractContextManager[None]: ...
+
+
+def _unsaid(**_ids: str | int) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 class AskApi(Protocol):
     """One request to a machine that serves HTTP."""
 
@@ -179,6 +190,7 @@ class Deps:
     repeat_cipher: Cipher
     origin: Callable[[], Origin]
     note: Callable[[Fact], None]
+    concerning: Concerning = _unsaid
     # Where machines reach this API, without a slash at the end; empty where no machine is rented.
     api_url: str = ""
     # Only a local run may check machines at other than public addresses: the simulator's.

@@ -29,6 +29,7 @@ from gpu_shopper.usecases.budgets import spent_out
 from gpu_shopper.usecases.deps import Deps, Fact, Machine
 from gpu_shopper.usecases.facts import about, began_to_end, drain_started, ended
 from gpu_shopper.usecases.measuring import timed
+from gpu_shopper.usecases.releases import mark_lifecycle
 from gpu_shopper.usecases.repeats import forget_secrets
 from gpu_shopper.usecases.silence import look_at_agents, look_for_agent
 from gpu_shopper.usecases.writing import save
@@ -58,20 +59,22 @@ def _sweep(deps: Deps) -> Swept:
     handled, failed = 0, []
     for session_id in list(store.due(deps.sessions, deps.now())):
         try:
-            handled += look_after(deps, session_id)
+            with deps.concerning(session_id=session_id):
+                handled += look_after(deps, session_id)
         except Exception as exc:  # noqa: BLE001  (one bad item must not keep others alive)
             deps.note(Fact("sweep_item_failed", session_id=session_id, reason=type(exc).__name__))
             failed.append(session_id)
     for session_id in _over_budget(deps):
         try:
-            handled += _end_over_budget(deps, session_id)
+            with deps.concerning(session_id=session_id):
+                handled += _end_over_budget(deps, session_id)
         except Exception as exc:  # noqa: BLE001  (one bad item must not keep others alive)
             deps.note(Fact("sweep_item_failed", session_id=session_id, reason=type(exc).__name__))
             failed.append(session_id)
     forget_secrets(deps)
     before = operations.last_sweep(deps.operations, SWEEP)
     looked = look_at_agents(deps, before.at if before else None)
-    operations.mark_sweep(deps.operations, SWEEP, deps.now(), deps.release)
+    mark_lifecycle(deps, SWEEP, before)
     deps.note(Fact("sweep_completed", metrics={"SweepCompleted": 1}, dimensions={"Sweep": SWEEP}))
     return Swept(handled + looked.ended, (*failed, *looked.failed))
 

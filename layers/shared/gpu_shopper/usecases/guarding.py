@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ from gpu_shopper.providers.port import (
     TellsCharges,
 )
 from gpu_shopper.store import breakers as store
+from gpu_shopper.store.transactions import Put
+from gpu_shopper.usecases.deps import Fact
 from gpu_shopper.usecases.measuring import Meter
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ class GuardedProvider:
     """The five methods of `inner`, refused while its circuit is open, and what it can besides.
 
     Terminate always goes through: a machine that costs money is worth a vain call. Raises what
-    `inner` raises, and CircuitOpen.
+    `inner` raises, and CircuitOpen. `audit` gives what is stored of a fact; the circuit's change
+    and its event are one write, so that each is told once.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class GuardedProvider:
         now: Callable[[], datetime],
         settings: Settings,
         meter: Meter,
+        audit: Callable[[Fact], Sequence[Put]],
     ) -> None:
         self.name = inner.name
         self._inner = inner
@@ -51,6 +55,7 @@ class GuardedProvider:
         self._now = now
         self._settings = settings
         self._meter = meter
+        self._audit = audit
         # Only what `inner` can: whoever asks for a capability must find exactly those.
         if isinstance(inner, TellsBalance):
             self.balance = self._guarded("balance", inner.balance)
@@ -117,7 +122,7 @@ class GuardedProvider:
             # The provider was not asked: that says nothing of it, neither good nor bad.
             raise
         except ProviderError as exc:
-            self._failed() if rules.counts(exc) else self._answered()
+            self._failed(exc) if rules.counts(exc) else self._answered()
             raise
         self._answered()
         return answer
@@ -128,16 +133,18 @@ class GuardedProvider:
         if closed is not None:
             self._write(seen, closed)
 
-    def _failed(self) -> None:
+    def _failed(self, error: ProviderError) -> None:
         for _ in range(TRIES):
             seen = store.read(self._table, self.name)
             after = rules.after_failure(seen, self._now(), self._settings)
-            if self._write(seen, after):
+            if self._write(seen, after, error.code):
                 return
 
-    def _write(self, before: Breaker, after: Breaker) -> bool:
+    def _write(self, before: Breaker, after: Breaker, reason: str | None = None) -> bool:
         """Write the next version, and tell it when the circuit changes by it."""
-        written = store.write(self._table, self.name, after)
-        if written and rules.level(after) != rules.level(before):
-            self._meter.circuit(after)
+        change = self._meter.change(before, after, reason)
+        also = self._audit(change) if change else ()
+        written = store.write(self._table, self.name, after, also)
+        if written and change:
+            self._meter.tell(change)
         return written

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from gpu_shopper.core.breaker import Breaker, level
 from gpu_shopper.core.instances import Health, Instance
@@ -89,9 +90,24 @@ class Meter:
         """A call was not even tried, because the circuit is open."""
         self._count({"ProviderCalls": 1}, Operation=operation, Result="circuit_open")
 
-    def circuit(self, breaker: Breaker) -> None:
-        """The circuit has changed."""
-        self._count({"CircuitState": level(breaker)})
+    def change(self, before: Breaker, after: Breaker, reason: str | None) -> Fact | None:
+        """What it means that the circuit changes so; None when it stays as it is.
+
+        From the first opening to the closing is one outage, however often it is probed meanwhile.
+        """
+        if level(after) == level(before):
+            return None
+        told = measured({"CircuitState": level(after)}, self._provider)
+        if level(before) == 0:
+            failures = {"failures": after.failures}
+            return replace(told, operation="provider_unavailable", reason=reason, details=failures)
+        if level(after) == 0:
+            return replace(told, operation="provider_recovered")
+        return told
+
+    def tell(self, fact: Fact) -> None:
+        """It has become so."""
+        self._note(fact)
 
     def saw(self, instances: Iterable[Instance | None]) -> None:
         """An answer showed these machines; their status words should have a meaning."""

@@ -29,18 +29,18 @@ def cure_orphans(deps: Deps, provider: str, findings: Findings, listing: Listing
     wished = _wished(deps, provider)
     oldest_first = sorted(findings.orphans, key=lambda one: (len(one.instance.id), one.instance.id))
     for number, orphan in enumerate(oldest_first):
-        with _apart(deps, provider, orphan.instance.id):
+        with _apart(deps, provider, orphan.instance.id, orphan.label):
             _see(deps, provider, orphan)
             if orphan.instance.id in wished or (number < limit and not is_dry_run(deps)):
                 _destroy(deps, provider, orphan)
-        with _apart(deps, provider, orphan.instance.id):
+        with _apart(deps, provider, orphan.instance.id, orphan.label):
             bill_orphan(deps, orphan)
     held_back = len(oldest_first) - limit
     if held_back > 0:
         metrics = {"OrphansHeldBack": float(held_back)}
         deps.note(Fact("orphans_held_back", provider=provider, metrics=metrics))
     for record in list(store.still_open(deps.operations, provider)):
-        with _apart(deps, provider, record.instance_id):
+        with _apart(deps, provider, record.instance_id, record):
             _close_if_gone(deps, provider, record, listing)
             _tell_failing(deps, provider, record, listing)
 
@@ -57,10 +57,14 @@ def _wished(deps: Deps, provider: str) -> set[str]:
 
 
 @contextmanager
-def _apart(deps: Deps, provider: str, instance_id: str) -> Iterator[None]:
+def _apart(
+    deps: Deps, provider: str, instance_id: str, owner: Label | OrphanRecord
+) -> Iterator[None]:
     """Whatever goes wrong with this machine is told, and the pass goes on to the next."""
+    session_id, attempt = owner.session_id, owner.attempt
     try:
-        yield
+        with deps.concerning(session_id=session_id, attempt=attempt, instance_id=instance_id):
+            yield
     except Exception as exc:  # noqa: BLE001  (one bad record must not keep other orphans alive)
         reason = type(exc).__name__
         fact = Fact("sweep_item_failed", provider=provider, instance_id=instance_id, reason=reason)

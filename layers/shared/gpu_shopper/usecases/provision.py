@@ -39,7 +39,7 @@ from gpu_shopper.errors import (
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.agents import AgentSetup, new_agent
 from gpu_shopper.usecases.attempts import fail_attempt, is_current, refuse, same_call
-from gpu_shopper.usecases.auditing import tell
+from gpu_shopper.usecases.balances import require_funds
 from gpu_shopper.usecases.deps import Deps, StepResult
 from gpu_shopper.usecases.facts import about, began_again
 from gpu_shopper.usecases.host_keys import new_host_key, pinned
@@ -82,9 +82,10 @@ def launch(deps: Deps, session_id: str, attempt: int) -> StepResult:
         return LOOK_NOW if session.state is State.PROVISIONING else DONE
     try:
         shown = _still_wanted(deps, session)
+        price = shown.offer.price_with_disk(_disk_gb(session))
+        require_funds(deps, session.attempt.provider, price)
     except _UNWANTED as exc:
         return _not_wanted(deps, session, _REASONS[type(exc)], exc.message)
-    price = shown.offer.price_with_disk(_disk_gb(session))
     if is_dearer_than_accepted(price, session.attempt, deps.settings):
         return _not_wanted(deps, session, EndReason.PRICE_MISMATCH, DEARER_OFFER)
     set_timer(deps, session)
@@ -192,7 +193,8 @@ def _call(
         absence = evidence.refused(exc, deps.now())
         if absence is None:
             return _unclear(deps, session)
-        _blame(deps, session, exc)
+        if isinstance(exc, OfferGone):
+            withdraw(deps, session.attempt)
         if isinstance(exc, OfferGone | NoCapacity):
             count_judged(deps, session.attempt, accepted=False)
         return refuse(deps, session, _REASONS[type(exc)], exc.message, absence)
@@ -253,14 +255,6 @@ def warned(session: Session, key_error: str, now: datetime) -> tuple[Notice, ...
         return session.warnings
     message = f"an SSH key could not be attached: {key_error}"
     return (*session.warnings, Notice(code=code, message=message, at=now))[-20:]
-
-
-def _blame(deps: Deps, session: Session, error: ProviderError) -> None:
-    """An offer that is gone is hidden at once; bad credentials are nobody's offer's fault."""
-    if isinstance(error, OfferGone):
-        withdraw(deps, session.attempt)
-    if isinstance(error, ProviderAuth):
-        tell(deps, about(session, "provider_auth_failed"))
 
 
 def _unclear(deps: Deps, session: Session) -> StepResult:

@@ -118,7 +118,8 @@ def _one[T](
     deps: Deps, act: Callable[[Deps, Session, T], bool], session: Session, thing: T
 ) -> bool:
     try:
-        return act(deps, session, thing)
+        with deps.concerning(session_id=session.id, attempt=session.attempt.number):
+            return act(deps, session, thing)
     except Conflict:
         # Somebody else saw more: the next pass looks again.
         return False

@@ -38,7 +38,8 @@ def look_at_agents(deps: Deps, last_sweep_at: datetime | None) -> Looked:
     ended, failed = 0, []
     for session_id, beat in found.items():
         try:
-            ended += _judge(deps, beat, silence_counts=silence_counts)
+            with deps.concerning(session_id=session_id):
+                ended += _judge(deps, beat, silence_counts=silence_counts)
         except Exception as exc:  # noqa: BLE001  (one bad item must not keep others alive)
             deps.note(Fact("sweep_item_failed", session_id=session_id, reason=type(exc).__name__))
             failed.append(session_id)

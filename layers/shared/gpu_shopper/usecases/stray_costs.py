@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from gpu_shopper.core.costs import stray_of
+from gpu_shopper.core.instances import Health, Instance
 from gpu_shopper.core.reconciling import Orphan, owns
 from gpu_shopper.core.session import Session
 from gpu_shopper.errors import SessionNotFound
@@ -33,8 +36,41 @@ def close_bill(deps: Deps, record: OrphanRecord) -> None:
     if session is None:
         return
     now = deps.now()
-    if costs.end_stray(deps.costs, session.id, record.provider, record.instance_id, now):
+    if _ended(deps, session, record, now):
         accrue(deps, session, now)
+
+
+def _ended(deps: Deps, session: Session, record: OrphanRecord, at: datetime) -> bool:
+    """End the bill; one that whoever had the machine ended did not live to begin is begun first."""
+
+    def end() -> bool:
+        return costs.end_stray(deps.costs, session.id, record.provider, record.instance_id, at)
+
+    if end():
+        return True
+    if not _was_stray(session, record):
+        return False
+    stray = stray_of(session, record.attempt, _as_seen(record), record.first_seen_at)
+    costs.see_stray(deps.costs, session.id, stray)
+    return end()
+
+
+def _was_stray(session: Session, record: OrphanRecord) -> bool:
+    """Whether it was seen, or asked to end, while no attempt of the session paid for it."""
+    own = (one for one in session.attempts if one.instance_id == record.instance_id)
+    return all(one.ended_at is not None and one.ended_at < record.last_seen_at for one in own)
+
+
+def _as_seen(record: OrphanRecord) -> Instance:
+    return Instance(
+        id=record.instance_id,
+        provider=record.provider,
+        label=record.label,
+        health=Health.UNKNOWN,
+        status="",
+        price_microusd_per_hour=record.price_microusd_per_hour,
+        gpu_type=record.gpu_type,
+    )
 
 
 def _session(deps: Deps, session_id: str) -> Session | None:

@@ -15,7 +15,7 @@ from gpu_shopper.core.webhooks import (
     Webhook,
     target_of,
 )
-from gpu_shopper.errors import TooManyRequests, ValidationFailed, WebhookNotFound
+from gpu_shopper.errors import Conflict, TooManyRequests, ValidationFailed, WebhookNotFound
 from gpu_shopper.store import webhooks as store
 from gpu_shopper.usecases.auditing import audited
 from gpu_shopper.usecases.deliveries import body_of, sent
@@ -43,7 +43,7 @@ class MadeWebhook:
 
 def create(hooks: Hooks, caller: Caller, wanted: NewWebhook) -> MadeWebhook:
     """Make a webhook, after its URL was looked up. Raises: ValidationFailed, Conflict."""
-    _check_url(hooks, wanted.url)
+    check_url(hooks, wanted.url)
     deps = hooks.deps
     hook_id, secret = deps.new_id(), SECRET_PREFIX + deps.new_secret()
     hook = Webhook(
@@ -63,12 +63,12 @@ def create(hooks: Hooks, caller: Caller, wanted: NewWebhook) -> MadeWebhook:
     return MadeWebhook(hook, secret)
 
 
-def _check_url(hooks: Hooks, url: str) -> None:
-    """Raises ValidationFailed."""
+def check_url(hooks: Hooks, url: str, name: str = "url") -> None:
+    """Look the host up. Raises ValidationFailed, naming the field, where nothing may be sent."""
     try:
         hooks.check(target_of(url, public_only=hooks.public_only))
     except ValueError as exc:
-        raise ValidationFailed([("url", f"url {exc}")]) from exc
+        raise ValidationFailed([(name, f"{name} {exc}")]) from exc
 
 
 def get(hooks: Hooks, caller: Caller, hook_id: str) -> Webhook:
@@ -80,7 +80,10 @@ def get(hooks: Hooks, caller: Caller, hook_id: str) -> Webhook:
 
 
 def _may_see(caller: Caller, hook: Webhook) -> bool:
-    return caller.consumer_id in (None, hook.consumer_id)
+    """A budget's receiver is the operators', though it hears of one consumer."""
+    return caller.consumer_id is None or (
+        caller.consumer_id == hook.consumer_id and not hook.of_budget
+    )
 
 
 def list_hooks(
@@ -96,6 +99,8 @@ def list_hooks(
 def delete(hooks: Hooks, caller: Caller, hook_id: str) -> None:
     """Remove a webhook; nothing is sent to it any more. Raises: WebhookNotFound, Conflict."""
     hook = get(hooks, caller, hook_id)
+    if hook.of_budget:
+        raise Conflict("this webhook belongs to a budget, and goes with it", retry_suggested=False)
     gone = about(hook, "webhook_deleted", caller)
     store.delete(hooks.table, hook, audited(hooks.deps, [gone]))
     hooks.deps.note(gone)

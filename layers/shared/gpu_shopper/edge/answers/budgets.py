@@ -6,6 +6,7 @@ from gpu_shopper.core.budgets import Budget
 from gpu_shopper.core.money import to_usd
 from gpu_shopper.edge.answers.values import instant
 from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.usecases.setting_budgets import SetBudget
 
 
 class ShownBudgetBody(Shown):
@@ -14,6 +15,7 @@ class ShownBudgetBody(Shown):
     consumer_id: str
     monthly_limit_usd: float
     enforce: bool
+    webhook_url: str | None
     month: str
     spent_usd: float
     reserved_usd: float
@@ -30,6 +32,7 @@ class ShownBudgetBody(Shown):
             consumer_id=budget.consumer_id,
             monthly_limit_usd=to_usd(budget.limit_microusd or 0),
             enforce=budget.enforce,
+            webhook_url=budget.webhook_url,
             month=budget.month,
             spent_usd=to_usd(budget.spent_microusd),
             reserved_usd=to_usd(budget.reserved_microusd),
@@ -39,6 +42,18 @@ class ShownBudgetBody(Shown):
             created_at=instant(budget.created_at),
             updated_at=instant(budget.updated_at),
         )
+
+
+class SetBudgetBody(ShownBudgetBody):
+    """The budget as it was just set; the secret of a new receiver is shown this once."""
+
+    webhook_secret: str | None = None
+
+    @classmethod
+    def of_set(cls, told: SetBudget) -> SetBudgetBody:
+        """What an operator gets who has set it."""
+        shown = ShownBudgetBody.of(told.budget)
+        return cls(**dict(shown), webhook_secret=told.webhook_secret)
 
 
 class BudgetsBody(Shown):
