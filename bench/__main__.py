@@ -1,7 +1,7 @@
 """`make bench`: what the product promises in numbers, measured; 1 when a goal is missed.
 
 With names of parts as arguments, only those: imports, peers, inventory, search, lifecycle,
-boots, seeds, deployed.
+boots, seeds, cost, deployed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from bench import boots, deployed, imports, inventory, lifecycle, search, seeds
+from bench.cost import report
 from local import paths
 
 PEERS_PYTHON = paths.STATE / "venvs" / "bench" / "bin" / "python"
@@ -31,6 +32,7 @@ PARTS: Mapping[str, Callable[[], int]] = {
     "lifecycle": lifecycle.main,
     "boots": boots.main,
     "seeds": seeds.main,
+    "cost": report.main,
     "deployed": deployed.main,
 }
 

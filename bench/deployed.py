@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import hanging, rental
+from bench import hanging, load, rental
 from local import paths
 from local.world import World
 
@@ -14,6 +14,7 @@ def main() -> int:
         bench = rental.Bench(world, world.start("benchrun"))
         print("on a local deployment, warm; default SSH timings")
         missed = rental.report(bench)
+        missed |= load.report(bench, world.functions())
         missed |= hanging.report(bench, world.functions())  # last: it resets the market
     finally:
         world.stop()

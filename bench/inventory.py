@@ -89,7 +89,7 @@ def measure(offers: int) -> int:
     """Print the table for so many offers; 1 when a goal is missed."""
     market, clock = sample.offers(offers), MotoClock()
     first, warm = Requests(clock), Requests(clock)
-    with a_world() as world:
+    with a_world(moto_lags=False) as world:
         client = Client(_handler(world.deps))
         world.publish()
         _get(client, {})

@@ -59,11 +59,20 @@ class Bench:
         offers: list[Row] = answers[-1]["offers"]
         return offers
 
+    def offer(self) -> str:
+        """The id of an offer that nobody has rented."""
+        return str(self._offers.pop()["id"])
+
+    def consumer(self, name: str) -> Api:
+        """Another caller, with a key of its own."""
+        wish = {"role": "consumer", "consumer_id": name}
+        return Api(self.caller.url, self.caller.post("/api/v1/keys", wish)["api_key"])
+
     def rent(self) -> tuple[Row, float]:
         """A new session, and the seconds that POST took."""
         wish = {
             "consumer_id": "bench",
-            "offer_id": self._offers.pop()["id"],
+            "offer_id": self.offer(),
             "workload_type": "ssh",
             "reservation_hours": 1,
         }

@@ -28,7 +28,7 @@ _PASSES_APART_S = 6.0
 
 
 def trouble(running: Endpoints, functions: Functions) -> None:
-    """What the main job never meets: an orphan, and requests that are refused."""
+    """What the main job never meets: an orphan, an empty budget, requests that are refused."""
     label = f"shopper-{running.deployment_id}-00000000-0000-4000-8000-00000000dead-1"
     lost = {"provider": "vastai", "label": label, "age_s": _ORPHAN_AGE_S}
     Api(running.simulator_url).post("/_test/orphan", lost)
@@ -36,10 +36,23 @@ def trouble(running: Endpoints, functions: Functions) -> None:
         caller = Api(running.api_url, key)
         for path in ("/api/v1/inventory/vastai-1", "/api/v1/keys", "/nowhere"):
             caller.send("GET", path)
+    _spend_out(running)
     for _ in range(_PASSES):
         functions.invoke_each("ReconcileFunction", EACH_PROVIDER)
         functions.invoke("PublishGaugesFunction", {})
         time.sleep(_PASSES_APART_S)
+
+
+def _spend_out(running: Endpoints) -> None:
+    """The demo's consumer may spend a cent, and asks for more."""
+    operator, consumer = (
+        Api(running.api_url, key) for key in (running.operator_key, running.consumer_key)
+    )
+    limit = {"monthly_limit_usd": 0.01, "enforce": True}
+    operator.call("PUT", "/api/v1/budgets/demo", json=limit)
+    for offer in consumer.get("/api/v1/inventory", limit=3)["offers"]:
+        wish = {"offer_id": offer["id"], "workload_type": "ssh", "reservation_hours": 12}
+        consumer.send("POST", "/api/v1/sessions", json=wish)
 
 
 def widgets(template: Path, deployment_id: str) -> list[dict[str, Any]]:

@@ -1,75 +1,19 @@
-"""The dashboard, as the template has it: eight rows, from money at risk to the state of alarms."""
+"""The dashboard, as the template has it: rows from money at risk to what we ourselves cost."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from gpu_shopper.core.metrics import DEPLOYMENT, NAMESPACE
 from reference.alarms import alarms
-from reference.stack import FUNCTIONS, MACHINES, TABLES, dead_letters, resources
+from reference.machinery import GATEWAY, machinery, paid
+from reference.widgets import PERIOD_S, Row, Widget, aws, each, percentiles, whole
 
 COLUMNS = 24
 WIDGET_HEIGHT = 6
-PERIOD_S = 60
-DEPLOYED = "${DeploymentId}"
 HERE = "${AWS::Region}"
-
-type Line = list[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Widget:
-    """One diagram."""
-
-    title: str
-    lines: tuple[Line, ...]
-    unit: str = ""
-    stacked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Diagrams that belong together."""
-
-    title: str
-    widgets: tuple[Widget, ...]
-
-
-def each(metric: str, *dimensions: str, stat: str = "Sum", label: str = "") -> Line:
-    """A line for every value that these dimensions of a metric ever had."""
-    words = ",".join((NAMESPACE, DEPLOYMENT, *dimensions))
-    wanted = f'{{{words}}} MetricName="{metric}" {DEPLOYMENT}="{DEPLOYED}"'
-    shown = label or " ".join(f"${{PROP('Dim.{one}')}}" for one in dimensions)
-    return [
-        {
-            "expression": f"SEARCH('{wanted}', '{stat}', {PERIOD_S})",
-            "label": shown.replace("${", "${!"),
-        }
-    ]
-
-
-def whole(metric: str, stat: str = "Sum", label: str = "", **words: str) -> Line:
-    """One line: the metric under the deployment, and these words."""
-    named = [part for pair in words.items() for part in pair]
-    return [NAMESPACE, metric, DEPLOYMENT, DEPLOYED, *named, _look(stat, label or metric)]
-
-
-def aws(namespace: str, metric: str, stat: str, label: str, **words: str) -> Line:
-    """One line of AWS's own."""
-    named = [part for pair in words.items() for part in pair]
-    return [namespace, metric, *named, _look(stat, label)]
-
-
-def _look(stat: str, label: str) -> dict[str, str]:
-    return {"stat": stat, "label": label}
-
-
-def _percentiles(metric: str, *stats: str, of: str = "") -> tuple[Line, ...]:
-    return tuple(whole(metric, stat, f"{of} {stat}".strip()) for stat in stats)
 
 
 def rows() -> Iterator[Row]:
@@ -80,7 +24,7 @@ def rows() -> Iterator[Row]:
     yield Row("Providers", tuple(_providers()))
     yield Row("Inventory", tuple(_inventory()))
     yield Row("API", tuple(_api()))
-    yield Row("Machinery, and what the control plane itself uses", tuple(_machinery()))
+    yield Row("Machinery", tuple(machinery()))
 
 
 def _money() -> Iterator[Widget]:
@@ -105,7 +49,7 @@ def _sessions() -> Iterator[Widget]:
     names = ("SessionsCreated", "InstancesLaunched", "InstancesAdopted", "InstancesDestroyed")
     yield Widget("Created, launched, destroyed", tuple(whole(one) for one in names))
     yield Widget("Ended, by reason", (each("SessionsEnded", "Provider", "Reason"),), stacked=True)
-    yield Widget("Time to ready", _percentiles("ProvisioningDuration", "p50", "p95"), "Seconds")
+    yield Widget("Time to ready", percentiles("ProvisioningDuration", "p50", "p95"), "Seconds")
     again = (
         each("RetryAttempts", "Provider", "Scope", "Reason"),
         whole("RetrySuccesses"),
@@ -124,7 +68,7 @@ def _agents() -> Iterator[Widget]:
 def _verification() -> Iterator[Widget]:
     ssh, api = "SshVerifyDuration", "ApiVerifyDuration"
     stats = ("p50", "p95")
-    lines = (*_percentiles(ssh, *stats, of="SSH"), *_percentiles(api, *stats, of="HTTP"))
+    lines = (*percentiles(ssh, *stats, of="SSH"), *percentiles(api, *stats, of="HTTP"))
     yield Widget("Launch to first answer", lines, "Seconds")
     polls = (whole("SshVerifyAttempts", "Average", "polls"),)
     yield Widget("Polls until the first login", polls)
@@ -142,7 +86,7 @@ def _verification() -> Iterator[Widget]:
 def _providers() -> Iterator[Widget]:
     calls = each("ProviderCalls", "Provider", "Operation", "Result")
     yield Widget("Calls, by result", (calls,), stacked=True)
-    yield Widget("Latency", _percentiles("ProviderLatency", "p50", "p95", "p99"), "Milliseconds")
+    yield Widget("Latency", percentiles("ProviderLatency", "p50", "p95", "p99"), "Milliseconds")
     errors = (each("ProviderErrors", "Provider", "ErrorType"), whole("UnknownProviderStatus"))
     yield Widget("Errors, by kind", errors)
     circuit = each("CircuitState", "Provider", stat="Maximum")
@@ -164,70 +108,15 @@ def _inventory() -> Iterator[Widget]:
 
 def _api() -> Iterator[Widget]:
     yield Widget("Requests, by status", (each("HttpRequests", "Status"),), stacked=True)
-    yield Widget("Latency", _percentiles("HttpLatency", "p50", "p99"), "Milliseconds")
+    yield Widget("Latency", percentiles("HttpLatency", "p50", "p99"), "Milliseconds")
     refused = (each("AuthFailures", "Reason"), whole("HttpRequests", label="429", Status="429"))
     yield Widget("Refused: no key, no right, too fast", refused)
-    gateway = {"ApiName": "${AWS::StackName}", "Stage": "${Stage}"}
     yield Widget(
         "What the gateway answered",
         tuple(
-            aws("AWS/ApiGateway", one, "Sum", one, **gateway) for one in ("4XXError", "5XXError")
+            aws("AWS/ApiGateway", one, "Sum", one, **GATEWAY) for one in ("4XXError", "5XXError")
         ),
     )
-
-
-def _machinery() -> Iterator[Widget]:
-    yield Widget("Sweeps that ended well", (whole("SweepCompleted"), *_sweeps("SweepCompleted")))
-    slowest = whole("SweepDuration", "Maximum", "slowest")
-    yield Widget(
-        "Duration of sweeps",
-        (slowest, *_sweeps("SweepDuration", stat="Maximum")),
-        "Milliseconds",
-    )
-    failed = tuple(
-        aws("AWS/States", metric, "Sum", f"{name} {metric}", StateMachineArn=f"${{{name}}}")
-        for name in resources(MACHINES)
-        for metric in ("ExecutionsFailed", "ExecutionsTimedOut")
-    )
-    letters = tuple(
-        aws(
-            "AWS/SQS",
-            "ApproximateNumberOfMessagesVisible",
-            "Maximum",
-            name,
-            QueueName=f"${{{name}.QueueName}}",
-        )
-        for name in dead_letters()
-    )
-    yield Widget("Executions that failed, dead letters", (*failed, *letters))
-    throttled = tuple(
-        aws("AWS/DynamoDB", metric, "Sum", f"{name} {metric}", TableName=f"${{{name}}}")
-        for name in resources(TABLES)
-        for metric in ("ReadThrottleEvents", "WriteThrottleEvents")
-    )
-    errors = tuple(
-        aws("AWS/Lambda", "Errors", "Sum", f"{name} errors", FunctionName=f"${{{name}}}")
-        for name in resources(FUNCTIONS)
-    )
-    yield Widget("Errors of functions, throttled tables", (*errors, *throttled))
-    runs = tuple(
-        aws("AWS/Lambda", "Duration", "Sum", name, FunctionName=f"${{{name}}}")
-        for name in resources(FUNCTIONS)
-    )
-    yield Widget("Paid: run time of functions", runs, "Milliseconds", stacked=True)
-    units = tuple(
-        aws("AWS/DynamoDB", metric, "Sum", f"{name} {word}", TableName=f"${{{name}}}")
-        for name in resources(TABLES)
-        for word, metric in (
-            ("reads", "ConsumedReadCapacityUnits"),
-            ("writes", "ConsumedWriteCapacityUnits"),
-        )
-    )
-    yield Widget("Paid: units of tables", units, stacked=True)
-
-
-def _sweeps(metric: str, stat: str = "Sum") -> tuple[Line, ...]:
-    return (each(metric, "Sweep", stat=stat), each(metric, "Sweep", "Provider", stat=stat))
 
 
 def text() -> str:
@@ -248,11 +137,20 @@ def text() -> str:
 def _placed() -> Iterator[dict[str, Any]]:
     top = 0
     for number, row in enumerate(rows(), 1):
-        yield _heading(top, f"{number}. {row.title}")
-        edges = [place * COLUMNS // len(row.widgets) for place in range(len(row.widgets) + 1)]
-        for widget, (left, right) in zip(row.widgets, pairwise(edges), strict=True):
-            yield _diagram(widget, left, top + 1, right - left)
+        yield from _row(top, number, row)
         top += 1 + WIDGET_HEIGHT
+    yield from _states(top)
+    yield from _row(top + 1 + WIDGET_HEIGHT, 9, Row("What the control plane uses", tuple(paid())))
+
+
+def _row(top: int, number: int, row: Row) -> Iterator[dict[str, Any]]:
+    yield _heading(top, f"{number}. {row.title}")
+    edges = [place * COLUMNS // len(row.widgets) for place in range(len(row.widgets) + 1)]
+    for widget, (left, right) in zip(row.widgets, pairwise(edges), strict=True):
+        yield _diagram(widget, left, top + 1, right - left)
+
+
+def _states(top: int) -> Iterator[dict[str, Any]]:
     yield _heading(top, "8. Budgets, webhooks and alarms")
     quarter = COLUMNS // 4
     for place, widget in enumerate(_budgets()):

@@ -13,6 +13,7 @@ TABLES = "AWS::DynamoDB::Table"
 QUEUES = "AWS::SQS::Queue"
 MACHINES = "AWS::Serverless::StateMachine"
 FUNCTIONS = "AWS::Serverless::Function"
+LOGS = "AWS::Logs::LogGroup"
 
 
 class _Loader(yaml.SafeLoader):

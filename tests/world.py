@@ -8,9 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import boto3
-from moto import mock_aws
-
 from gpu_shopper.core.api_keys import Caller, Role
 from gpu_shopper.core.audit import ActorType, Origin
 from gpu_shopper.core.inventory import Snapshot
@@ -31,6 +28,7 @@ from gpu_shopper.usecases.deps import Deps, Fact, OrphanTold, OrphanWish
 from gpu_shopper.usecases.orphan_wishes import carry_out
 from gpu_shopper.usecases.sessions import Created
 from gpu_shopper.usecases.wishes import NewSession
+from tests.aws import Standing, standing
 from tests.builders import DEPLOYMENT, NOON, PUBLIC_KEY, a_session
 from tests.fakes import (
     FakeApi,
@@ -46,8 +44,6 @@ from tests.simulation.tables import MemoryTable
 from tests.simulation.twins import Both, TwinTable
 from tests.template.cfn import table_definitions
 
-# Moto forgets the default session between tests; one of our own keeps the service models loaded.
-SESSION = boto3.Session("testing", "testing", region_name="eu-west-1")
 ALICE = Caller("alicekey", Role.CONSUMER, "alice")
 BOB = Caller("bobkey00", Role.CONSUMER, "bob")
 OPERATOR = Caller("operator", Role.OPERATOR, None)
@@ -140,23 +136,20 @@ class World:
 
 
 @contextmanager
-def a_world(settings: Settings | None = None) -> Iterator[World]:
-    """A fresh world; tables are those of template.yaml."""
-    with mock_aws():
-        yield _build(settings or Settings())
+def a_world(settings: Settings | None = None, moto_lags: bool = True) -> Iterator[World]:
+    """A fresh world; tables are those of template.yaml, and moto has a say as in `Both`."""
+    with standing() as amazon:
+        yield _build(settings or Settings(), amazon, Both(moto_lags))
 
 
-def _build(settings: Settings) -> World:
-    dynamodb = SESSION.resource("dynamodb")
+def _build(settings: Settings, amazon: Standing, both: Both) -> World:
     # Beside each table stands the simulation's, and their answers must be equal.
     definitions = table_definitions()
     rows = {name: rows_of(spec) for name, spec in definitions.items()}
-    both = Both()
     tables: dict[str, Any] = {
-        name: TwinTable(dynamodb.create_table(**spec), MemoryTable(rows[name], others=rows), both)
-        for name, spec in definitions.items()
+        name: TwinTable(amazon.tables[name], MemoryTable(rows[name], others=rows), both)
+        for name in definitions
     }
-    bucket = SESSION.resource("s3", region_name="us-east-1").create_bucket(Bucket="snapshots")
     clock, vast, machines = Clock(), FakeProvider(), FakeMachines()
     checks, api, hard_stops = FakeChecks(), FakeApi(), FakeHardStops()
     facts: list[Fact] = []
@@ -179,7 +172,7 @@ def _build(settings: Settings) -> World:
         access=tables["AccessTable"],
         operations=tables["OperationsTable"],
         audit=tables["AuditTable"],
-        inventory=Storage(tables["InventoryTable"], bucket),
+        inventory=Storage(tables["InventoryTable"], amazon.bucket),
         prices=tables["PricesTable"],
         costs=tables["CostsTable"],
         snapshots=SnapshotCache(),

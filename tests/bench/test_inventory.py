@@ -20,7 +20,7 @@ def moto_clock() -> Iterator[MotoClock]:
 
 def test_what_moto_takes_is_a_part_of_what_the_request_takes(moto_clock: MotoClock) -> None:
     requests = Requests(moto_clock)
-    with a_world() as world:
+    with a_world(moto_lags=False) as world:
         requests.time(world.publish)
         requests.time(lambda: None)
     assert 0 < requests.moto[0] < requests.took[0]

@@ -16,8 +16,10 @@ from tests.e2e.aws_view import executions, log_lines
 from tests.e2e.deployed import Deployed
 from tests.e2e.renting import Row
 
-SHOWN_ONCE = ("api_key", "ssh_private_key", "agent_token", "secret")
-"""Fields of answers to POST that hold a secret, each the only place where it is shown."""
+SHOWN_ONCE = ("api_key", "ssh_private_key", "agent_token", "secret", "webhook_secret")
+"""Fields of answers that hold a secret; what has just been made shows it, and nothing else does."""
+
+MAKING = (("POST", 201), ("PUT", 200), ("PUT", 201))
 
 _BEARER = re.compile(r"Bearer (gsk_[a-z0-9]{8}_\S+)")
 _CODE = (".zip", ".zip.meta.json")
@@ -86,10 +88,9 @@ def files(live: Deployed) -> Iterator[tuple[str, str]]:
 
 
 def answered(live: Deployed) -> Iterator[tuple[str, str]]:
-    """Every answer of the API, without what a POST shows once."""
+    """Every answer of the API, without what it shows once."""
     for answer in live.answers:
-        made = answer.request.method == "POST" and answer.status_code == 201
-        shown = _body(answer) if made else {}
+        shown = _body(answer) if _has_made(answer) else {}
         hidden = [str(shown[name]) for name in SHOWN_ONCE if shown.get(name)]
         text = answer.text
         for secret in hidden:
@@ -109,7 +110,7 @@ def written(live: Deployed) -> dict[str, str]:
 
 def secrets(live: Deployed) -> dict[str, str]:
     """What must be in none of it, with a word that says what it is."""
-    bodies = [_body(answer) for answer in live.answers if answer.request.method == "POST"]
+    bodies = [_body(answer) for answer in live.answers if _has_made(answer)]
     found = {str(body[name]): name for body in bodies for name in SHOWN_ONCE if body.get(name)}
     found |= {key: "api_key" for answer in live.answers for key in _sent(answer)}
     keys = live.endpoints
@@ -125,6 +126,10 @@ def _distinct(secret: str) -> str:
     lines = secret.strip().splitlines()
     # The first lines of all Ed25519 keys are alike; the last full one is this key's own.
     return max(lines[2:-1], key=len) if len(lines) > 3 else lines[0]
+
+
+def _has_made(answer: requests.Response) -> bool:
+    return (answer.request.method, answer.status_code) in MAKING
 
 
 def _sent(answer: requests.Response) -> list[str]:

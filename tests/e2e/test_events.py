@@ -33,6 +33,7 @@ STATUS = {
     "costs_api/period": 200,
     "costs_api/session": 404,
     "costs_api/summary": 200,
+    "costs_api/reconciliation": 200,
     "operator_api/get_budget": 404,
     "operator_api/list_budgets": 200,
     "operator_api/delete_budget": 404,

@@ -15,8 +15,8 @@ from moto import mock_aws
 
 from gpu_shopper.edge import wiring
 from gpu_shopper.edge.aws import Schedules, Target
+from tests.aws import SESSION
 from tests.builders import SESSION_ID, later
-from tests.world import SESSION
 
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient

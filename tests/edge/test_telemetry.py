@@ -16,10 +16,10 @@ from gpu_shopper.usecases.facts import not_verified
 from tests.builders import NOON, a_session
 
 
-def told(fact: Fact) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def told(fact: Fact, level: str = "INFO") -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Log lines and metric lines of one fact."""
     log, metrics = io.StringIO(), list[str]()
-    logger = Logger(service=f"test-{id(log)}", stream=log)
+    logger = Logger(service=f"test-{id(log)}", stream=log, level=level)
     Telemetry(logger, "ab12cd34", lambda: NOON, metrics.append).note(fact)
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     return lines, [json.loads(line) for line in metrics]
@@ -36,6 +36,14 @@ def test_a_fact_is_one_audit_line_with_what_is_known() -> None:
     )
     assert "instance_id" not in line
     assert metrics == []
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "WARNING", "CRITICAL"])
+def test_an_audit_line_is_written_whatever_the_log_level(level: str) -> None:
+    """6.3."""
+    (line,), _ = told(Fact("session_created", session_id="s-1"), level)
+    assert (line["level"], line["audit"], line["session_id"]) == ("INFO", True, "s-1")
+    assert line["timestamp"]
 
 
 def test_a_metric_has_the_deployment_and_then_all_its_dimensions() -> None:

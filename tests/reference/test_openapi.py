@@ -10,7 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from gpu_shopper.edge.http import METHODS
 from reference import openapi, problems
-from reference.meanings import MEANINGS, WORDS
+from reference.meanings import MEANINGS, PARTS, WORDS
 from tests.template.cfn import properties
 
 DOCUMENT = openapi.document()
@@ -118,6 +118,10 @@ def test_no_meaning_and_no_list_of_words_is_left_over() -> None:
     path_ids = {"session_id", "offer_id", "key_id", "hash_id", "webhook_id"}
     assert set(MEANINGS) - own - shared - path_ids == set()
     assert set(WORDS) - own == set()
+
+
+def test_no_field_has_two_meanings() -> None:
+    assert sum(map(len, PARTS)) == len(MEANINGS)
 
 
 @each_operation

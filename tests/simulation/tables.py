@@ -49,12 +49,12 @@ class MemoryClient:
     exceptions = _Exceptions
 
     def __init__(self, tables: Mapping[str, Rows], around: Around = _at_once) -> None:
-        self._tables = tables
+        self.tables = tables
         self._around = around
 
     def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> dict[str, Any]:
         """All of the writes, or none."""
-        changes = [_change(self._tables, *_only(action)) for action in TransactItems]
+        changes = [_change(self.tables, *_only(action)) for action in TransactItems]
         if len(changes) > MAX_BATCH or len({(c.rows.name, c.key) for c in changes}) < len(changes):
             raise invalid("TransactWriteItems")
 
@@ -84,7 +84,7 @@ class MemoryClient:
 
         def effect() -> dict[str, Any]:
             found = {
-                name: [item for key in asked if (item := self._tables[name].get(key))]
+                name: [item for key in asked if (item := self.tables[name].get(key))]
                 for name, asked in keys.items()
             }
             return {"Responses": found, "UnprocessedKeys": {}}
@@ -277,4 +277,7 @@ def _updated(change: Change, expression: str, wanted: str) -> dict[str, Any]:
             return {"Attributes": change.rows.get(change.key)}
         case "UPDATED_NEW":
             return {"Attributes": {name: after[name] for name in written if name in after}}
+        case "UPDATED_OLD":
+            old = {name: before[name] for name in written if name in before}
+            return {"Attributes": old} if old else {}
     raise NotImplementedError(f"ReturnValues {wanted}: teach tests/simulation/tables.py")

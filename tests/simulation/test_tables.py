@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from tests.aws import SESSION
 from tests.simulation.rows import rows_of
 from tests.simulation.store_calls import CALLS, carry_out
 from tests.simulation.tables import MemoryTable
 from tests.simulation.twins import TwinTable
 from tests.template.cfn import table_definitions
-from tests.world import SESSION
 
 SMALL = st.integers(0, 3)
 STEP = st.tuples(st.sampled_from(sorted(CALLS)), SMALL, SMALL, st.integers(0, 5))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import RLock
-from typing import Any
+from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
+from tests.simulation.kinds import Kind, kind_of, way_of, written_over
+from tests.simulation.rows import ConditionalCheckFailedException
 from tests.simulation.tables import MemoryTable
 
 type Told = tuple[str, Any]
@@ -20,21 +22,27 @@ _IGNORED = ("ResponseMetadata", "ConsumedCapacity", "ItemCollectionMetrics")
 
 
 class TwinTable:
-    """Carries every operation out on both tables, and gives moto's answer.
+    """Gives the answer of a table in memory, which moto's must be equal to.
 
-    An AssertionError means that the tables in memory are not what DynamoDB is. After an operation
-    that they have not been taught there is nothing to compare any more: tables that are written
-    together share `both`.
+    An AssertionError means that the tables in memory are not what DynamoDB is. Tables that are
+    written together share `both`.
     """
 
     def __init__(self, real: Any, memory: MemoryTable, both: Both | None = None) -> None:
         self.name = real.name
-        self.real, self.memory = real, memory
+        self.memory = memory
+        self._real = real
         self._both = both or Both()
         self.meta = _Meta(_Client(real.meta.client, memory.meta.client, self._both))
 
+    @property
+    def real(self) -> Any:
+        """Moto's table, with all that was written."""
+        self._both.catch_up()
+        return self._real
+
     def __getattr__(self, operation: str) -> Any:
-        return self._both.asked(self.real, self.memory, operation)
+        return self._both.asked(self._real, self.memory, self.name, operation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,46 +52,102 @@ class _Meta:
 
 class _Client:
     def __init__(self, real: Any, memory: Any, both: Both) -> None:
-        self.exceptions = real.exceptions
+        self.exceptions = _Exceptions(real.exceptions)
         self._real, self._memory, self._both = real, memory, both
 
     def __getattr__(self, operation: str) -> Any:
-        return self._both.asked(self._real, self._memory, operation)
+        return self._both.asked(self._real, self._memory, "", operation)
+
+
+class _Exceptions:
+    """Either's, to be caught."""
+
+    def __init__(self, real: Any) -> None:
+        self.ClientError = ClientError
+        self.ConditionalCheckFailedException = (
+            ConditionalCheckFailedException,
+            real.ConditionalCheckFailedException,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the tables in memory were asked, and what they said."""
+
+    operation: str
+    given: dict[str, Any]
+    told: Told
+    on_moto: Callable[..., Any]
+
+    def compare(self) -> None:
+        """Carry it out on moto too."""
+        _compare(
+            self.operation, self.given, self.told, _told(lambda: self.on_moto(**self.given))[0]
+        )
 
 
 class Both:
-    """Carries operations out on both, as long as both know them."""
+    """Carries operations out in memory, and on moto: there at once, or when there is something new.
 
-    def __init__(self) -> None:
-        self._knows_all = True
+    Moto takes a hundred times as long. One that `lags` is asked when it comes to a kind of
+    operation that no world of this process has compared yet: then for all that it missed.
+    After an operation that the tables in memory have not been taught, moto goes on alone.
+    """
 
-    def asked(self, real: Any, memory: Any, operation: str) -> Any:
+    compared: ClassVar[set[Kind]] = set()
+
+    def __init__(self, lags: bool = False) -> None:
+        self._lags = lags
+        self._missed: list[_Asked] = []
+        self._moto_alone = False
+
+    def asked(self, real: Any, memory: Any, table: str, operation: str) -> Any:
         """What carries `operation` out on both."""
         on_moto, call = getattr(real, operation), getattr(memory, operation, None)
+        rows = memory.meta.client.tables if table else memory.tables
         if call is None or operation == "batch_writer":
-            self._knows_all = False
+            self._go_on_alone()
             return on_moto
 
         def carried_out(**given: Any) -> Any:
             with _IN_STEP:
-                in_memory = self._in_memory(call, given)
-                seen, answer, error = _told(lambda: on_moto(**given))
-            if in_memory is not None:
-                _compare(operation, given, in_memory, seen)
+                if not self._moto_alone:
+                    kind = kind_of(table, operation, given, written_over(rows, table, given))
+                    try:
+                        told, answer, error = _told(lambda: call(**given))
+                    except (NotImplementedError, TypeError):
+                        self._go_on_alone()
+                if self._moto_alone:
+                    return on_moto(**given)
+                self._missed.append(_Asked(operation, _own(given), told, on_moto))
+                self._compare_new((kind, way_of(told)))
             if error is not None:
                 raise error
-            return answer
+            return _own(answer)
 
         return carried_out
 
-    def _in_memory(self, call: Callable[..., Any], given: dict[str, Any]) -> Told | None:
-        try:
-            if self._knows_all:
-                return _told(lambda: call(**given))[0]
-        except (NotImplementedError, TypeError):
-            pass
-        self._knows_all = False
-        return None
+    def catch_up(self) -> None:
+        """Moto does what it was not asked so far."""
+        missed, self._missed = self._missed, []
+        for one in missed:
+            one.compare()
+
+    def _compare_new(self, kind: Kind) -> None:
+        if not self._lags or kind not in self.compared:
+            self.catch_up()
+            self.compared.add(kind)
+
+    def _go_on_alone(self) -> None:
+        self.catch_up()
+        self._moto_alone = True
+
+
+def _own(value: Any) -> Any:
+    """A copy for whoever may change it."""
+    if isinstance(value, dict):
+        return {name: _own(one) for name, one in value.items()}
+    return [_own(one) for one in value] if isinstance(value, list) else value
 
 
 def _compare(operation: str, given: dict[str, Any], in_memory: Told, on_moto: Told) -> None:

@@ -18,8 +18,9 @@ from gpu_shopper.errors import Conflict, StoreUnavailable
 from gpu_shopper.store import price_books
 from gpu_shopper.store.price_books import Opened, open_book, save_book
 from gpu_shopper.store.price_rows import add_rows, read_rows
+from tests.aws import SESSION
 from tests.builders import NOON, SETTINGS
-from tests.world import SESSION, World
+from tests.world import World
 
 SERIES = Series("RTX 4090", 1)
 HOURS = RowKey("vastai", SERIES, Period.HOURLY, "2026-02-07")

@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import string
+from fnmatch import fnmatch
 
 import pytest
 
@@ -29,6 +30,19 @@ def test_every_resource_has_a_comment_that_says_why_it_exists() -> None:
     written = _written_resources()
     assert {line.strip(" :") for _, line in written} == set(resources())
     assert not [line for before, line in written if not before.startswith("  # ")]
+
+
+def test_the_rule_that_traces_few_heartbeats_fits_their_route_and_no_other() -> None:
+    rule = properties("HeartbeatSampling")["SamplingRule"]
+    traced_less = [
+        (path, method)
+        for path, methods in properties("Api")["DefinitionBody"]["paths"].items()
+        for method in methods
+        if fnmatch(path, rule["URLPath"]) and method == rule["HTTPMethod"].lower()
+    ]
+    assert traced_less == [("/api/v1/sessions/{session_id}/heartbeat", "post")]
+    assert rule["ServiceName"] == {"Fn::Sub": "${AWS::StackName}/${Stage}"}
+    assert properties("Api")["Name"] == {"Fn::Sub": "${AWS::StackName}"}
 
 
 def test_the_bucket_is_private_and_encrypted() -> None:

@@ -73,11 +73,12 @@ def test_an_alert_goes_to_the_receiver_of_its_budget_and_is_signed(mail: Mail) -
 def test_the_receiver_hears_of_its_own_budget_and_of_nothing_else(mail: Mail, world: World) -> None:
     put(mail)
     put(mail, url=URL + "/bob", consumer="bob")
-    assert alert(mail, "exceeded", "bob") == 1
-    ((letter, _),) = mail.letters.sent
-    hook = store.find(mail.hooks.table, letter.webhook_id)
-    assert hook is not None
-    assert hook.consumer_id == "bob"
+    for consumer in ("alice", "bob"):
+        assert alert(mail, "exceeded", consumer) == 1
+        letter, _ = mail.letters.sent.pop()
+        hook = store.find(mail.hooks.table, letter.webhook_id)
+        assert hook is not None
+        assert hook.consumer_id == consumer
     base: dict[str, Any] = {"operation": "session_running", "details": {}, "consumer_id": "alice"}
     event = base | {"id": letter.delivery_id, "session_id": running(world)}
     assert deliveries.tell(mail.hooks, event) == 0

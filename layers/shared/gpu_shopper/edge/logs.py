@@ -72,6 +72,14 @@ def concerning(**ids: Any) -> Iterator[None]:
         logger.append_keys(**before)
 
 
+def write_always(to: Logger, message: str, **fields: Any) -> None:
+    """A line of level INFO, also where only errors are logged: no fact is left out."""
+    record = logging.LogRecord("facts", logging.INFO, __file__, 0, message, None, None, "fact")
+    vars(record).update(fields)
+    for handler in to.handlers:
+        handler.handle(record)
+
+
 def run_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
     """Those of a logger's keys that tell which run it is."""
     return {name: keys[name] for name in RUN_KEYS if name in keys}

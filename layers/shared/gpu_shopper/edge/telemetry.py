@@ -14,7 +14,7 @@ from datetime import datetime
 from aws_lambda_powertools import Logger
 
 from gpu_shopper.core.metrics import DEPLOYMENT, METRICS, NAMESPACE
-from gpu_shopper.edge.logs import run_keys
+from gpu_shopper.edge.logs import run_keys, write_always
 from gpu_shopper.usecases.deps import Fact
 
 
@@ -41,7 +41,7 @@ class Telemetry:
                 for name, value in asdict(fact).items()
                 if value not in (None, {}) and name not in ("metrics", "dimensions")
             }
-            self._logger.info(fact.operation, audit=True, **known)
+            write_always(self._logger, fact.operation, audit=True, **known)
         if fact.metrics:
             self._write(json.dumps(self._emf(fact)))
 

@@ -1,0 +1,1 @@
+"""What AWS charges for running the control plane; `main` prints the bill."""
