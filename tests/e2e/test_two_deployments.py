@@ -18,8 +18,9 @@ from local.parameters import local_stage
 from tests.e2e import provider
 from tests.e2e.conftest import ROUGH
 from tests.e2e.deployed import DEPLOYMENT_ID, Deployed, wait_for
-from tests.e2e.renting import Renting, Row, wish
+from tests.e2e.renting import Renting, wish
 
+ENDED = {"status": "destroyed"}
 DRY_RUN = {"ReconcileDryRun": "1"}
 NAME, OTHER_ID = "gpu-shopper-other", "0ther000"
 SECRETS = ("VastaiSecret", "TensordockSecret")
@@ -122,5 +123,7 @@ def _is_gone(live: Deployed, instance_id: str) -> bool:
 
 
 def _orphans(operator: Api) -> set[str]:
-    listed: list[Row] = operator.get("/api/v1/orphans", provider="vastai", limit=200)["orphans"]
-    return {one["instance_id"] for one in listed}
+    """Those that are there, and those that were ended."""
+    query = {"provider": "vastai", "limit": 200}
+    pages = [operator.get("/api/v1/orphans", **query, **more) for more in ({}, ENDED)]
+    return {one["instance_id"] for page in pages for one in page["orphans"]}
