@@ -205,7 +205,7 @@ def _add_events(random: Random, plan: Plan) -> None:
     plan.restarts_ms = [sometime() for _ in range(random.choice((0, 0, 0, 0, 1)))]
     plan.foreign = random.choice((0, 0, 1, 2))
     often = random.choice((True, False, False, False))
-    if often and plan.odds.dearer:
+    if (often and plan.odds.dearer) or plan.is_close:
         plan.refresh_every_min = 1
     plan.orphans = random.choice((0,) * 8 + (1, 2, 9, 13))
 
