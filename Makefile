@@ -24,7 +24,8 @@ OFFERS ?= 60
 SEED ?= 1
 SEEDS ?= 10000
 FIRST_SEED ?= 1
-SLOW := $(addprefix tests/e2e/,test_ageing.py test_crowds.py test_hard_stop.py test_load.py)
+SLOW := $(addprefix tests/e2e/,test_ageing.py test_crowds.py test_killed.py test_knobs.py \
+	test_load.py test_two_deployments.py)
 VASTAI_KEY ?=
 TENSORDOCK_TOKEN ?=
 
@@ -100,14 +101,14 @@ validate: setup ## lint template.yaml as SAM and CloudFormation, and scan it for
 
 .PHONY: unit
 unit: setup ## the tests that need no emulator
-	@$(DEV)/pytest -n 2 --ignore tests/e2e tests
+	@$(DEV)/pytest -n 2 --dist worksteal --ignore tests/e2e tests
 
 .PHONY: e2e
 e2e: setup build ## deploy into a fresh emulator and drive it over HTTP and SSH
 	@$(DEV)/pytest tests/e2e $(addprefix --ignore ,$(SLOW))
 
 .PHONY: e2e-slow
-e2e-slow: setup build ## the part of it that waits for real time to pass, or sends crowds
+e2e-slow: setup build ## the part of it that takes minutes: real time, crowds, kills, odd providers
 	@$(DEV)/pytest $(SLOW)
 
 .PHONY: simulate

@@ -12,7 +12,7 @@ from simulator.instances import Instance
 from simulator.world import World
 
 _PERCENT = checks.number(0, 100)
-_KNOWN: dict[str, checks.Check] = {
+FIELDS: dict[str, checks.Check] = {
     "status": checks.maybe(checks.text),
     "die": checks.anything,
     "ssh": checks.anything,
@@ -34,7 +34,7 @@ _INSIDE = ("util_pct", "disk_used_pct", "oom", "cuda_version", "missing_gpus")
 
 def apply(world: World, instance: Instance, body: Any) -> None:
     """Carry out a POST to `/_test/instances/{id}`. Raises BadField before changing anything."""
-    given = checks.fields(body, _KNOWN)
+    given = checks.fields(body, FIELDS)
     if "ssh" in given:
         instance.ssh_mode = _ssh_mode(given["ssh"])
     for name in ("hidden", *_INSIDE):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from local import aws
 from tests.e2e.deployed import Deployed
 from tests.e2e.renting import Row
+
+LOG_PAGE = 10_000
 
 
 def executions(live: Deployed) -> list[Row]:
@@ -34,19 +37,33 @@ def timers_of(live: Deployed, session_id: str) -> list[Row]:
     return [client.get_schedule(Name=one["Name"], GroupName=one["GroupName"]) for one in found]
 
 
-def log_lines(live: Deployed) -> list[str]:
-    """Everything that the functions and the gateway logged, as it was written."""
+def log_lines(live: Deployed, containing: str = "") -> list[str]:
+    """Everything that the functions and the gateway logged, as it was written; or some lines.
+
+    The emulator takes what a function wrote late for part of its next run: wait for a line.
+    """
     logs = aws.client("logs", live.endpoints.emulator_url)
-    lines: list[str] = []
-    for group in logs.describe_log_groups()["logGroups"]:
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
-        lines += [event["message"] for page in pages for event in page["events"]]
-    return lines
+    groups = [one["logGroupName"] for one in logs.describe_log_groups()["logGroups"]]
+    pattern = f'"{containing}"' if containing else ""
+    return [line for group in groups for line in _lines(logs, group, pattern)]
+
+
+def _lines(logs: Any, group: str, pattern: str) -> Iterator[str]:
+    """The emulator has no next page: the next question begins with the last instant again."""
+    since, seen = 0, 0
+    while True:
+        asked = {"logGroupName": group, "filterPattern": pattern, "startTime": since}
+        events = logs.filter_log_events(**asked)["events"]
+        yield from (event["message"] for event in events[seen:])
+        if len(events) < LOG_PAGE or events[-1]["timestamp"] == since:
+            return
+        since = events[-1]["timestamp"]
+        seen = sum(event["timestamp"] == since for event in events)
 
 
 def entries(live: Deployed, **wanted: Any) -> list[Row]:
     """Log lines of our own that have these fields."""
-    rows = (_parsed(line) for line in log_lines(live))
+    rows = (_parsed(line) for line in log_lines(live, wanted.get("session_id", "")))
     return [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
 
 

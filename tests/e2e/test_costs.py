@@ -109,11 +109,12 @@ def _cost(session: Row) -> float:
 
 @told_by(short_session)
 def test_a_short_session_costs_its_price_times_its_seconds(told: Billed) -> None:
-    """BUG-064, N-40: to the micro-dollar, and the same wherever it is asked for."""
+    """BUG-064, N-40, M-51: to the micro-dollar, and the same wherever it is asked for."""
     total = told.by_session["total_cost"]
     assert abs(total - _cost(told.stopped)) <= 1e-6
     assert total == told.stopped["cost_usd"] == told.by_month["total_cost"] > 0
     assert told.by_session["final"] is True
+    assert told.by_session["hours_used"] == round(told.by_session["hours_used"], 4) > 0
     assert told.by_month["session_count"] == 1
     assert list(told.by_month["by_gpu_type"]) == [told.stopped["gpu_type"]]
 

@@ -232,7 +232,7 @@ def _skipped(live: Deployed) -> list[Row]:
 
 
 def test_a_secret_that_is_incomplete_is_named_until_it_is_whole(ageing: Deployed) -> None:
-    """BUG-001: and the last snapshot is shown all the while."""
+    """BUG-001, QA-H7: and the last snapshot is shown all the while."""
     url = ageing.endpoints.emulator_url
     manager, secret = aws.client("secretsmanager", url), stack.physical_ids(url)["VastaiSecret"]
     right = manager.get_secret_value(SecretId=secret)["SecretString"]

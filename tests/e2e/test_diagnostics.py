@@ -75,7 +75,7 @@ def checked_again_and_again(renting: Renting) -> Checked:
 
 @told_by(checked_again_and_again, long=True)
 def test_a_machine_is_checked_with_the_first_login(told: Checked) -> None:
-    """M-35, 2.10."""
+    """M-35: 2.10."""
     first = told.first
     assert (first["ssh_available"], first["checked_at"]) == (True, told.running["ready_at"])
     assert len(first["gpus"]) == told.running["gpu_count"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,6 +134,25 @@ def test_a_catch_by_the_name_of_our_exception_never_matches(small: Small) -> Non
     arn = small.start("Catches", "caught")
     wait_for(lambda: small.execution(arn)["status"] == "SUCCEEDED", 10)
     assert json.loads(small.execution(arn)["output"]) == "by all"
+
+
+def test_a_question_for_log_lines_has_no_next_page_and_may_name_an_instant(small: Small) -> None:
+    """`aws_view` asks again from the last instant that it was shown."""
+    logs = aws.client("logs", small.emulator.url)
+    logs.create_log_group(logGroupName="many")
+    logs.create_log_stream(logGroupName="many", logStreamName="one")
+    now_ms = round(time.time() * 1000)
+    lines = [{"timestamp": now_ms + n, "message": f"line {n} of abc-{n}"} for n in range(3)]
+    logs.put_log_events(logGroupName="many", logStreamName="one", logEvents=lines)
+    first = logs.filter_log_events(logGroupName="many", limit=2)
+    assert ([one["message"] for one in first["events"]], first.get("nextToken")) == (
+        ["line 0 of abc-0", "line 1 of abc-1"],
+        None,
+    )
+    rest = logs.filter_log_events(logGroupName="many", startTime=now_ms + 1)["events"]
+    assert [one["timestamp"] - now_ms for one in rest] == [1, 2]
+    found = logs.filter_log_events(logGroupName="many", filterPattern='"abc-2"')["events"]
+    assert [one["message"] for one in found] == ["line 2 of abc-2"]
 
 
 def test_a_restart_keeps_the_state_and_fails_what_was_running(small: Small) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.e2e import provider
-from tests.e2e.aws_view import executions_of
+from tests.e2e.aws_view import events, executions_of
 from tests.e2e.provider import broken
 from tests.e2e.renting import Rental, Renting, Row, another, provider_id, together, wish
 from tests.e2e.stories import told_by
@@ -112,8 +112,27 @@ def offer_gone(renting: Renting) -> Refused:
     )
 
 
-def credentials_refused(renting: Renting) -> Launch:
-    return _failed(renting, {"type": "status", "code": 401})[1]
+@dataclass(frozen=True)
+class NotLetIn:
+    """A launch with credentials that the provider refused, and what is known of it."""
+
+    launch: Launch
+    told: list[Row]
+    blamed: list[Row]
+
+
+def credentials_refused(renting: Renting) -> NotLetIn:
+    rental, launch = _failed(renting, {"type": "status", "code": 401})
+    health = renting.live.operator.get("/api/v1/offer-health", provider="vastai")["offers"]
+    return NotLetIn(
+        launch=launch,
+        told=[
+            one
+            for one in events(renting.live, rental.id)
+            if one["operation"] == "provider_auth_failed"
+        ],
+        blamed=[one for one in health if one["offer_id"] == launch.session["offer_id"]],
+    )
 
 
 @told_by(offer_gone)
@@ -134,10 +153,14 @@ def test_an_offer_that_is_gone_is_hidden_at_once(told: Refused) -> None:
 
 
 @told_by(credentials_refused)
-def test_refused_credentials_fail_the_session_under_their_name(told: Launch) -> None:
-    assert told.session["end_reason"] == "provider_auth"
-    assert told.session["cost_usd"] == 0
-    assert told.machines == []
+def test_refused_credentials_fail_the_session_under_their_name(told: NotLetIn) -> None:
+    """M-62: the secret is read and the call sent once more; nothing is held against the offer."""
+    session = told.launch.session
+    assert session["end_reason"] == "provider_auth"
+    assert (session["cost_usd"], len(session["attempts"])) == (0, 1)
+    assert (told.launch.machines, told.launch.launches) == ([], 2)
+    assert len(told.told) == 1
+    assert told.blamed == []
 
 
 @dataclass(frozen=True)

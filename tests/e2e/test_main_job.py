@@ -182,7 +182,7 @@ def test_another_key_and_another_host_key_are_both_refused(told: OwnKey) -> None
 
 @told_by(own_key)
 def test_the_probe_logs_in_with_a_key_of_its_own(told: OwnKey) -> None:
-    """N-37."""
+    """N-37, X-29."""
     bodies = {line.split(" ")[1] for line in told.installed}
     assert len(bodies) == 2
     assert told.pair.public_line.split(" ")[1] in bodies

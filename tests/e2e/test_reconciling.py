@@ -10,7 +10,7 @@ import pytest
 from tests.e2e import provider
 from tests.e2e.aws_view import audit, entries
 from tests.e2e.deployed import DEPLOYMENT_ID, Deployed, wait_for
-from tests.e2e.provider import broken, patch, plant
+from tests.e2e.provider import break_it, broken, plant
 from tests.e2e.renting import Renting, Row, provider_id, together
 from tests.e2e.stories import told_by
 
@@ -165,10 +165,10 @@ class Lost:
     fixed: list[Row]
 
 
-def _lost(renting: Renting, **change: object) -> Lost:
+def _lost(renting: Renting, fault: str) -> Lost:
     live = renting.live
     rental, running = renting.running()
-    patch(live, running["provider_instance_id"], **change)
+    break_it(live, fault, match={"instance_id": running["provider_instance_id"]})
 
     def ended() -> Row | None:
         _sweep(live)
@@ -185,11 +185,11 @@ def _lost(renting: Renting, **change: object) -> Lost:
 
 
 def vanished(renting: Renting) -> Lost:
-    return _lost(renting, remove=True)
+    return _lost(renting, "vanish")
 
 
 def died(renting: Renting) -> Lost:
-    return _lost(renting, die=True)
+    return _lost(renting, "die")
 
 
 @told_by(vanished)

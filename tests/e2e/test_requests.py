@@ -66,8 +66,10 @@ def test_options_needs_no_key_and_names_listed_origins_only(live: Deployed, path
 
 
 def test_a_page_may_read_the_gateway_s_own_refusals(live: Deployed) -> None:
+    """N-51: of the shape of every error."""
     answer = live.anonymous.send("GET", "/api/v1/sessions", headers={"Origin": ORIGIN})
-    assert answer.status_code == 401
+    assert (answer.status_code, answer.json()["error_type"]) == (401, "unauthorized")
+    assert answer.json()["request_id"] == answer.headers["X-Request-ID"]
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
 
 
@@ -134,6 +136,7 @@ def test_a_request_id_is_taken_over_when_it_is_a_plain_word(live: Deployed) -> N
         ("inventory", {"colour": "red"}, "colour"),
         ("inventory", {"limit": ["1", "2"]}, "limit"),
         ("sessions", {"status": "bogus"}, "status"),
+        ("sessions", {"provider": "nope"}, "provider"),
         ("sessions", {"limit": "201"}, "limit"),
         ("sessions", {"limit": "0"}, "limit"),
         ("sessions", {"cursor": "made-up"}, "cursor"),
@@ -145,7 +148,7 @@ def test_a_request_id_is_taken_over_when_it_is_a_plain_word(live: Deployed) -> N
     ],
 )
 def test_a_bad_parameter_is_named(live: Deployed, path: str, query: Row, field: str) -> None:
-    """M-2, M-12, M-13, M-14, M-15, M-22, M-72, N-53, N-54."""
+    """M-2, M-12, M-13, M-14, M-15, M-22, M-72, M-100, N-53, N-54, N-64."""
     answer = live.operator.send("GET", f"/api/v1/{path}", params=query)
     assert (answer.status_code, answer.json()["error_type"]) == (400, "validation_error")
     assert [one["field"] for one in answer.json()["details"]] == [field]
@@ -211,7 +214,7 @@ def test_an_offer_id_that_no_provider_can_own_is_explained_before_anything_is_re
 def test_a_bad_field_is_named_and_nothing_is_left_behind(
     live: Deployed, change: Row, field: str, says: str
 ) -> None:
-    """M-9, M-13, M-34, M-58, M-79, N-12, N-53; by an operator, who may ask so often."""
+    """M-9, M-13, M-34, M-58, M-79, N-12, N-53: by an operator, who may ask so often."""
     wanted = RENT | {"consumer_id": "careless"} | change
     answer = live.operator.send("POST", "/api/v1/sessions", json=wanted)
     assert (answer.status_code, answer.json()["error_type"]) == (400, "validation_error")

@@ -9,10 +9,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from local import aws
 from tests.e2e import provider
 from tests.e2e.aws_view import executions_of
 from tests.e2e.deployed import Deployed, wait_for
@@ -41,18 +43,34 @@ def _error(live: Deployed) -> Any:
 
 
 def test_a_provider_that_is_down_during_a_destroy_only_delays_the_end(rough: Renting) -> None:
-    """N-21, X-11: nothing is concluded from silence; the end comes when the provider is back."""
+    """N-21, X-11, M-4: nothing is concluded from silence; the end comes when the provider is back.
+
+    Also when the execution that waits for it was stopped: a sweep starts another.
+    """
     live = rough.live
     rental, running = rough.running()
     with broken(live, {"type": "outage", "mode": "5xx"}):
         rental.done()
         wait_for(lambda: len(_asked_in_vain(live, running)) > 1, 60)
         live.sweep("ReconcileFunction")
+        assert _seconds_to_stop(live, rental) < 1
         assert rental.now()["status"] == "stopping"
         assert provider.machine_of(live, rental)["alive"]
-    stopped = rental.until("stopped")
+    stopped = _swept_until(live, rental, "stopped")
+    assert _restarted(live, rental, "teardown")
     assert stopped["end_reason"] == "user_requested"
     assert not provider.machine_of(live, rental)["alive"]
+
+
+def _seconds_to_stop(live: Deployed, rental: Rental) -> float:
+    """From asking that the teardown's execution be stopped to its end."""
+    (running,) = executions_of(live, rental.id, "teardown")
+    states = aws.client("stepfunctions", live.endpoints.emulator_url)
+    asked_at = datetime.now(UTC)
+    states.stop_execution(executionArn=running["executionArn"])
+    stopped = states.describe_execution(executionArn=running["executionArn"])
+    assert stopped["status"] == "ABORTED"
+    return float((stopped["stopDate"] - asked_at).total_seconds())
 
 
 def _asked_in_vain(live: Deployed, session: Row) -> list[Row]:
@@ -202,7 +220,7 @@ def test_a_second_deploy_keeps_keys_and_sessions(rough: Renting) -> None:
 
 
 def test_the_emulator_killed_in_mid_work_loses_no_session(rough: Renting) -> None:
-    """N-30: executions die with it; the sweep starts what is needed again."""
+    """N-30, M-54: executions die with it; the sweep starts what is needed again."""
     live = rough.live
     stopping, _ = rough.running()
     loading = _loading(rough)

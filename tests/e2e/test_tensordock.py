@@ -21,21 +21,27 @@ class Rented:
     stopped: Row
     machines: list[Row]
     asked: list[Row]
+    listed: dict[str, int]
 
 
 def rented_at_tensordock(renting: Renting) -> Rented:
     live, offer = renting.live, renting.tensordock_offer()
     rental = renting.rent(offer, disk_gb=100)
     running = rental.until("running")
+    listed = {
+        name: rental.caller.get("/api/v1/sessions", provider=name)["count"]
+        for name in ("vastai", "tensordock")
+    }
     stopped = rental.end()
     every = provider.requests(live, "POST", CREATES)
     asked = [one for one in every if rental.id in str(one["body"])]
-    return Rented(offer, running, stopped, provider.machines(live, rental.id), asked)
+    machines = provider.machines(live, rental.id)
+    return Rented(offer, running, stopped, machines, asked, listed)
 
 
 @told_by(rented_at_tensordock)
 def test_a_session_at_tensordock_runs_and_its_machine_is_gone_at_the_end(told: Rented) -> None:
-    """N-14: verified by SSH as `user`, ended with proof; one machine, one create."""
+    """N-14, M-100: verified by SSH as `user`, ended with proof; one machine, one create."""
     assert told.running["provider"] == "tensordock"
     assert told.running["ssh_user"] == "user"
     assert told.running["host_key_source"] == "injected"
@@ -43,6 +49,7 @@ def test_a_session_at_tensordock_runs_and_its_machine_is_gone_at_the_end(told: R
     assert told.stopped["end_reason"] == "user_requested"
     assert [one["alive"] for one in told.machines] == [False]
     assert len(told.asked) == 1
+    assert told.listed == {"vastai": 0, "tensordock": 1}
 
 
 @told_by(rented_at_tensordock)

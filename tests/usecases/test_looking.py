@@ -18,7 +18,7 @@ from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.reconcile import reconcile
 from gpu_shopper.usecases.verify import verify
 from tests.fakes import FakeProbe
-from tests.usecases.story import DONE, LOOK, stop, torn_down
+from tests.usecases.story import DONE, LOOK, adopted_during, stop, torn_down
 from tests.world import World
 
 
@@ -223,3 +223,30 @@ def test_a_machine_that_loads_for_nine_minutes_reaches_running(world: World) -> 
     assert look(world.deps, session_id, 1).outcome == "verify"
     verify(world.deps, FakeProbe(), session_id, 1)
     assert world.session(session_id).state is State.RUNNING
+
+
+def test_a_status_nobody_knows_is_told_once_and_waited_for(world: World) -> None:
+    """N-19: unknown is neither ready nor gone."""
+    session_id = world.create().session.id
+    launch(world.deps, session_id, 1)
+    up = world.vast.instances["5001"]
+    for word in ("hibernating", "dreaming"):
+        world.vast.instances["5001"] = replace(up, health=Health.UNKNOWN, status=word)
+        assert look(world.deps, session_id, 1).outcome == "look"
+    (notice,) = world.session(session_id).warnings
+    assert (notice.code, "hibernating" in notice.message) == ("provider_status_unknown", True)
+    world.vast.instances["5001"] = up
+    assert look(world.deps, session_id, 1).outcome == "verify"
+
+
+def test_a_key_error_is_told_also_when_the_machine_was_adopted_meanwhile(world: World) -> None:
+    """QA-C1: the launch alone knows of it; billed and told once, by whoever was first."""
+    session_id = world.create().session.id
+    world.vast.key_errors = ["503", None]
+    adopted_during(world, "launch", session_id)
+    launch(world.deps, session_id, 1)
+    session = world.session(session_id)
+    assert [one.code for one in session.warnings] == ["ssh_key_attach_failed"]
+    assert session.attempt.instance_id == "5001"
+    operations = world.operations()
+    assert (operations.count("instance_adopted"), operations.count("instance_launched")) == (1, 0)

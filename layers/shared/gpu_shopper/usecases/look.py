@@ -193,7 +193,8 @@ def _saw(deps: Deps, session: Session, instance: Instance | None) -> StepResult:
             counted = replace(attempt.verification, polls=attempt.verification.polls + 1)
             attempt = replace(attempt, verification=counted)
         decision = _progress(deps, current, attempt, result.wait_s)
-        return _with_price_warning(deps, current, attempt, decision)
+        decision = _with_price_warning(deps, current, attempt, decision)
+        return _with_status_warning(deps, instance, decision)
 
     saved, _ = change(deps, lambda: store.get(deps.sessions, session.id), decide)
     if result == DONE:
@@ -262,6 +263,18 @@ def _with_price_warning(
     after, facts = decision
     message = "the provider charges more for the instance than the offer said"
     notice = Notice(code="price_differs", message=message, at=deps.now())
+    return replace(after, warnings=(*after.warnings, notice)[-20:]), facts
+
+
+def _with_status_warning(deps: Deps, instance: Instance | None, decision: Decision) -> Decision:
+    """Warn, once, of a status word that we do not know: the machine is waited for all the same."""
+    if decision is None or instance is None or instance.health is not Health.UNKNOWN:
+        return decision
+    (after, facts), code = decision, "provider_status_unknown"
+    if any(one.code == code for one in after.warnings):
+        return decision
+    message = f"the provider shows a status that we do not know: {instance.status}"
+    notice = Notice(code=code, message=message, at=deps.now())
     return replace(after, warnings=(*after.warnings, notice)[-20:]), facts
 
 

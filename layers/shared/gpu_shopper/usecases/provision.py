@@ -13,7 +13,7 @@ from typing import Any
 from gpu_shopper.core import evidence
 from gpu_shopper.core.instances import HostKey, Launched
 from gpu_shopper.core.inventory import Shown
-from gpu_shopper.core.life import apply, evolve_attempt
+from gpu_shopper.core.life import apply, evolve, evolve_attempt
 from gpu_shopper.core.requesting import launch_request
 from gpu_shopper.core.retrying import disk_gb_at, is_dearer_than_accepted, price_cap
 from gpu_shopper.core.session import LaunchState, Notice, Session
@@ -214,14 +214,15 @@ def accepted(
 
     Billing begins here. An unclear launch that is found later began with its call.
     """
-    number = session.attempt.number
+    number, new = session.attempt.number, False
     adopted = operation == "instance_adopted"
 
     def decide(now_session: Session) -> Decision:
-        current = now_session.attempt
-        if current.number != number or current.instance_id is not None:
-            return None
-        now = deps.now()
+        nonlocal new
+        current, now = now_session.attempt, deps.now()
+        new = current.number == number and current.instance_id is None
+        if not new:
+            return _key_error_of_adopted(now_session, number, launched, now)
         since = now - timedelta(milliseconds=launched.age_ms)
         after = evolve_attempt(
             now_session,
@@ -242,10 +243,24 @@ def accepted(
         who = (actor or Actor.LIFECYCLE).value
         return after, [about(after, operation, actor=who, metrics=metrics)]
 
-    saved, new = change(deps, lambda: store.get(deps.sessions, session.id), decide)
+    saved, _ = change(deps, lambda: store.get(deps.sessions, session.id), decide)
     if new:
         count_judged(deps, saved.attempt, accepted=True)
     return new
+
+
+def _key_error_of_adopted(
+    session: Session, number: int, launched: Launched, now: datetime
+) -> Decision:
+    """Only the launch knows it, also when somebody else found the machine while it tried."""
+    attempt = session.attempt
+    is_it = (attempt.number, attempt.instance_id) == (number, launched.instance_id)
+    if not (is_it and session.is_live and launched.key_error):
+        return None
+    warnings = warned(session, launched.key_error, now)
+    if warnings == session.warnings:
+        return None
+    return evolve(session, now, warnings=warnings), []
 
 
 def warned(session: Session, key_error: str, now: datetime) -> tuple[Notice, ...]:
