@@ -21,7 +21,7 @@ CLOSE_PERCENT = 102
 NOISY_SEEDS = 100
 """Of so many seeds one plays its quiet hours too."""
 
-PACKING_SEEDS = 20
+PACKING_SEEDS = 40
 """Of so many seeds one packs and unpacks all that is stored."""
 
 LONGEST_WITH_AGENT_MS = 61 * MINUTE
@@ -107,7 +107,7 @@ class Plan:
 def drawn(seed: int) -> Plan:
     """The plan of `seed`."""
     random = Random(seed)
-    deployments = DEPLOYMENTS if random.random() < 0.3 else DEPLOYMENTS[:1]
+    deployments = DEPLOYMENTS if random.random() < 0.2 else DEPLOYMENTS[:1]
     both = random.random() < 0.25
     providers = PROVIDERS if both else (random.choice(PROVIDERS),)
     rentals = [
@@ -205,7 +205,7 @@ def _add_events(random: Random, plan: Plan) -> None:
     plan.restarts_ms = [sometime() for _ in range(random.choice((0, 0, 0, 0, 1)))]
     plan.foreign = random.choice((0, 0, 1, 2))
     often = random.choice((True, False, False, False))
-    if often and plan.odds.dearer:
+    if (often and plan.odds.dearer) or plan.is_close:
         plan.refresh_every_min = 1
     plan.orphans = random.choice((0,) * 8 + (1, 2, 9, 13))
 

@@ -107,8 +107,8 @@ class Watch:
         if tried.result is SshResult.READY:
             self._shown_keys[machine.id] = tried.host_key
 
-    def listing(self) -> None:
-        """Somebody asks for all machines; the reconciler does it once a pass."""
+    def listed(self) -> None:
+        """Somebody was shown all machines; the reconciler is once a pass, unless that fails."""
         run = self._ports.scheduler.run_now
         if run is not None and " Reconcile " in run.name:
             self.listings_ms.append(self.now_ms)

@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr
 
 from gpu_shopper.core import reservations
 from gpu_shopper.core.budgets import Budget
+from gpu_shopper.core.session import Session
+from gpu_shopper.core.states import Actor, Event
+from gpu_shopper.errors import Conflict
 from gpu_shopper.store import budgets, costs
 from gpu_shopper.store import sessions as store
-from gpu_shopper.store.transactions import Delete, Put, write_all
+from gpu_shopper.store.transactions import Action, Cancelled, Put, write_all
 from gpu_shopper.usecases import sessions
-from gpu_shopper.usecases.writing import change
+from gpu_shopper.usecases.facts import transition
+from gpu_shopper.usecases.writing import Decision, change
+
+_SAVE = store.save
 
 
-def save_over_anything(table: Any, before: Any, after: Any, due_at: Any) -> None:
-    actions: list[Any] = [Put(store._to_item(after, due_at))]
-    if before.state in store._HOLDING and after.state not in store._HOLDING:
-        actions.append(Delete(store._guard_of(after)))
-    write_all(table, actions)
+def save_over_anything(
+    table: Any, before: Session, after: Session, due_at: Any, also: Iterable[Action] = ()
+) -> None:
+    """A write names the version that is there, and not the one it derives from."""
+    there = store.get(table, after.id).version
+    _SAVE(table, replace(before, version=there), after, due_at, also)
 
 
-def create_over_anything(table: Any, session: Any, due_at: Any, *also: Put) -> None:
-    guard = store._guard_of(session) | {"session_id": session.id}
-    write_all(table, [Put(store._to_item(session, due_at)), Put(guard), *also])
+def create_over_anything(table: Any, session: Session, due_at: Any, *also: Action) -> None:
+    """The guard is put over whosever it is."""
+    actions: list[Action] = [
+        Put(store._to_item(session, due_at)),
+        Put(store._held_guard(session)),
+        *(Put(row) for row in store._list_rows(session)),
+        *also,
+    ]
+    try:
+        write_all(table, actions)
+    except Cancelled as exc:
+        raise Conflict("lost a concurrent write") from exc
 
 
 def extend_for_ever(deps: Any, caller: Any, session_id: str, hours: int) -> Any:
-    return change(
-        deps,
-        lambda: sessions.get(deps, caller, session_id),
-        lambda session: (reservations.extended(session, hours, deps.now()), []),
-    )[0]
+    def decide(session: Session) -> Decision:
+        after = reservations.extended(session, hours, deps.now())
+        return after, [transition(session, after, Event.EXTEND, Actor.API, "session_extended")]
+
+    return change(deps, lambda: sessions.get(deps, caller, session_id), decide)[0]
 
 
 def limit_unchanged(budget: Budget, _microusd: int) -> Any:

@@ -29,12 +29,13 @@ def cure_orphans(deps: Deps, provider: str, findings: Findings, listing: Listing
     wished = _wished(deps, provider)
     oldest_first = sorted(findings.orphans, key=lambda one: (len(one.instance.id), one.instance.id))
     for number, orphan in enumerate(oldest_first):
+        # The bill first: a pass that dies may have ended a machine that no other will see.
+        with _apart(deps, provider, orphan.instance.id, orphan.label):
+            bill_orphan(deps, orphan)
         with _apart(deps, provider, orphan.instance.id, orphan.label):
             _see(deps, provider, orphan)
             if orphan.instance.id in wished or (number < limit and not is_dry_run(deps)):
                 _destroy(deps, provider, orphan)
-        with _apart(deps, provider, orphan.instance.id, orphan.label):
-            bill_orphan(deps, orphan)
     held_back = len(oldest_first) - limit
     if held_back > 0:
         metrics = {"OrphansHeldBack": float(held_back)}
