@@ -111,8 +111,10 @@ class SimulatedProvider:
 
     def list_instances(self) -> list[Instance]:
         """See `Provider`."""
-        self._watch.listing()
-        listed: list[Instance] = self._ask("list_instances", "", self._cloud.listing)
+        try:
+            listed: list[Instance] = self._ask("list_instances", "", self._cloud.listing)
+        finally:
+            self._watch.listed()
         return listed
 
     def terminate(self, instance_id: str) -> None:
@@ -196,8 +198,8 @@ class Watch(Protocol):
         """That launch rented nothing."""
         ...
 
-    def listing(self) -> None:
-        """The machines are asked for."""
+    def listed(self) -> None:
+        """All machines were asked for, and shown or not."""
         ...
 
     def terminating(self, cloud: Cloud, deployment_id: str, instance_id: str) -> None:

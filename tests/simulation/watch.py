@@ -108,8 +108,8 @@ class Watch:
         if tried.result is SshResult.READY:
             self._shown_keys[machine.id] = tried.host_key
 
-    def listing(self) -> None:
-        """Somebody asks for all machines; the reconciler does it once a pass."""
+    def listed(self) -> None:
+        """Somebody has asked for all machines; the reconciler does it once a pass."""
         run = self._ports.scheduler.run_now
         if run is not None and " Reconcile " in run.name:
             self._listings_ms[run] = self.now_ms
@@ -120,7 +120,7 @@ class Watch:
 
     @property
     def listings_ms(self) -> Iterable[int]:
-        """When passes of the reconciler asked for all machines."""
+        """When passes of the reconciler had asked for all machines."""
         return self._listings_ms.values()
 
     def machine_rented(self, machine: Machine, label: Label) -> None:
