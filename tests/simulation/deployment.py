@@ -235,10 +235,12 @@ class Deployment:
             if scheduler.is_stopping:
                 raise
             self.watch.lost(_loss_of(function))
+            self.watch.died(run)
             told = Failure("Lambda.Unknown")
         except Exception as exc:  # noqa: BLE001  (as the runtime does)
             told = Failure(type(exc).__name__, exc)
             self.watch.failed(run.name, exc, _loss_of(function))
+            self.watch.died(run)
         finally:
             del self.ports.runs[run]
         self.ports.tell(lambda: f"{run.name}: {told}")

@@ -38,7 +38,7 @@ def _nobody_could_know(watch: Watch, item: Item, was: str, machine: Machine) -> 
 
 
 def _blinked_in_step(watch: Watch, machine: Machine) -> bool:
-    """True when it blinked twice and no pass of the reconciler was shown it in between."""
+    """True when it blinked twice and no pass of the reconciler lived in between."""
     spans = [(machine.created_ms + a, machine.created_ms + b) for a, b in machine.nature.blinks]
     if len(spans) < 2 or watch.now_ms < spans[1][0]:
         return False

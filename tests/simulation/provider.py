@@ -111,8 +111,10 @@ class SimulatedProvider:
 
     def list_instances(self) -> list[Instance]:
         """See `Provider`."""
-        listed: list[Instance] = self._ask("list_instances", "", self._cloud.listing)
-        self._watch.listed()
+        try:
+            listed: list[Instance] = self._ask("list_instances", "", self._cloud.listing)
+        finally:
+            self._watch.listed()
         return listed
 
     def terminate(self, instance_id: str) -> None:
@@ -197,7 +199,7 @@ class Watch(Protocol):
         ...
 
     def listed(self) -> None:
-        """All machines were shown."""
+        """All machines were asked for, and shown or not."""
         ...
 
     def terminating(self, cloud: Cloud, deployment_id: str, instance_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import ceil
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -18,7 +19,7 @@ from tests.simulation.endings import check_ended
 from tests.simulation.excuses import SWEEPS, excused_ms
 from tests.simulation.limits import check_launch, check_running
 from tests.simulation.patience import check_patience
-from tests.simulation.scheduler import MINUTE, Violation
+from tests.simulation.scheduler import MINUTE, Run, Violation
 from tests.simulation.seen import HOLDING, Seen
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Watch:
         self._holders: dict[tuple[str, str], str] = {}
         self._launched: set[str] = set()
         self.orphans: dict[str, Machine] = {}
-        self.listings_ms: list[int] = []
+        self._listings_ms: dict[Run, int] = {}
         self._shown_keys: dict[str, str | None] = {}
 
     @property
@@ -108,10 +109,19 @@ class Watch:
             self._shown_keys[machine.id] = tried.host_key
 
     def listed(self) -> None:
-        """Somebody was shown all machines; the reconciler is once a pass, unless that fails."""
+        """Somebody has asked for all machines; the reconciler does it once a pass."""
         run = self._ports.scheduler.run_now
         if run is not None and " Reconcile " in run.name:
-            self.listings_ms.append(self.now_ms)
+            self._listings_ms[run] = self.now_ms
+
+    def died(self, run: Run) -> None:
+        """What a pass saw that did not live to write it counts for nothing."""
+        self._listings_ms.pop(run, None)
+
+    @property
+    def listings_ms(self) -> Iterable[int]:
+        """When passes of the reconciler had asked for all machines."""
+        return self._listings_ms.values()
 
     def machine_rented(self, machine: Machine, label: Label) -> None:
         """A machine of this deployment exists from now on."""
