@@ -26,6 +26,7 @@ SEEDS ?= 10000
 FIRST_SEED ?= 1
 SLOW := $(addprefix tests/e2e/,test_ageing.py test_crowds.py test_killed.py test_knobs.py \
 	test_load.py test_two_deployments.py)
+ROUGH := $(addprefix tests/e2e/,test_connections.py test_rough.py test_store_trouble.py)
 VASTAI_KEY ?=
 TENSORDOCK_TOKEN ?=
 
@@ -105,7 +106,10 @@ unit: setup ## the tests that need no emulator
 
 .PHONY: e2e
 e2e: setup build ## deploy into a fresh emulator and drive it over HTTP and SSH
-	@$(DEV)/pytest tests/e2e $(addprefix --ignore ,$(SLOW))
+	@# The rough world mostly waits: it gets a run of its own, shown when the other has ended.
+	@$(DEV)/pytest $(ROUGH) > .local/e2e-rough.log 2>&1 & rough=$$!; status=0; \
+	$(DEV)/pytest tests/e2e $(addprefix --ignore ,$(SLOW) $(ROUGH)) || status=$$?; \
+	wait $$rough || status=$$?; cat .local/e2e-rough.log; exit $$status
 
 .PHONY: e2e-slow
 e2e-slow: setup build ## the part of it that takes minutes: real time, crowds, kills, odd providers
