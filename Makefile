@@ -108,6 +108,7 @@ unit: setup ## the tests that need no emulator
 e2e: setup build ## deploy into a fresh emulator and drive it over HTTP and SSH
 	@# The rough world mostly waits: it gets a run of its own, shown when the other has ended.
 	@$(DEV)/pytest $(ROUGH) > .local/e2e-rough.log 2>&1 & rough=$$!; status=0; \
+	trap "kill $$rough 2> /dev/null || true" EXIT; \
 	$(DEV)/pytest tests/e2e $(addprefix --ignore ,$(SLOW) $(ROUGH)) || status=$$?; \
 	wait $$rough || status=$$?; cat .local/e2e-rough.log; exit $$status
 
