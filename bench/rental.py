@@ -18,7 +18,8 @@ from local.endpoints import Endpoints
 from local.network import wait_until
 from local.world import World
 
-OFFERS = 1_000
+OFFERS = 5_000
+PAGE = 1_000  # the most that one answer holds
 POSTS = 40
 POST_GOAL_MS = 300
 LAG_GOAL_S = 5
@@ -50,14 +51,19 @@ class Bench:
 
         def fresh() -> bool:
             world.functions().invoke("RefreshInventoryFunction", {"provider": "vastai"})
-            answers.append(self.caller.get("/api/v1/inventory", provider="vastai", limit=1000))
+            answers.append(self._page(0))
             fetched_at = answers[-1]["providers"]["vastai"]["fetched_at"]
             return _instant(fetched_at) >= reset_at.timestamp()
 
         if not wait_until(fresh, _REFRESHED_WITHIN_S, every_s=1):
             raise TimeoutError("no refresh after the reset")
-        offers: list[Row] = answers[-1]["offers"]
-        return offers
+        total = int(answers[-1]["total"])
+        return [one for start in range(0, total, PAGE) for one in self._page(start)["offers"]]
+
+    def _page(self, offset: int) -> Row:
+        query = {"provider": "vastai", "limit": PAGE, "offset": offset}
+        page: Row = self.caller.get("/api/v1/inventory", **query)
+        return page
 
     def offer(self) -> str:
         """The id of an offer that nobody has rented."""
