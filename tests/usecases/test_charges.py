@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from gpu_shopper.core.charges import Charge
 from gpu_shopper.core.comparing import Basis, Compared
 from gpu_shopper.core.cost_periods import Days
+from gpu_shopper.core.labels import Label
 from gpu_shopper.core.states import State
 from gpu_shopper.errors import BadProviderReply, ProviderAuth, ProviderError
 from gpu_shopper.store import charges as store
 from gpu_shopper.store import sessions as session_store
 from gpu_shopper.usecases.charges import compare_charges, list_compared, totals_by_provider
 from gpu_shopper.usecases.ledger import accrue
-from tests.builders import a_session, an_attempt, later
+from tests.builders import DEPLOYMENT, SESSION_ID, a_session, an_attempt, later
 from tests.fakes import FakeProvider
 from tests.world import World
 
@@ -179,6 +181,29 @@ def test_a_run_that_could_read_nothing_does_not_undo_one_that_overtook_it(
     (row,) = store.of_day(world.deps.costs, "vastai", DAY)
     store.put(world.deps.costs, replace(row, charged_microusd=None))
     assert compared(world) == {session_id: (400_000, 400_000)}
+
+
+def test_a_row_that_says_nothing_new_is_not_written_over_a_newer_one(
+    world: World, vast: Charging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-29: another run corrects what this one has read, and could not read anew."""
+    unbooked = replace(charge(amount=100_000), label=str(Label(DEPLOYMENT, SESSION_ID, 1)))
+    vast.bill = [unbooked]
+    compare_charges(world.deps, "vastai", DAY)
+    read, overtaken = store.of_day, list[bool]()
+
+    def overtaking(*asked: Any) -> list[Compared]:
+        found = read(*asked)
+        if not overtaken:
+            overtaken.append(True)
+            vast.bill = [replace(unbooked, amount_microusd=120_000)]
+            compare_charges(world.deps, "vastai", DAY)
+        return found
+
+    monkeypatch.setattr(store, "of_day", overtaking)
+    vast.errors["charges"] = [BadProviderReply("half a page"), None]
+    compare_charges(world.deps, "vastai", DAY)
+    assert list(compared(world).values()) == [(0, 120_000)]
 
 
 def test_only_the_providers_own_part_is_compared(world: World, vast: Charging) -> None:

@@ -50,7 +50,7 @@ def compare_charges(deps: Deps, provider: str, day: date | None = None) -> Charg
     if provider not in deps.enabled_providers and not booked:
         return ChargesCompared(0, 0, 0)
     adapter = deps.provider(provider)
-    charges = _charges(deps, adapter, days) if isinstance(adapter, TellsCharges) else None
+    charges = _charges(deps, provider, adapter, days) if isinstance(adapter, TellsCharges) else None
     whole = Total()
     for number in range(days.count):
         sheet = _sheet(deps, provider, days.first + timedelta(days=number), booked, charges)
@@ -76,13 +76,12 @@ def _booked(deps: Deps, provider: str, days: Days) -> Booked:
     return dict(found)
 
 
-def _charges(deps: Deps, adapter: TellsCharges, days: Days) -> list[Charge] | None:
+def _charges(deps: Deps, provider: str, adapter: TellsCharges, days: Days) -> list[Charge] | None:
     """What was charged; None when that cannot be read, which is told."""
     try:
         return adapter.charges(days.start, days.end)
     except ProviderError as exc:
-        name = getattr(adapter, "name", None)
-        deps.note(Fact("charges_unread", provider=name, reason=exc.code))
+        deps.note(Fact("charges_unread", provider=provider, reason=exc.code))
         return None
 
 
@@ -115,7 +114,9 @@ def _compare(deps: Deps, sheet: Sheet, adapter: Provider, charges: list[Charge] 
     else:
         found = by_price(sheet, now)
     for row in with_known(before, found):
-        store.put(deps.costs, row)
+        # One that says nothing new might be put over what another run has just learnt.
+        if row not in before:
+            store.put(deps.costs, row)
     # As they stand: another run may have learnt what this one could not.
     told = total(store.of_day(deps.costs, sheet.provider, sheet.day))
     store.put_total(
