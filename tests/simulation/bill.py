@@ -9,7 +9,7 @@ from gpu_shopper.core.costs import HourRow, Stray, attempt_cost, day_shares, hou
 from gpu_shopper.core.money import accrued
 from gpu_shopper.core.session import Attempt, Session
 from gpu_shopper.store.codec import from_item
-from gpu_shopper.store.costs import EVERYBODY, DayRow
+from gpu_shopper.store.cost_days import EVERYBODY, DayRow
 from tests.simulation.instants import ms_of
 from tests.simulation.machine import Machine
 from tests.simulation.scheduler import SECOND, Violation

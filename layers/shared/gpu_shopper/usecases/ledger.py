@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gpu_shopper.core.budgets import month_name, reservation
-from gpu_shopper.core.costs import HourRow, hour_rows
+from gpu_shopper.core.costs import HourRow, growing, hour_rows
 from gpu_shopper.core.money import to_usd
 from gpu_shopper.core.session import Session
 from gpu_shopper.errors import Conflict
@@ -90,12 +90,14 @@ def _book(deps: Deps, before: Account, session: Session, through: datetime) -> b
     some = _some_changed(before.rows, wanted)
     rows = _with(before.rows, wanted, some)
     whole = rows == wanted
+    is_last = whole and not session.is_live and not before.is_open
     booked = replace(
         _booked(before.booked, rows, session, through, whole=whole),
         has_strays=before.is_open,
         reserved_microusd=reservation(session, through, deps.settings),
+        growing=None if is_last else growing(rows.values()),
     )
-    after = Account(booked=booked, rows=rows)
+    after = Account(booked=booked, hours=rows)
     costs.book(deps.costs, before, after, _moves(deps, before, after, through))
     for provider, grown in _growth(before.rows.values(), rows.values()).items():
         deps.note(_told(session, provider, grown))
