@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gpu_shopper.core.budgets import Budget
@@ -46,6 +47,8 @@ def check_ledger(deployment: Deployment, seen: Seen) -> None:
     rows = tuple(from_item(HourRow, booked[sk]) for sk in sorted(booked) if sk.startswith("HOUR#"))
     if rows != wanted:
         raise Violation(f"N-70 the rows of {session.id} are {rows}, not {wanted}")
+    if "growing" in booked.get("BOOKED", {}) or _is_listed(items, session):
+        raise Violation(f"N-70 {session.id} has ended and goes on costing")
     for whose in (session.consumer_id, EVERYBODY):
         days = {
             day.day: day.shares
@@ -56,6 +59,10 @@ def check_ledger(deployment: Deployment, seen: Seen) -> None:
         }
         if days != day_shares(wanted):
             raise Violation(f"N-70 the days of {session.id} for {whose} are {days}")
+
+
+def _is_listed(items: Mapping[str, Mapping[str, object]], session: Session) -> bool:
+    return f"{session.consumer_id}#{session.id}" in items.get("GROWING", {})
 
 
 def check_strays(deployment: Deployment, seen: Seen) -> None:

@@ -30,25 +30,19 @@ _GROWING = "GROWING"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayRow:
-    """What one session has cost in one UTC day: no shares, nothing any more.
-
-    `writes` is the booking that says so, by its number.
-    """
+    """What one session has cost in one UTC day."""
 
     day: date
     session_id: str
     consumer_id: str
     shares: tuple[Share, ...]
-    writes: int = 0
 
 
 def writing(row: DayRow) -> list[Action]:
-    """The day, for the consumer and for everybody; for a transaction."""
+    """The day, for the consumer and for everybody; without shares it goes. For a transaction."""
     sk = f"{row.day.isoformat()}#{row.session_id}"
-    return [
-        Put({"pk": _days_pk(whose, row.day), "sk": sk} | to_item(row))
-        for whose in (row.consumer_id, EVERYBODY)
-    ]
+    keys = [{"pk": _days_pk(whose, row.day), "sk": sk} for whose in (row.consumer_id, EVERYBODY)]
+    return [Put(key | to_item(row)) if row.shares else Delete(key) for key in keys]
 
 
 def listing(consumer_id: str, session_id: str) -> Put:

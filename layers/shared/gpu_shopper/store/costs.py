@@ -184,15 +184,12 @@ def end_stray(table: Table, session_id: str, provider: str, instance_id: str, at
 def days(table: Table, whose: str, first: date, last: date) -> Iterator[DayRow]:
     """What the sessions of consumer `whose`, or of EVERYBODY, cost on these days, both included.
 
-    All that was booked before the call. What grows is read before the rows: a row that was written
-    in between is of a later booking, and says so.
+    All that was booked before the call, and each day of a session as it was at some instant of it:
+    what has no row when the bookings are read has one when rows are, or is with its booking.
     """
     growing = _growing_days(table, whose, Days(first, last))
     for row in cost_days.rows(table, whose, Days(first, last)):
-        also = growing.pop((row.day, row.session_id), row)
-        newest = also if also.writes > row.writes else row
-        if newest.shares:
-            yield newest
+        yield growing.pop((row.day, row.session_id), row)
     yield from growing.values()
 
 
@@ -222,19 +219,13 @@ def _hours(before: Account, after: Account) -> list[Action]:
 
 
 def _days(before: Account, after: Account, told: Booked) -> list[Action]:
-    """Each day that is otherwise than its row, but for the one that grows.
-
-    A day on which nothing is billed any more keeps an empty row: whoever has read of it in an older
-    booking sees that this is over.
-    """
+    """Each day that is otherwise than its row, but for the one that grows."""
     old, new = day_shares(before.rows.values()), day_shares(after.rows.values())
     grew = before.growing.day if before.growing else None
     grows = after.growing.day if after.growing else None
     actions: list[Action] = []
     for day in sorted(old | new):
-        if day == grows and (day == grew or day not in old):
-            continue
-        if day == grew or old.get(day) != new.get(day):
+        if day != grows and (day == grew or old.get(day) != new.get(day)):
             actions += cost_days.writing(_day_row(told, day, new.get(day, ())))
     if grows and not grew:
         actions.append(cost_days.listing(told.consumer_id, told.session_id))
@@ -244,13 +235,7 @@ def _days(before: Account, after: Account, told: Booked) -> list[Action]:
 
 
 def _day_row(told: Booked, day: date, shares: tuple[Share, ...]) -> DayRow:
-    return DayRow(
-        day=day,
-        session_id=told.session_id,
-        consumer_id=told.consumer_id,
-        shares=shares,
-        writes=told.writes,
-    )
+    return DayRow(day=day, session_id=told.session_id, consumer_id=told.consumer_id, shares=shares)
 
 
 def _booked_item(told: Booked) -> Item:
