@@ -207,11 +207,12 @@ def _hours(before: Account, after: Account) -> list[Action]:
     """Each hour that is otherwise than its row, but for the one that grows."""
     pk = _session_pk(after.booked.session_id) if after.booked else ""
     grows = after.growing.hour.hour if after.growing else None
-    gone = [hour for hour in before.hours if hour not in after.rows]
+    rows = after.rows
+    gone = [hour for hour in before.hours if hour not in rows]
     return [
         *(
             Put({"pk": pk, "sk": _hour_sk(hour)} | to_item(row))
-            for hour, row in after.rows.items()
+            for hour, row in rows.items()
             if hour != grows and row != before.hours.get(hour)
         ),
         *(Delete({"pk": pk, "sk": _hour_sk(hour)}) for hour in gone),
