@@ -40,10 +40,10 @@ class Small:
         answer = client.invoke(FunctionName=self.outputs["Reader"], Payload=json.dumps(event))
         return json.loads(answer["Payload"].read())
 
-    def start(self, machine: str, name: str) -> str:
+    def start(self, machine: str, name: str, a: int = 1) -> str:
         states = aws.client("stepfunctions", self.emulator.url)
         started = states.start_execution(
-            stateMachineArn=self.outputs[machine], name=name, input='{"a":1}'
+            stateMachineArn=self.outputs[machine], name=name, input=json.dumps({"a": a})
         )
         arn: str = started["executionArn"]
         return arn
@@ -134,6 +134,34 @@ def test_a_catch_by_the_name_of_our_exception_never_matches(small: Small) -> Non
     arn = small.start("Catches", "caught")
     wait_for(lambda: small.execution(arn)["status"] == "SUCCEEDED", 10)
     assert json.loads(small.execution(arn)["output"]) == "by all"
+
+
+def _round_of(small: Small, arn: str) -> dict[str, Any]:
+    wait_for(lambda: small.execution(arn)["status"] != "RUNNING", 10)
+    told: dict[str, Any] = json.loads(small.execution(arn)["output"])["round"]
+    return told
+
+
+def test_an_execution_is_told_how_its_round_ended_and_its_last_word_in_quotes(
+    small: Small,
+) -> None:
+    ended = _round_of(small, small.start("Plays", "well"))
+    assert (ended["Status"], ended["Output"]) == ("SUCCEEDED", '"done"')
+    assert json.loads(ended["Input"]) == {"a": 1}
+    assert ended["Name"] == "well"
+
+
+def test_a_round_that_failed_is_an_answer_too(small: Small) -> None:
+    ended = _round_of(small, small.start("Plays", "ill", a=2))
+    assert (ended["Status"], ended["Error"]) == ("FAILED", "Broken")
+
+
+def test_rounds_are_listed_here_with_the_executions_and_on_aws_not_at_all(small: Small) -> None:
+    """`aws_view` leaves them out by their kind."""
+    states = aws.client("stepfunctions", small.emulator.url)
+    _round_of(small, small.start("Plays", "listed"))
+    listed = states.list_executions(stateMachineArn=small.outputs["Round"])["executions"]
+    assert "listed" in [one["name"] for one in listed]
 
 
 def test_a_question_for_log_lines_has_no_next_page_and_may_name_an_instant(small: Small) -> None:
