@@ -58,7 +58,7 @@ def test_a_line_names_the_run_its_first_and_what_a_step_is_about(log: io.StringI
 
 
 def test_no_line_repeats_what_its_whole_log_group_is_about(log: io.StringIO) -> None:
-    """A line is paid by its bytes; an ARN, a name and a memory size were a quarter of one."""
+    """A line is paid by its bytes; an ARN, a name and a memory size were nearly half of one."""
 
     @logged
     def step(_event: dict[str, Any], _context: object) -> None:
