@@ -62,8 +62,9 @@ def test_the_gateway_writes_no_metrics_that_cost() -> None:
 
 
 def test_a_function_without_a_memory_of_its_own_has_the_common_one() -> None:
-    assert "MemorySize" not in properties("RefreshInventoryFunction")
-    assert standing.memory_mb("RefreshInventoryFunction") == 512
+    assert "MemorySize" not in properties("AccrueCostsFunction")
+    assert standing.memory_mb("AccrueCostsFunction") == 512
+    assert standing.memory_mb("VerifySshFunction") == 256
 
 
 @pytest.mark.parametrize(
