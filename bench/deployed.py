@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import hanging, load, rental
+from bench import hanging, load, peaks, rental
 from local import paths
 from local.world import World
 
@@ -14,10 +14,12 @@ def main() -> int:
     """Print the tables; 1 when a goal is missed."""
     world = World(paths.STATE / "bench")
     try:
-        bench = rental.Bench(world, world.start("benchrun", UNLIMITED))
+        endpoints = world.start("benchrun", UNLIMITED)
+        bench = rental.Bench(world, endpoints)
         print("on a local deployment, warm; default SSH timings")
         missed = rental.report(bench)
         missed |= load.report(bench, world.functions())
+        missed |= peaks.report(endpoints.emulator_url)
         missed |= hanging.report(bench, world.functions())  # last: it resets the market
     finally:
         world.stop()

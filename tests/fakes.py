@@ -218,11 +218,17 @@ class FakeProbe:
     answers: dict[Check, str | None] = field(default_factory=dict)
 
     def __call__(
-        self, address: SshAddress, private_pem: str, pinned: str | None, settings: Settings
+        self,
+        address: SshAddress,
+        open_key: Callable[[], str],
+        pinned: str | None,
+        settings: Settings,
     ) -> SshTry:
         self.tries += 1
         result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
         if result is SshResult.HOST_KEY_CHANGED:
             return SshTry(result, OTHER_HOST_KEY)
+        if result in (*SPOKE, SshResult.KEY_PARSE_FAILED):
+            open_key()
         shown = (pinned or self.host_key) if result in SPOKE else None
         return SshTry(result, shown, self.answers if result is SshResult.READY else {})

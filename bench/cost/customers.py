@@ -86,7 +86,7 @@ class Gateway:
     ) -> dict[str, Any]:
         meter = self._deployment.meter
         meter.count("gateway requests", f"{method} {_ROUTES[function]}")
-        meter.count("xray traces", "requests", traced(function))
+        meter.count("xray traces", "requests", traced(method, path))
         meter.count("log bytes", "gateway", ACCESS_LOG_BYTES + EVENT_LOG_BYTES)
         headers = {"Authorization": f"Bearer {token}"}
         answer = self._deployment.request(function, event(method, path, headers=headers, **more))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from operator import itemgetter
 from typing import Any
 
 from tests.template.cfn import properties, resources, template
 
 METRICS_OF_A_METHOD = 5
 """Count, 4XXError, 5XXError, Latency and IntegrationLatency."""
+
+SAMPLING_RULE = "AWS::XRay::SamplingRule"
 
 LONG_POLLS_PER_MIN = 15
 """Lambda asks a quiet queue by five polls, each of 20 s."""
@@ -43,10 +47,15 @@ def alarm_metrics(alarm: Mapping[str, Any]) -> int:
     return sum("MetricStat" in one for one in alarm.get("Metrics", [])) or 1
 
 
-def traced(function: str) -> float:
-    """The share of the requests to a function behind the gateway that are traced."""
-    rule = properties("HeartbeatSampling")["SamplingRule"]
-    return float(rule["FixedRate"]) if function == "HeartbeatApiFunction" else 1.0
+def traced(method: str, path: str) -> float:
+    """The share of such requests to the gateway that are traced: by the first rule that fits."""
+    rules = [one["Properties"]["SamplingRule"] for one in resources(SAMPLING_RULE).values()]
+    fitting = (
+        float(rule["FixedRate"])
+        for rule in sorted(rules, key=itemgetter("Priority"))
+        if rule["HTTPMethod"] == method and fnmatchcase(path, rule["URLPath"])
+    )
+    return next(fitting, 1.0)
 
 
 def polled(minutes: float) -> dict[tuple[str, str], float]:

@@ -62,13 +62,24 @@ def test_the_gateway_writes_no_metrics_that_cost() -> None:
 
 
 def test_a_function_without_a_memory_of_its_own_has_the_common_one() -> None:
-    assert "MemorySize" not in properties("RefreshInventoryFunction")
-    assert standing.memory_mb("RefreshInventoryFunction") == 512
+    assert "MemorySize" not in properties("AccrueCostsFunction")
+    assert standing.memory_mb("AccrueCostsFunction") == 512
+    assert standing.memory_mb("VerifySshFunction") == 256
 
 
-def test_of_requests_only_heartbeats_are_mostly_not_traced() -> None:
-    assert standing.traced("HeartbeatApiFunction") == 0.01
-    assert standing.traced("SessionsApiFunction") == 1
+@pytest.mark.parametrize(
+    ("method", "path", "share"),
+    [
+        ("POST", "/api/v1/sessions/abc/heartbeat", 0.01),
+        ("GET", "/api/v1/sessions/abc", 0.1),
+        ("POST", "/api/v1/sessions", 1),
+        ("DELETE", "/api/v1/sessions/abc", 1),
+    ],
+)
+def test_of_requests_heartbeats_and_reads_are_mostly_not_traced(
+    method: str, path: str, share: float
+) -> None:
+    assert standing.traced(method, path) == share
 
 
 def test_a_quiet_queue_is_asked_all_the_same() -> None:

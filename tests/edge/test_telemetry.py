@@ -105,6 +105,21 @@ def test_metrics_of_one_fact_are_one_line_each_under_its_own_dimensions() -> Non
     assert (emf["ProviderCalls"], emf["ProviderLatency"], emf["Result"]) == (1, 12.5, "success")
 
 
+def test_metrics_of_the_same_dimensions_are_told_together_and_without_blanks() -> None:
+    """A line is paid by its bytes."""
+    fact = Fact("", provider="vastai", metrics={"StoppingAgeMax": 1.5, "ExpiredRunning": 2})
+    written = list[str]()
+    Telemetry(Logger(service="test"), "ab12cd34", lambda: NOON, written.append).note(fact)
+    (line,) = written
+    (directive,) = json.loads(line)["_aws"]["CloudWatchMetrics"]
+    assert directive["Metrics"] == [
+        {"Name": "StoppingAgeMax", "Unit": "Seconds"},
+        {"Name": "ExpiredRunning", "Unit": "Count"},
+    ]
+    assert directive["Dimensions"] == [["Deployment"], ["Deployment", "Provider"]]
+    assert " " not in line
+
+
 def test_a_metric_that_is_not_in_the_table_is_refused() -> None:
     with pytest.raises(KeyError):
         told(Fact("x", metrics={"ProviderCall": 1}))

@@ -57,6 +57,20 @@ def test_a_line_names_the_run_its_first_and_what_a_step_is_about(log: io.StringI
     assert (line["step"], line["session_id"], line["attempt"]) == ("launch", SESSION_ID, 2)
 
 
+def test_no_line_repeats_what_its_whole_log_group_is_about(log: io.StringIO) -> None:
+    """A line is paid by its bytes; an ARN, a name and a memory size were nearly half of one."""
+
+    @logged
+    def step(_event: dict[str, Any], _context: object) -> None:
+        logger.info("something")
+
+    step({}, RUN)
+    step({}, RUN)
+    for line in lines(log):
+        assert not [name for name in line if name.startswith("function_") and "id" not in name]
+        assert line["service"]
+
+
 def test_a_warm_run_knows_nothing_of_the_run_before(log: io.StringIO) -> None:
     @logged
     def handler(_event: dict[str, Any], _context: object) -> None:

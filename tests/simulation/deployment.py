@@ -265,14 +265,18 @@ class Deployment:
         done(told)
 
     def login(
-        self, address: SshAddress, private_pem: str, pinned: str | None, settings: Settings
+        self,
+        address: SshAddress,
+        open_key: Callable[[], str],
+        pinned: str | None,
+        settings: Settings,
     ) -> SshTry:
         """See `Probe`."""
         scheduler = self.ports.scheduler
 
         def effect() -> SshTry:
             machine = self.ports.machine_at(address.port)
-            tried = machine.login(address, private_pem, pinned, scheduler.now_ms)
+            tried = machine.login(address, open_key, pinned, scheduler.now_ms)
             self.watch.logged_in(machine, tried)
             return tried
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gpu_shopper.core.instances import Health, HostPort, Instance, SshAddress
@@ -169,7 +170,9 @@ class Machine:
         late = self.login_tries <= len(self.nature.ssh_trouble)
         return ApiTry(status=503 if late else 200)
 
-    def login(self, address: SshAddress, key: str, pinned: str | None, now_ms: int) -> SshTry:
+    def login(
+        self, address: SshAddress, open_key: Callable[[], str], pinned: str | None, now_ms: int
+    ) -> SshTry:
         """What one try to log in comes to."""
         age = self.age_ms(now_ms)
         if not self.is_alive(now_ms) or address != self.address_at(now_ms):
@@ -184,5 +187,5 @@ class Machine:
             result = self.nature.ssh_trouble[self.login_tries - 1]
             closed = result is SshResult.CONNECTION_CLOSED
             return SshTry(result, None if closed else host_key)
-        knows = key in self.keys and age >= self.nature.keys_ms
+        knows = open_key() in self.keys and age >= self.nature.keys_ms
         return SshTry(SshResult.READY if knows else SshResult.AUTH_FAILED, host_key)

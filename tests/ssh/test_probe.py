@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import monotonic
 
@@ -18,6 +17,7 @@ from gpu_shopper.core.polling import SshResult, SshTry
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.ssh.keys import KeyPair, new_pair
 from gpu_shopper.ssh.probe import COMMAND, MAX_ANSWER_BYTES, try_login
+from tests.ssh.server import Server
 
 QUICK = replace(
     Settings(),
@@ -29,64 +29,9 @@ QUICK = replace(
 PAIR = new_pair("probe")
 
 
-class Server:
-    """An SSH server on a free loopback port, in a thread of its own."""
-
-    def __init__(
-        self,
-        accepted: str,
-        answer: str = "ok\n",
-        status: int = 0,
-        *,
-        answers: Mapping[str, tuple[str, int]] | None = None,
-        others_hang: bool = False,
-    ) -> None:
-        self._accepted = accepted
-        self._answers = answers or {COMMAND: (answer, status)}
-        self._others_hang = others_hang
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self.host_key = asyncssh.generate_private_key("ssh-ed25519")
-
-    def __enter__(self) -> SshAddress:
-        self._thread.start()
-        future = asyncio.run_coroutine_threadsafe(self._listen(), self._loop)
-        self._server = future.result(5)
-        return SshAddress("127.0.0.1", self._server.get_port(), "root")
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._server.close)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-
-    async def _listen(self) -> asyncssh.SSHAcceptor:
-        return await asyncssh.listen(
-            "127.0.0.1",
-            0,
-            server_host_keys=[self.host_key],
-            server_factory=self._door,
-            authorized_client_keys=asyncssh.import_authorized_keys(self._accepted),
-            process_factory=self._run,
-        )
-
-    def _door(self) -> asyncssh.SSHServer:
-        return asyncssh.SSHServer()
-
-    def _run(self, process: asyncssh.SSHServerProcess[str]) -> None:
-        if self._others_hang and process.command not in self._answers:
-            return
-        answer, status = self._answers.get(str(process.command), ("", 127))
-        process.stdout.write(answer)
-        process.exit(status)
-
-    @property
-    def public(self) -> str:
-        return " ".join(self.host_key.export_public_key().decode().split()[:2])
-
-
 def probe(address: SshAddress, pair: KeyPair = PAIR, pinned: str | None = None) -> SshTry:
     """A try as a local run makes it: the servers of these tests are on loopback."""
-    return try_login(address, pair.private_pem, pinned, QUICK, public_only=False)
+    return try_login(address, lambda: pair.private_pem, pinned, QUICK, public_only=False)
 
 
 def result(address: SshAddress, pair: KeyPair = PAIR, pinned: str | None = None) -> SshResult:
@@ -193,7 +138,7 @@ def test_an_address_that_is_not_public_is_not_called(
 ) -> None:
     """2.10: a provider must not lead us into our own network; only a local run may go there."""
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("connected"))
-    tried = try_login(SshAddress(host, 22, "root"), PAIR.private_pem, None, QUICK)
+    tried = try_login(SshAddress(host, 22, "root"), lambda: PAIR.private_pem, None, QUICK)
     assert (tried.result, tried.host_key) == (SshResult.NETWORK_UNREACHABLE, None)
 
 
@@ -290,6 +235,25 @@ def test_a_network_without_a_route_is_told_apart(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_probe_key_that_cannot_be_used_is_our_own_fault() -> None:
-    """2.10: and no connection is made."""
+    """2.10."""
     broken = KeyPair("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n", "")
-    assert result(SshAddress("127.0.0.1", 1, "root"), broken) is SshResult.KEY_PARSE_FAILED
+    with Server(PAIR.public_line) as address:
+        assert result(address, broken) is SshResult.KEY_PARSE_FAILED
+
+
+def test_a_key_is_opened_only_for_a_server_that_shows_the_right_host_key() -> None:
+    """N-37: while a machine boots, most tries reach nobody; each opening is paid, and a risk."""
+
+    def opened() -> str:
+        raise PermissionError
+
+    server, other = Server(PAIR.public_line), new_pair("other").public_line
+    with server as address:
+        changed = try_login(address, opened, other, QUICK, public_only=False)
+        with pytest.raises(PermissionError):
+            try_login(address, opened, server.public, QUICK, public_only=False)
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        nobody = SshAddress("127.0.0.1", gone.getsockname()[1], "root")
+    refused = try_login(nobody, opened, None, QUICK, public_only=False)
+    assert changed.result is SshResult.HOST_KEY_CHANGED
+    assert refused.result is SshResult.CONNECTION_REFUSED

@@ -233,6 +233,21 @@ def test_batches_ask_again_for_what_was_left_unprocessed(
     assert len(calls) == 3
 
 
+@pytest.mark.parametrize(("asked", "read"), [({}, True), ({"consistent": False}, False)])
+def test_many_are_read_consistently_unless_somebody_only_counts(
+    table: Any, monkeypatch: pytest.MonkeyPatch, asked: dict[str, bool], read: bool
+) -> None:
+    real, seen = table.meta.client.batch_get_item, list[bool]()
+
+    def noting(RequestItems: Any) -> Any:  # noqa: N803  (boto3's own name)
+        seen.append(RequestItems[table.name]["ConsistentRead"])
+        return real(RequestItems=RequestItems)
+
+    monkeypatch.setattr(table.meta.client, "batch_get_item", noting)
+    assert store.get_many(table, [numbered(0).id], **asked) == {}
+    assert seen == [read]
+
+
 def test_an_empty_page_is_not_the_end(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """QA-H1: LastEvaluatedKey is followed, however little a page holds."""
     for number in range(3):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ SWEEPS: dict[str, list[tuple[str, str | None]]] = {
     "AccrueCostsFunction": [("CostsSchedule", None)],
 }
 GATEWAY_GIVES_UP_AFTER_S = 29
+MEASURED = ROOT / "docs" / "decisions" / "0027-memory-is-what-was-measured-and-half-of-it.md"
 each_function = pytest.mark.parametrize("name", FUNCTIONS)
 each_sweep = pytest.mark.parametrize("name", SWEEPS)
 
@@ -110,6 +112,24 @@ def test_a_function_may_write_its_own_logs_only(name: str) -> None:
     (policy,) = properties(role)["Policies"]
     (logs,) = [each for each in policy["PolicyDocument"]["Statement"] if each["Sid"] == "Logs"]
     assert logs["Resource"] == {"Fn::GetAtt": [name.replace("Function", "Logs"), "Arn"]}
+
+
+def _measured_mb() -> dict[str, tuple[int, int]]:
+    """Function → (most that it took, what it is given), of those with a memory of their own."""
+    rows = re.findall(r"^\| (\w+Function) \|.*\| (\d+) \| (\d+) \|$", MEASURED.read_text(), re.M)
+    return {name: (int(peak), int(given)) for name, peak, given in rows}
+
+
+def test_a_memory_of_its_own_is_measured_and_leaves_half_as_much_again() -> None:
+    own = {name: properties(name).get("MemorySize") for name in FUNCTIONS}
+    given = {name: mb for name, mb in own.items() if mb is not None}
+    assert {name: mb for name, (_, mb) in _measured_mb().items()} == given
+    assert not [name for name, (peak, mb) in _measured_mb().items() if mb < 1.5 * peak]
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name.endswith("ApiFunction")])
+def test_an_api_function_has_the_memory_and_so_the_speed_of_all(name: str) -> None:
+    assert "MemorySize" not in properties(name)
 
 
 def test_all_functions_are_traced_and_share_one_runtime_and_layer() -> None:

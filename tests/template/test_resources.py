@@ -7,6 +7,7 @@ import json
 import re
 import string
 from fnmatch import fnmatch
+from typing import Any
 
 import pytest
 
@@ -32,16 +33,40 @@ def test_every_resource_has_a_comment_that_says_why_it_exists() -> None:
     assert not [line for before, line in written if not before.startswith("  # ")]
 
 
-def test_the_rule_that_traces_few_heartbeats_fits_their_route_and_no_other() -> None:
-    rule = properties("HeartbeatSampling")["SamplingRule"]
-    traced_less = [
-        (path, method)
+def _traced_less(rule: dict[str, Any]) -> list[tuple[str, str]]:
+    """(method, path) of the routes that a sampling rule fits."""
+    return [
+        (method, path)
         for path, methods in properties("Api")["DefinitionBody"]["paths"].items()
         for method in methods
         if fnmatch(path, rule["URLPath"]) and method == rule["HTTPMethod"].lower()
     ]
-    assert traced_less == [("/api/v1/sessions/{session_id}/heartbeat", "post")]
-    assert rule["ServiceName"] == {"Fn::Sub": "${AWS::StackName}/${Stage}"}
+
+
+def test_the_rule_that_traces_few_heartbeats_fits_their_route_and_no_other() -> None:
+    traced_less = _traced_less(properties("HeartbeatSampling")["SamplingRule"])
+    assert traced_less == [("post", "/api/v1/sessions/{session_id}/heartbeat")]
+
+
+def test_the_rule_that_traces_few_reads_fits_every_read_and_nothing_that_writes() -> None:
+    methods = [
+        method
+        for methods in properties("Api")["DefinitionBody"]["paths"].values()
+        for method in methods
+    ]
+    traced_less = _traced_less(properties("ReadSampling")["SamplingRule"])
+    assert [method for method, _ in traced_less] == ["get"] * methods.count("get")
+
+
+def test_rules_of_tracing_are_of_this_stage_in_an_order_and_without_a_reservoir() -> None:
+    """A reservoir is traced before the rate counts: here that would be nearly every request."""
+    rules = [
+        one["Properties"]["SamplingRule"] for one in resources("AWS::XRay::SamplingRule").values()
+    ]
+    assert len({rule["Priority"] for rule in rules}) == len(rules) == 2
+    assert [rule["ReservoirSize"] for rule in rules] == [0, 0]
+    for rule in rules:
+        assert rule["ServiceName"] == {"Fn::Sub": "${AWS::StackName}/${Stage}"}
     assert properties("Api")["Name"] == {"Fn::Sub": "${AWS::StackName}"}
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from gpu_shopper.core.states import State
+from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.reconcile import reconcile
 from tests.usecases.lives import everything, told
 from tests.usecases.story import running, stop, torn_down
@@ -38,6 +41,19 @@ def test_an_end_is_counted_for_a_day(world: World) -> None:
         counted = told(world, "SessionsActive")
         assert counted["vastai", "stopped"] == expected
         assert sum(counted.values()) == expected
+
+
+def test_a_session_that_is_still_read_as_it_was_before_its_end_counts_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """M-46: index and items may lag behind the row that tells the end."""
+    session_id = running(world)
+    before = world.session(session_id)
+    stop(world, session_id)
+    torn_down(world, session_id)
+    monkeypatch.setattr(store, "live", lambda _table: iter([session_id]))
+    monkeypatch.setattr(store, "get_many", lambda *_ids, consistent: {session_id: before})
+    assert sum(told(world, "SessionsActive").values()) == 1
 
 
 def test_a_ghost_of_an_earlier_release_leaves_no_gauge_below_zero(world: World) -> None:

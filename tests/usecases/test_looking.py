@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from gpu_shopper.core.instances import Health, SshAddress
 from gpu_shopper.core.polling import SshResult, SshTry
 from gpu_shopper.core.states import EndReason, State
@@ -17,7 +19,7 @@ from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.reconcile import reconcile
 from gpu_shopper.usecases.verify import verify
-from tests.fakes import FakeProbe
+from tests.fakes import FakeCipher, FakeProbe
 from tests.usecases.story import DONE, LOOK, adopted_during, stop, torn_down
 from tests.world import World
 
@@ -89,6 +91,22 @@ def test_a_try_at_an_address_that_changed_meanwhile_proves_nothing(world: World)
 
     assert verify(world.deps, MovedMeanwhile(), session_id, 1) == LOOK
     assert world.session(session_id).state is State.PROVISIONING
+
+
+class Closed(FakeCipher):
+    def open(self, owner_id: str, sealed: str) -> str:
+        raise PermissionError
+
+
+def test_a_try_that_reaches_nobody_opens_no_key(world: World) -> None:
+    """N-37: the probe asks for it when it is needed."""
+    session_id = world.create().session.id
+    launch(world.deps, session_id, 1)
+    look(world.deps, session_id, 1)
+    deps = replace(world.deps, cipher=Closed())
+    assert verify(deps, FakeProbe([SshResult.CONNECTION_REFUSED]), session_id, 1).outcome == "look"
+    with pytest.raises(PermissionError):
+        verify(deps, FakeProbe(), session_id, 1)
 
 
 def test_a_machine_without_an_address_fails_at_the_deadline(world: World) -> None:

@@ -108,8 +108,8 @@ def is_current_whatever_failed(session: Any, attempt: int) -> bool:
 def verify_any_machine(deps: Any, probe: Any, session_id: str, attempt: int) -> Any:
     """Whoever answers at the address is taken for the machine."""
 
-    def trusting(address: Any, private_pem: str, _pinned: Any, settings: Any) -> Any:
-        return probe(address, private_pem, None, settings)
+    def trusting(address: Any, open_key: Any, _pinned: Any, settings: Any) -> Any:
+        return probe(address, open_key, None, settings)
 
     return _VERIFY(deps, trusting, session_id, attempt)
 

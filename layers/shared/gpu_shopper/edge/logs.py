@@ -25,6 +25,9 @@ RUN_KEYS = (
 _SAID = ("session_id", "attempt", "provider", "step", "what", "act", "instance_id")
 """What events of state machines, schedules and operators' wishes say of what they are about."""
 
+_SAME_IN_ALL = ("function_name", "function_arn", "function_memory_size")
+"""What Powertools adds to each line and a whole log group has alike: its bytes would be paid."""
+
 _LIBRARIES = ("boto3", "botocore", "paramiko", "urllib3")
 
 logger = Logger(datefmt="%Y-%m-%dT%H:%M:%S.%FZ", utc=True)
@@ -46,6 +49,7 @@ def logged[T](handler: Callable[[Event, Any], T]) -> Callable[[Event, Any], T]:
 
     @functools.wraps(handler)
     def run(event: Event, context: Any) -> T:
+        logger.remove_keys(_SAME_IN_ALL)
         logger.append_keys(**_about(event))
         try:
             return handler(event, context)

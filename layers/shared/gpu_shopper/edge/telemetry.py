@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
@@ -43,26 +44,24 @@ class Telemetry:
             }
             write_always(self._logger, fact.operation, audit=True, **known)
         if fact.metrics:
-            self._write(json.dumps(self._emf(fact)))
+            self._write(json.dumps(self._emf(fact), separators=(",", ":")))
 
     def _emf(self, fact: Fact) -> dict[str, object]:
         """Each metric under [Deployment], and under its other dimension sets."""
         given, words = _given(fact), dict[str, str]()
-        directives = []
+        alike: dict[str, dict[str, Any]] = {}
         for name in fact.metrics:
             own = METRICS[name].words(given)
             words |= own
-            directives.append(
-                {
-                    "Namespace": NAMESPACE,
-                    "Dimensions": list(METRICS[name].sets(own)),
-                    "Metrics": [{"Name": name, "Unit": METRICS[name].unit.value}],
-                }
+            sets = list(METRICS[name].sets(own))
+            directive = alike.setdefault(
+                str(sets), {"Namespace": NAMESPACE, "Dimensions": sets, "Metrics": []}
             )
+            directive["Metrics"].append({"Name": name, "Unit": METRICS[name].unit.value})
         return {
             "_aws": {
                 "Timestamp": round(self._now().timestamp() * 1_000),
-                "CloudWatchMetrics": directives,
+                "CloudWatchMetrics": list(alike.values()),
             },
             DEPLOYMENT: self._deployment_id,
             **words,

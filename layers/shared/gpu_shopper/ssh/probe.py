@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from time import monotonic
 
@@ -38,7 +38,7 @@ class _Failed(Exception):
 
 def try_login(
     address: SshAddress,
-    private_pem: str,
+    open_key: Callable[[], str],
     pinned_host_key: str | None,
     settings: Settings,
     *,
@@ -46,19 +46,19 @@ def try_login(
 ) -> SshTry:
     """Try once to log in, run a command, and then the checks, which cannot fail the try.
 
-    `pinned_host_key` is `type base64`, or None while none is known.
+    `pinned_host_key` is `type base64`, or None while none is known. `open_key` gives the private
+    key: it is called once a server has shown the host key that it should; what it raises goes on.
 
     A server with another key than the pinned one gets no login. With `public_only`, an address
     that is not public counts as unreachable.
     """
     host_key: str | None = None
     try:
-        key = _loaded(private_pem)
         with _connected(address, settings, public_only=public_only) as transport:
             host_key = _shaken_hands(transport, settings)
             if pinned_host_key is not None and host_key != bare_key(pinned_host_key):
                 return SshTry(SshResult.HOST_KEY_CHANGED, host_key)
-            _logged_in(transport, address.user, key, settings)
+            _logged_in(transport, address.user, _loaded(open_key()), settings)
             _ran(transport, settings)
             return SshTry(SshResult.READY, host_key, _answers(transport, settings))
     except _Failed as failed:

@@ -217,23 +217,28 @@ def _maybe(table: Table, session_id: str) -> Session | None:
     return _from_item(item) if item else None
 
 
-def get_many(table: Table, session_ids: Iterable[str]) -> dict[str, Session]:
-    """All of these sessions that exist, by id, strongly consistent."""
+def get_many(
+    table: Table, session_ids: Iterable[str], *, consistent: bool = True
+) -> dict[str, Session]:
+    """All of these sessions that exist, by id.
+
+    Not `consistent` costs half: a write of the last moment may be missing. For what only counts.
+    """
     wanted = list(dict.fromkeys(session_ids))
     found: dict[str, Session] = {}
     for start in range(0, len(wanted), BATCH):
-        for item in _batch(table, wanted[start : start + BATCH]):
+        for item in _batch(table, wanted[start : start + BATCH], consistent=consistent):
             session = _from_item(item)
             found[session.id] = session
     return found
 
 
-def _batch(table: Table, session_ids: list[str]) -> Iterator[Item]:
+def _batch(table: Table, session_ids: list[str], *, consistent: bool) -> Iterator[Item]:
     """One batch, asked again for what DynamoDB left unprocessed."""
     keys: Any = [_session_key(one) for one in session_ids]
     while keys:
         answer: Any = table.meta.client.batch_get_item(
-            RequestItems={table.name: {"Keys": keys, "ConsistentRead": True}}
+            RequestItems={table.name: {"Keys": keys, "ConsistentRead": consistent}}
         )
         yield from answer["Responses"].get(table.name, [])
         keys = answer.get("UnprocessedKeys", {}).get(table.name, {}).get("Keys", [])

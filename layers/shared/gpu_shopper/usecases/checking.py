@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from gpu_shopper.core.diagnostics import Diagnostics, diagnosed, missing_gpus, too_little_disk
 from gpu_shopper.core.disk import weights_gb
@@ -33,8 +34,8 @@ def check(deps: Deps, probe: Probe, session_id: str, attempt: int) -> StepResult
     address, sealed = session.attempt.ssh, session.probe_key_sealed
     if not _runs(session, attempt) or address is None or sealed is None:
         return DONE
-    private_pem = deps.cipher.open(session.id, sealed)
-    tried = probe(address, private_pem, session.attempt.host_key, deps.settings)
+    open_key = partial(deps.cipher.open, session.id, sealed)
+    tried = probe(address, open_key, session.attempt.host_key, deps.settings)
 
     def decide(current: Session) -> Decision:
         if not _runs(current, attempt) or current.attempt.ssh != address:

@@ -112,12 +112,12 @@ class Cipher(Protocol):
 
 
 class Probe(Protocol):
-    """One SSH try."""
+    """One SSH try; `open_key` gives the private key, and is called by a try that can use it."""
 
     def __call__(
         self,
         address: SshAddress,
-        private_pem: str,
+        open_key: Callable[[], str],
         pinned_host_key: str | None,
         settings: Settings,
         /,

@@ -39,7 +39,8 @@ def _publish(deps: Deps) -> Published:
     # The live ones are asked for first: one that ends in between is seen at least once.
     live = list(store.live(deps.sessions))
     ended = list(store.ended_since(deps.sessions, now - counting.SHOWN_AFTER_END))
-    sessions = list(store.get_many(deps.sessions, live).values())
+    # As they were a moment ago, like the index that names them; whatever has ended is counted once.
+    sessions = list(store.get_many(deps.sessions, live, consistent=False).values())
     for (provider, state), number in counting.by_status(sessions, ended, FACTS).items():
         deps.note(measured({"SessionsActive": number}, provider, Status=state.value))
     for provider in FACTS:

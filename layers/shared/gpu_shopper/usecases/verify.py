@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from gpu_shopper.core.deadlines import attempt_deadline
 from gpu_shopper.core.diagnostics import diagnosed
@@ -54,8 +55,8 @@ def verify(deps: Deps, probe: Probe, session_id: str, attempt: int) -> StepResul
         return DONE
     if address is None:
         return StepResult("look")
-    private_pem = deps.cipher.open(session.id, sealed)
-    tried = probe(address, private_pem, session.attempt.host_key, deps.settings)
+    open_key = partial(deps.cipher.open, session.id, sealed)
+    tried = probe(address, open_key, session.attempt.host_key, deps.settings)
     return _judge(deps, session, tried)
 
 
