@@ -93,7 +93,7 @@ RENTALS: Mapping[str, str] = {
     "rounding_usd": "The difference that rounding alone explains: to the cent, to the second.",
     "proof_usd": "What we bill besides, until the end of the machines was proven.",
     "basis": "`charges`: the provider's own; `price`: its hourly price times the machine's time.",
-    "compared_at": "When this was compared last.",
+    "compared_at": "When the provider was asked for this charge, or in vain for one.",
     "session_days": "Comparisons: a session on two days counts twice.",
     "drift_percent": "The difference beyond rounding and proof, in percent of what is booked.",
     "unknown_session_days": "Those of them whose charge is not known.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -171,39 +172,90 @@ def test_what_was_known_stays_known_when_the_next_run_can_read_nothing(
     assert compared(world) == {session_id: (400_000, 400_000)}
 
 
-def test_a_run_that_could_read_nothing_does_not_undo_one_that_overtook_it(
-    world: World, vast: Charging
+def meanwhile(patch: pytest.MonkeyPatch, of: Any, name: str, act: Callable[[], Any]) -> None:
+    """`act` happens once, after the next answer of the function `name` of the store or provider."""
+    original, done = getattr(of, name), list[bool]()
+
+    def overtaken(*asked: Any) -> Any:
+        found = original(*asked)
+        if not done:
+            done.append(True)
+            act()
+        return found
+
+    patch.setattr(of, name, overtaken)
+
+
+@pytest.mark.parametrize("first", [100_000, None])
+@pytest.mark.parametrize(
+    ("own", "others", "stands"),
+    [(None, 120_000, 120_000), (110_000, 120_000, 120_000), (110_000, None, 110_000)],
+)
+def test_a_run_that_was_overtaken_undoes_nothing(
+    world: World,
+    vast: Charging,
+    monkeypatch: pytest.MonkeyPatch,
+    first: int | None,
+    own: int | None,
+    others: int | None,
+    stands: int,
 ) -> None:
-    """N-29: the other one has read and written while this one was asking."""
+    """N-29: both have read the same row, and the one that asked first writes last; None: unread."""
+    unbooked = replace(charge(), label=str(Label(DEPLOYMENT, SESSION_ID, 1)))
     session_id = ended(world)
-    vast.bill = [charge()]
+
+    def run(amount: int | None) -> None:
+        world.clock.tick(60)
+        vast.bill = [replace(unbooked, amount_microusd=amount or 0)]
+        vast.errors["charges"] = [] if amount else [BadProviderReply("half a page")]
+        compare_charges(world.deps, "vastai", DAY)
+
+    run(first)
+    meanwhile(monkeypatch, store, "of_day", lambda: run(others))
+    run(own)
+    assert compared(world) == {session_id: (400_000, stands)}
+    assert totals_by_provider(world.deps, Days(DAY, DAY))["vastai"].charged_microusd == stands
+
+
+def test_who_has_asked_first_knows_less_however_long_the_answer_took(
+    world: World, vast: Charging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-29: another run asks, and writes, between a provider's answer and what follows from it."""
+    session_id = ended(world)
+    vast.bill = [charge(amount=100_000)]
+
+    def corrected() -> None:
+        world.clock.tick(60)
+        vast.bill = [charge()]
+        compare_charges(world.deps, "vastai", DAY)
+        world.clock.tick(60)
+
+    meanwhile(monkeypatch, vast, "charges", corrected)
     compare_charges(world.deps, "vastai", DAY)
-    (row,) = store.of_day(world.deps.costs, "vastai", DAY)
-    store.put(world.deps.costs, replace(row, charged_microusd=None))
     assert compared(world) == {session_id: (400_000, 400_000)}
 
 
-def test_a_row_that_says_nothing_new_is_not_written_over_a_newer_one(
+def test_a_total_is_never_older_than_the_rows_that_it_adds_up(
     world: World, vast: Charging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """N-29: another run corrects what this one has read, and could not read anew."""
-    unbooked = replace(charge(amount=100_000), label=str(Label(DEPLOYMENT, SESSION_ID, 1)))
-    vast.bill = [unbooked]
-    compare_charges(world.deps, "vastai", DAY)
-    read, overtaken = store.of_day, list[bool]()
+    """N-29: between reading the rows and writing their total, another run corrects one."""
+    ended(world)
+    vast.bill = [charge()]
 
-    def overtaking(*asked: Any) -> list[Compared]:
-        found = read(*asked)
-        if not overtaken:
-            overtaken.append(True)
-            vast.bill = [replace(unbooked, amount_microusd=120_000)]
-            compare_charges(world.deps, "vastai", DAY)
-        return found
+    def corrected() -> None:
+        world.clock.tick(60)
+        vast.bill = [charge(amount=999_999)]
+        compare_charges(world.deps, "vastai", DAY)
 
-    monkeypatch.setattr(store, "of_day", overtaking)
-    vast.errors["charges"] = [BadProviderReply("half a page"), None]
+    def before_the_total() -> None:
+        meanwhile(monkeypatch, store, "of_day", corrected)
+
+    meanwhile(monkeypatch, store, "total_version", before_the_total)
     compare_charges(world.deps, "vastai", DAY)
-    assert list(compared(world).values()) == [(0, 120_000)]
+    assert [row.charged_microusd for row in store.of_day(world.deps.costs, "vastai", DAY)] == [
+        999_999
+    ]
+    assert totals_by_provider(world.deps, Days(DAY, DAY))["vastai"].charged_microusd == 999_999
 
 
 def test_only_the_providers_own_part_is_compared(world: World, vast: Charging) -> None:

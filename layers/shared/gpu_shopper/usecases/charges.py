@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 
 from gpu_shopper.core.charges import Charge
@@ -16,8 +16,8 @@ from gpu_shopper.core.comparing import (
     by_charges,
     by_price,
     machines_of,
+    news,
     total,
-    with_known,
 )
 from gpu_shopper.core.cost_periods import Days
 from gpu_shopper.core.labels import owned
@@ -29,6 +29,9 @@ from gpu_shopper.store import costs
 from gpu_shopper.store import sessions as session_store
 from gpu_shopper.store.charges import DayTotal
 from gpu_shopper.usecases.deps import Deps, Fact
+
+TRIES = 3
+"""Writes of what was found before a lost race is left to the winner: it has seen as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ def compare_charges(deps: Deps, provider: str, day: date | None = None) -> Charg
 
     Safe to repeat. Charges that cannot be read leave unknown what was not known before.
     """
+    # Before anything is read: of two runs the one that has asked later knows better.
+    asked_at = deps.now()
     days = Days(day, day) if day else _last_days(deps)
     booked = _booked(deps, provider, days)
     if provider not in deps.enabled_providers and not booked:
@@ -54,7 +59,7 @@ def compare_charges(deps: Deps, provider: str, day: date | None = None) -> Charg
     whole = Total()
     for number in range(days.count):
         sheet = _sheet(deps, provider, days.first + timedelta(days=number), booked, charges)
-        whole += _compare(deps, sheet, adapter, charges)
+        whole += _compare(deps, sheet, adapter, charges, asked_at)
     return ChargesCompared(days.count, whole.sessions, whole.unknown)
 
 
@@ -105,25 +110,44 @@ def _sheet(
     )
 
 
-def _compare(deps: Deps, sheet: Sheet, adapter: Provider, charges: list[Charge] | None) -> Total:
-    now = deps.now()
-    before = store.of_day(deps.costs, sheet.provider, sheet.day)
+def _compare(
+    deps: Deps, sheet: Sheet, adapter: Provider, charges: list[Charge] | None, asked_at: datetime
+) -> Total:
     if isinstance(adapter, TellsCharges):
         proof_s = deps.settings.charges_proof_s
-        found = by_charges(sheet, charges, deps.deployment_id, now, proof_s)
+        found = by_charges(sheet, charges, deps.deployment_id, asked_at, proof_s)
     else:
-        found = by_price(sheet, now)
-    for row in with_known(before, found):
-        # One that says nothing new might be put over what another run has just learnt.
-        if row not in before:
-            store.put(deps.costs, row)
-    # As they stand: another run may have learnt what this one could not.
-    told = total(store.of_day(deps.costs, sheet.provider, sheet.day))
-    store.put_total(
-        deps.costs,
-        DayTotal(day=sheet.day, provider=sheet.provider, total=told, compared_at=now),
-    )
+        found = by_price(sheet, asked_at)
+    _write(deps, sheet, found)
+    told = _add_up(deps, sheet, asked_at)
     deps.note(_told(sheet, told))
+    return told
+
+
+def _write(deps: Deps, sheet: Sheet, found: list[Compared]) -> None:
+    """Write what is new; what somebody else wrote meanwhile is read and compared again."""
+    for _ in range(TRIES):
+        before = store.of_day(deps.costs, sheet.provider, sheet.day)
+        written = [store.put(deps.costs, row) for row in news(before, found)]
+        if all(written):
+            return
+
+
+def _add_up(deps: Deps, sheet: Sheet, asked_at: datetime) -> Total:
+    """The total of the rows as they stand: another run may have learnt what this one could not."""
+    for _ in range(TRIES):
+        # Before the rows are read: a total that was written since may hold more of them.
+        version = store.total_version(deps.costs, sheet.provider, sheet.day)
+        told = total(store.of_day(deps.costs, sheet.provider, sheet.day))
+        after = DayTotal(
+            day=sheet.day,
+            provider=sheet.provider,
+            total=told,
+            compared_at=asked_at,
+            version=version,
+        )
+        if store.put_total(deps.costs, after):
+            break
     return told
 
 
