@@ -21,7 +21,9 @@ from tests.world import OPERATOR, World
 def alerts(world: World) -> list[object]:
     told = [fact for fact in world.facts if fact.operation == "budget_alert"]
     assert [fact.metrics for fact in told] == [{"BudgetAlerts": 1}] * len(told)
-    return [fact.details["alert_type"] for fact in told]
+    kinds = [fact.details["alert_type"] for fact in told]
+    assert [fact.dimensions for fact in told] == [{"AlertType": one} for one in kinds]
+    return kinds
 
 
 def test_alerts_come_once_a_month_each(world: World) -> None:
