@@ -96,6 +96,7 @@ RENTALS: Mapping[str, str] = {
     "compared_at": "When the provider was asked for this charge, or in vain for one.",
     "session_days": "Comparisons: a session on two days counts twice.",
     "drift_percent": "The difference beyond rounding and proof, in percent of what is booked.",
+    "unbooked_session_days": "Those of them that are charged while nothing is booked.",
     "unknown_session_days": "Those of them whose charge is not known.",
     "unknown_booked_usd": "What the ledger has of these.",
     "accrued_through": "Up to when costs are booked; absent before the first booking.",

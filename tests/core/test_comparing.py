@@ -327,6 +327,12 @@ def test_the_drift_is_the_difference_beyond_rounding(rows: list[Compared], bp: i
     assert total(rows).drift_bp == bp
 
 
+def test_what_is_charged_and_was_never_booked_is_counted_apart() -> None:
+    rows = [a_row(0, 5_001, 5_000), a_row(0, 5_000, 5_000), a_row(0, None), a_row(1, 9_999)]
+    assert total(rows).unbooked == 1
+    assert (total(rows) + total(rows)).unbooked == 2
+
+
 def test_what_is_booked_of_the_unknown_is_told_apart() -> None:
     told = total([a_row(1_000_000, 1_000_000), a_row(300_000, None)])
     assert told == Total(

@@ -90,6 +90,7 @@ def test_totals_are_those_of_the_whole_period_whatever_the_page_shows(
         "charged_usd": 1.035,
         "difference_usd": 0.035,
         "drift_percent": 3.0,
+        "unbooked_session_days": 0,
         "unknown_session_days": 1,
         "unknown_booked_usd": 1.0,
     }

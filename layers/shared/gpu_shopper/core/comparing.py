@@ -77,7 +77,7 @@ class Total:
     """All of one provider's sessions of a day, or of several.
 
     All amounts are of those whose charge is known; what is booked of the `unknown` others is
-    apart.
+    apart. `unbooked` are those that are charged, beyond rounding, while nothing is booked of them.
     """
 
     sessions: int = 0
@@ -87,6 +87,7 @@ class Total:
     proof_microusd: int = 0
     unknown: int = 0
     unknown_booked_microusd: int = 0
+    unbooked: int = 0
 
     @property
     def drift_bp(self) -> int | None:
@@ -112,6 +113,7 @@ class Total:
             proof_microusd=self.proof_microusd + other.proof_microusd,
             unknown=self.unknown + other.unknown,
             unknown_booked_microusd=self.unknown_booked_microusd + other.unknown_booked_microusd,
+            unbooked=self.unbooked + other.unbooked,
         )
 
 
@@ -270,4 +272,5 @@ def _alone(row: Compared) -> Total:
         charged_microusd=row.charged_microusd,
         rounding_microusd=row.rounding_microusd,
         proof_microusd=row.proof_microusd,
+        unbooked=int(not row.booked_microusd and row.charged_microusd > row.rounding_microusd),
     )

@@ -47,6 +47,7 @@ def compare_charges(deps: Deps, provider: str, day: date | None = None) -> Charg
     """Compare `day`, or each of the last whole days: providers bill late, and correct themselves.
 
     Safe to repeat. Charges that cannot be read leave unknown what was not known before.
+    Raises: ProviderError then, when all is written: nobody should believe for days that they agree.
     """
     # Before anything is read: of two runs the one that has asked later knows better.
     asked_at = deps.now()
@@ -55,11 +56,13 @@ def compare_charges(deps: Deps, provider: str, day: date | None = None) -> Charg
     if provider not in deps.enabled_providers and not booked:
         return ChargesCompared(0, 0, 0)
     adapter = deps.provider(provider)
-    charges = _charges(deps, provider, adapter, days) if isinstance(adapter, TellsCharges) else None
+    charges, unread = _charges(deps, provider, adapter, days)
     whole = Total()
     for number in range(days.count):
         sheet = _sheet(deps, provider, days.first + timedelta(days=number), booked, charges)
         whole += _compare(deps, sheet, adapter, charges, asked_at)
+    if unread is not None:
+        raise unread
     return ChargesCompared(days.count, whole.sessions, whole.unknown)
 
 
@@ -81,13 +84,17 @@ def _booked(deps: Deps, provider: str, days: Days) -> Booked:
     return dict(found)
 
 
-def _charges(deps: Deps, provider: str, adapter: TellsCharges, days: Days) -> list[Charge] | None:
-    """What was charged; None when that cannot be read, which is told."""
+def _charges(
+    deps: Deps, provider: str, adapter: Provider, days: Days
+) -> tuple[list[Charge] | None, ProviderError | None]:
+    """What was charged, or why it cannot be read, which is told; neither of who tells none."""
+    if not isinstance(adapter, TellsCharges):
+        return None, None
     try:
-        return adapter.charges(days.start, days.end)
+        return adapter.charges(days.start, days.end), None
     except ProviderError as exc:
         deps.note(Fact("charges_unread", provider=provider, reason=exc.code))
-        return None
+        return None, exc
 
 
 def _sheet(
@@ -154,7 +161,7 @@ def _add_up(deps: Deps, sheet: Sheet, asked_at: datetime) -> Total:
 def _told(sheet: Sheet, told: Total) -> Fact:
     counted = {"ChargesUnknown": float(told.unknown)}
     if told.drift_bp is not None:
-        counted["ChargesDrift"] = told.drift_bp / 100
+        counted["ChargesDrift"] = 100.0 if told.unbooked else told.drift_bp / 100
     return Fact(
         "charges_compared",
         provider=sheet.provider,
@@ -164,6 +171,7 @@ def _told(sheet: Sheet, told: Total) -> Fact:
             "sessions": told.sessions,
             "booked_usd": to_usd(told.booked_microusd),
             "charged_usd": to_usd(told.charged_microusd),
+            "unbooked": told.unbooked,
         },
     )
 
