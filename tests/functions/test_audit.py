@@ -157,6 +157,13 @@ def test_start_must_come_before_end(audit: Client) -> None:
     assert asked(audit, start=at, end=at).fields == ["end"]
 
 
+def test_a_start_that_lies_ahead_is_refused_by_its_own_name(world: World, audit: Client) -> None:
+    """1.1: `end` was never given. A minute is left for clocks that differ."""
+    now = world.clock.at
+    assert asked(audit, start=to_text(now + timedelta(seconds=59))).status == 200
+    assert asked(audit, start=to_text(now + timedelta(seconds=60))).fields == ["start"]
+
+
 def test_an_event_tells_who_asked_from_where_and_by_which_request(
     sessions: Client, audit: Client
 ) -> None:

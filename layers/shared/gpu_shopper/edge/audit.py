@@ -75,7 +75,8 @@ def _span(query: AuditQuery, now: datetime) -> tuple[datetime | None, datetime]:
     if start is None and not _narrowed(query):
         start = max(end if query.end else now, FIRST) - USUAL_SPAN
     if start is not None and start >= end:
-        raise ValidationFailed([("end", "end must be after start")])
+        wrong = ("end", "end must be after start")
+        raise ValidationFailed([wrong if query.end else ("start", "start must not lie ahead")])
     if start and not _narrowed(query) and end - start > LONGEST_SPAN + CLOCKS_DIFFER:
         text = "start must be at most 31 days before end, unless something else is named"
         raise ValidationFailed([("start", text)])

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import islice
 
 from gpu_shopper.core.charges import Charge
 from gpu_shopper.core.comparing import (
@@ -32,6 +31,9 @@ from gpu_shopper.usecases.deps import Deps, Fact
 
 TRIES = 3
 """Writes of what was found before a lost race is left to the winner: it has seen as much."""
+
+ROWS_PER_PAGE = 4_000
+"""Rows that one page looks at, at most: a year has many, and a request half a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +181,19 @@ def _told(sheet: Sheet, told: Total) -> Fact:
 def list_compared(
     deps: Deps, days: Days, wanted: Callable[[Compared], bool], after: str | None, limit: int
 ) -> tuple[list[Compared], str | None]:
-    """Up to `limit` rows that `wanted` lets pass, and the position to go on from."""
-    matching = (row for row in store.rows(deps.costs, days, after) if wanted(row))
-    page = list(islice(matching, limit + 1))
-    more = len(page) > limit
-    return page[:limit], store.position_of(page[limit - 1]) if more else None
+    """Up to `limit` rows that `wanted` lets pass, and the position to go on from.
+
+    Looks at a bounded number of rows: a page may be short and still have a next one.
+    """
+    page: list[Compared] = []
+    for looked_at, row in enumerate(store.rows(deps.costs, days, after), 1):
+        if wanted(row):
+            if len(page) == limit:
+                return page, store.position_of(page[-1])
+            page.append(row)
+        if looked_at == ROWS_PER_PAGE:
+            return page, store.position_of(row)
+    return page, None
 
 
 def totals_by_provider(deps: Deps, days: Days) -> dict[str, Total]:
