@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -104,6 +105,12 @@ def test_every_filter_narrows_and_all_must_fit(world: World, audit: Client) -> N
     assert told(asked(audit)) == LIFE[::-1]
     assert told(asked(audit, session_id=session_id, operation="session_created")) == LIFE[:1]
     assert told(asked(audit, session_id=session_id, consumer_id="bob")) == []
+
+
+def test_the_past_of_a_provider_that_was_switched_off_is_found(world: World, audit: Client) -> None:
+    whole_life(world)
+    world.deps = replace(world.deps, enabled_providers=("tensordock",))
+    assert told(asked(audit, provider="vastai", order="asc")) == LIFE
 
 
 def test_the_end_is_not_part_of_the_span_and_the_start_is(world: World, audit: Client) -> None:
