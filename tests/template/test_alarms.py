@@ -213,6 +213,13 @@ def test_every_line_of_the_dashboard_is_emitted_under_these_dimensions() -> None
             assert list(dimensions) in _sets(metric), metric
 
 
+def test_what_is_spent_is_shown_by_the_hour() -> None:
+    """6.4, row 1: it is booked every five minutes, which says little minute by minute."""
+    body = properties("Dashboard")["DashboardBody"]["Fn::Sub"]
+    (search,) = re.findall(r"SEARCH\('[^']*CostAccrued[^']*', '(\w+)', (\d+)\)", body)
+    assert search == ("Sum", "3600")
+
+
 def test_every_metric_is_shown_in_a_diagram() -> None:
     """6.4: what nobody can see need not be counted."""
     shown = {metric for space, metric, _ in _drawn() if space == OURS}
