@@ -10,6 +10,7 @@ from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.errors import BudgetExceeded, BudgetNotFound, Conflict
 from gpu_shopper.store import budgets as store
 from gpu_shopper.store import costs
+from gpu_shopper.store.transactions import Cancelled, write_all
 from gpu_shopper.usecases import budgets, extending
 from gpu_shopper.usecases.expire import expire_sessions
 from gpu_shopper.usecases.ledger import accrue_costs
@@ -191,6 +192,18 @@ def test_a_budget_that_changes_while_it_is_read_is_read_again(world: World) -> N
     limit(world, 5)
     with pytest.raises(Conflict):
         store.put(world.deps.costs, before, 1, enforce=True, at=world.clock.at)
+
+
+def test_what_was_derived_in_one_month_is_not_written_into_the_next(world: World) -> None:
+    """N-43: February's spending, booked late, would count against March."""
+    before = store.opened(world.deps.costs, "alice", "2026-02")
+    late = store.moving(world.deps.costs, before, 500_000, 500_000, checked=False)
+    write_all(world.deps.costs, [late])
+    march = store.opened(world.deps.costs, "alice", "2026-03")
+    with pytest.raises(Cancelled):
+        write_all(world.deps.costs, [late])
+    assert store.read(world.deps.costs, "alice", "2026-03") == march
+    assert (march.spent_microusd, march.committed_microusd) == (0, 0)
 
 
 def test_a_session_of_an_earlier_version_is_taken_over_by_its_first_booking(world: World) -> None:
