@@ -10,7 +10,7 @@ import pytest
 
 from gpu_shopper.core.api_keys import Caller, Role
 from gpu_shopper.core.webhooks import CONSUMER_EVENTS, DEPLOYMENT_EVENTS, Letter, Outcome, Webhook
-from gpu_shopper.errors import TooManyRequests, ValidationFailed, WebhookNotFound
+from gpu_shopper.errors import Conflict, TooManyRequests, ValidationFailed, WebhookNotFound
 from gpu_shopper.store import webhooks as store
 from gpu_shopper.usecases import deliveries, webhooks
 from gpu_shopper.usecases.expire import expire_sessions
@@ -199,6 +199,39 @@ def test_twenty_messages_given_up_in_a_row_disable_a_webhook(mail: Mail, world: 
     hook = webhooks.get(mail.hooks, ALICE, letter.webhook_id)
     assert (hook.enabled, hook.disabled_reason) == (False, "failing")
     assert world.operations().count("webhook_disabled") == 1
+
+
+def test_letters_given_up_at_once_disable_a_webhook_once(mail: Mail, world: World) -> None:
+    """N-75: and what was delivered meanwhile stays known."""
+    hook = made(mail)
+    store.note_result(mail.hooks.table, hook.id, world.clock.at, delivered=True)
+    assert [store.disable(mail.hooks.table, hook, why, []) for why in ("gone", "failing")] == [
+        True,
+        False,
+    ]
+    now = webhooks.get(mail.hooks, ALICE, hook.id)
+    assert (now.enabled, now.disabled_reason) == (False, "gone")
+    assert now.last_success_at == world.clock.at
+
+
+def test_webhooks_made_at_once_do_not_pass_the_limit_together(
+    mail: Mail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-74: both have counted four; whoever writes last is told to try again."""
+    for _ in range(4):
+        made(mail)
+    count = store._owner
+
+    def overtaken(*asked: Any) -> Any:
+        monkeypatch.setattr(store, "_owner", count)
+        counted = count(*asked)
+        made(mail)
+        return counted
+
+    monkeypatch.setattr(store, "_owner", overtaken)
+    with pytest.raises(Conflict):
+        made(mail)
+    assert len(webhooks.list_hooks(mail.hooks, lambda _: True, None, 50)[0]) == 5
 
 
 def test_the_sixth_webhook_of_a_consumer_is_refused(mail: Mail) -> None:
