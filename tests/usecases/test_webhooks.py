@@ -13,8 +13,6 @@ from gpu_shopper.core.webhooks import CONSUMER_EVENTS, DEPLOYMENT_EVENTS, Letter
 from gpu_shopper.errors import Conflict, TooManyRequests, ValidationFailed, WebhookNotFound
 from gpu_shopper.store import webhooks as store
 from gpu_shopper.usecases import deliveries, webhooks
-from gpu_shopper.usecases.expire import expire_sessions
-from gpu_shopper.usecases.extending import extend
 from gpu_shopper.usecases.webhooks import NewWebhook
 from tests.hooks import Mail, mail_of
 from tests.usecases.story import running
@@ -284,30 +282,3 @@ def test_a_webhook_is_tested_six_times_a_minute_at_most(mail: Mail, world: World
     assert mail.letters.sent == []
     newest = store.last_deliveries(mail.hooks.table, hook.id)[0]
     assert (newest.event, newest.outcome) == ("webhook.test", Outcome.FAILED)
-
-
-def expiries_told(world: World) -> int:
-    return world.operations().count("session_expiring")
-
-
-def test_an_expiry_is_told_once_half_an_hour_before_and_again_after_an_extension(
-    world: World,
-) -> None:
-    """N-76."""
-    session_id = running(world)
-    left_s = (world.session(session_id).expires_at - world.clock.at).total_seconds()
-    world.clock.tick(left_s - 30 * 60 - 1)
-    for _ in range(3):
-        expire_sessions(world.deps)
-    assert expiries_told(world) == 0
-    world.clock.tick(1)
-    for _ in range(3):
-        expire_sessions(world.deps)
-    assert expiries_told(world) == 1
-    extend(world.deps, ALICE, session_id, 1)
-    expire_sessions(world.deps)
-    assert expiries_told(world) == 1
-    world.clock.tick(3600)
-    for _ in range(3):
-        expire_sessions(world.deps)
-    assert expiries_told(world) == 2
