@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from math import ceil
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -15,7 +16,7 @@ from bench.cost.deployment import MeteredDeployment, MeteredPorts, host_key_line
 from bench.cost.handlers import rewired
 from bench.cost.market import Market
 from bench.cost.meter import EVENT_LOG_BYTES, Meter
-from tests.simulation.executions import Execution, definition
+from tests.simulation.executions import Execution, definition, is_express
 from tests.simulation.machine import Machine, Nature
 from tests.simulation.odds import Odds
 from tests.simulation.plan import PROVIDERS, Plan
@@ -30,6 +31,10 @@ WARM_MS = 10 * MINUTE
 STATE_LOG_EVENTS = {"Task": 5, "Choice": 2, "Wait": 2, "Succeed": 2, "Fail": 2}
 STATE_LOG_BYTES = 350
 """What Step Functions logs of each state at level ALL, without data: events, and bytes of one."""
+
+EXPRESS_MB, EXPRESS_STEP_MS = 64, 100
+"""What an EXPRESS execution is billed for at least: memory is billed in chunks of 64 MB, and one
+that carries three ids fills no second; time is rounded up to 100 ms."""
 
 _NOISY = 0
 """A seed whose quiet hours are played, and which stores as the product does."""
@@ -130,22 +135,37 @@ def _honest(drawn: Callable[[], Nature]) -> Nature:
 
 @contextmanager
 def _counted_states(meter: Meter) -> Iterator[None]:
-    """Count every state that an execution enters, and what is logged of it."""
-    enter = Execution._enter
+    """Count every state that an execution enters, what is logged of it, and the time of rounds."""
+    enter, begin = Execution._enter, Execution.begin
 
     def counted(execution: Execution, name: str) -> None:
         if execution.status == "RUNNING":
-            machine = execution.machine.value
-            meter.count("states transitions", machine)
-            kind = _states(execution)[name]["Type"]
+            machine = execution.machine
+            if not is_express(machine):
+                meter.count("states transitions", machine)
+            kind = definition(machine)["States"][name]["Type"]
             each = STATE_LOG_BYTES + EVENT_LOG_BYTES
-            meter.count("log bytes", f"{machine} machine", STATE_LOG_EVENTS[kind] * each)
+            meter.count("log bytes", machine, STATE_LOG_EVENTS[kind] * each)
         enter(execution, name)
 
-    with patch.object(Execution, "_enter", counted):
+    def begun(execution: Execution) -> None:
+        if is_express(execution.machine):
+            _timed(meter, execution)
+        begin(execution)
+
+    with patch.object(Execution, "_enter", counted), patch.object(Execution, "begin", begun):
         yield
 
 
-def _states(execution: Execution) -> dict[str, Any]:
-    states: dict[str, Any] = definition(execution.machine)["States"]
-    return states
+def _timed(meter: Meter, execution: Execution) -> None:
+    """What an EXPRESS execution costs: itself, and its memory for as long as it lasts."""
+    began_ms, on_end = execution.scheduler.now_ms, execution.on_end
+    meter.count("express requests", execution.machine)
+
+    def ended(one: Execution, status: str) -> None:
+        lasted_ms = execution.scheduler.now_ms - began_ms
+        billed_s = ceil(lasted_ms / EXPRESS_STEP_MS) * EXPRESS_STEP_MS / 1_000
+        meter.count("express GB-s", execution.machine, billed_s * EXPRESS_MB / 1_024)
+        on_end(one, status)
+
+    execution.on_end = ended

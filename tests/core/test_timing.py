@@ -25,6 +25,7 @@ from gpu_shopper.core.polling import (
     login_is_refused,
     lookup_wait_s,
     poll_wait_s,
+    round_is_over,
     teardown_wait_s,
     throttled_wait_s,
 )
@@ -51,6 +52,16 @@ from tests.builders import NOON, SETTINGS, a_session, an_attempt, later
 def test_how_far_an_offer_of_an_age_is_trusted(age_s: float, factor: float) -> None:
     """M-52: the contract's table."""
     assert staleness_factor(age_s, SETTINGS) == pytest.approx(factor, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("age_s", "wait_s", "over"),
+    [(0, 0, False), (134.999, 15, False), (135, 15, True), (149.999, 0, False), (150, 0, True)],
+)
+def test_a_round_is_over_when_its_next_step_would_begin_too_late(
+    age_s: float, wait_s: int, over: bool
+) -> None:
+    assert round_is_over(NOON, later(seconds=age_s), wait_s, SETTINGS) is over
 
 
 def test_the_waits_of_each_loop() -> None:

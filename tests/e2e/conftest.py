@@ -43,9 +43,10 @@ SPACED = {
     "TensordockIntervalMs": "20",
     "PaceMarginMs": "0",
 }
-# A world where callers are slowed down early, and dead executions, ghosts and silence are noticed
-# after seconds.
+# A world where callers are slowed down early, rounds are short, and dead executions, ghosts and
+# silence are noticed after seconds.
 ROUGH = {
+    "ProvisionRoundS": "10",
     "GhostMinAgeS": "3",
     "ProviderReadTimeoutS": "5",
     "ConsumerRatePerS": "1",

@@ -29,6 +29,7 @@ class Billed:
 
     runs: list[Any]
     while_running: Row
+    month_while_running: Row
     stopped: Row
     by_session: Row
     by_month: Row
@@ -45,6 +46,7 @@ def short_session(renting: Renting) -> Billed:
     path = f"{COSTS}?session_id={rental.id}"
     runs = together(3, lambda _: live.functions.invoke("AccrueCostsFunction", {}))
     while_running = rental.caller.get(path)
+    month_while_running = rental.caller.get(f"{COSTS}/summary")
     rental.done()
     stopped = rental.until("stopped")
     # The end is booked, and the metric counted, just after it is written.
@@ -56,6 +58,7 @@ def short_session(renting: Renting) -> Billed:
     return Billed(
         runs=runs,
         while_running=while_running,
+        month_while_running=month_while_running,
         stopped=stopped,
         by_session=by_session,
         by_month=summary,
@@ -137,6 +140,8 @@ def test_cost_jobs_at_once_book_it_once(told: Billed) -> None:
     assert all(run["failed"] == [] for run in told.runs)
     assert 0 < told.while_running["total_cost"] <= told.by_session["total_cost"]
     assert told.while_running["final"] is False
+    running, month = told.while_running["total_cost"], told.month_while_running["total_cost"]
+    assert running <= month <= told.by_month["total_cost"]
     assert abs(told.counted - told.by_session["total_cost"]) < 1e-9
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from local import aws
 from tests.e2e import provider
-from tests.e2e.aws_view import executions_of
+from tests.e2e.aws_view import entries, executions_of
 from tests.e2e.deployed import Deployed, wait_for
 from tests.e2e.provider import break_it, broken, plant
 from tests.e2e.renting import Rental, Renting, Row
@@ -217,6 +217,31 @@ def test_a_second_deploy_keeps_keys_and_sessions(rough: Renting) -> None:
     assert (after["status"], after["expires_at"]) == ("running", running["expires_at"])
     assert live.anonymous.get("/ready")["ready"] is True
     rental.end()
+
+
+def test_a_machine_that_loads_for_longer_than_a_round_is_waited_for_in_several(
+    rough: Renting,
+) -> None:
+    """One execution plays them all, and no sweep has to help."""
+    live = rough.live
+    rental = _loading(rough)
+    rested: list[Row] = wait_for(lambda: _rests(live, rental)[1:], 60)
+    (waiting,) = executions_of(live, rental.id, "provision")
+    assert (rested[0]["step"], waiting["status"]) == ("look", "RUNNING")
+    provider.patch(live, provider.machine_of(live, rental)["id"], status="running")
+    rental.until("running", 60)
+    (only,) = wait_for(lambda: _ended(live, rental), 20)
+    assert only["status"] == "SUCCEEDED"
+    rental.end()
+
+
+def _rests(live: Deployed, rental: Rental) -> list[Row]:
+    return entries(live, session_id=rental.id, outcome="rest")
+
+
+def _ended(live: Deployed, rental: Rental) -> list[Row]:
+    known = executions_of(live, rental.id, "provision")
+    return known if all(one["status"] != "RUNNING" for one in known) else []
 
 
 def test_the_emulator_killed_in_mid_work_loses_no_session(rough: Renting) -> None:

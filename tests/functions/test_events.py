@@ -6,11 +6,13 @@ import importlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from functions.accrue_costs.app import NotBooked
 from gpu_shopper.core.states import EndReason, State
@@ -26,7 +28,7 @@ from tests.world import World
 SECRET = "A" * 43
 API = {"inventory_api", "sessions_api", "heartbeat_api", "costs_api", "operator_api"}
 
-type Play = Callable[[str], Any]
+type Play = Callable[..., Any]
 
 
 def body(answer: dict[str, Any]) -> Any:
@@ -50,9 +52,9 @@ def play(world: World, frame: Frame, monkeypatch: pytest.MonkeyPatch) -> Play:
             monkeypatch.setattr(module, "try_login", lambda *args, **_: probe(*args))
         return module
 
-    def send(case: str) -> Any:
+    def send(case: str, **other: Any) -> Any:
         first_id = "example0" if case.startswith("operator_api/") else SESSION_ID
-        return wired(case, first_id).handler(sample(case), RUN)
+        return wired(case, first_id).handler(sample(case) | other, RUN)
 
     return send
 
@@ -84,6 +86,22 @@ def test_the_samples_bring_a_session_to_running(play: Play, world: World) -> Non
     events = body(play("operator_api/list_audit"))["events"]
     assert "session_extended" in [one["operation"] for one in events]
     assert body(play("sessions_api/override"))["hard_max_hours"] == 24
+
+
+def test_a_step_of_an_old_round_tells_it_to_rest(play: Play, world: World) -> None:
+    """The machine boots for longer than a round lasts; what began late ends with its words."""
+    play("sessions_api/create")
+    late = (world.clock.at - timedelta(seconds=150)).isoformat()
+    early = (world.clock.at - timedelta(seconds=148)).isoformat()
+    assert play("provision_step/launch", round_began_at=early) == {"outcome": "look", "wait_s": 1}
+    assert play("provision_step/look", round_began_at=late) == {"outcome": "rest", "wait_s": 0}
+    assert play("verify_ssh/verify", round_began_at=late) == {"outcome": "done", "wait_s": 0}
+
+
+@pytest.mark.parametrize("began_at", ["yesterday", "2026-11-21T09:30:00", ""])
+def test_a_round_that_began_at_no_instant_is_refused(play: Play, began_at: object) -> None:
+    with pytest.raises(ValidationError, match="round_began_at"):
+        play("provision_step/look", round_began_at=began_at)
 
 
 def test_the_samples_end_a_session_and_prove_it(play: Play, world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gpu_shopper.core.budgets import Budget
@@ -9,7 +10,7 @@ from gpu_shopper.core.costs import HourRow, Stray, attempt_cost, day_shares, hou
 from gpu_shopper.core.money import accrued
 from gpu_shopper.core.session import Attempt, Session
 from gpu_shopper.store.codec import from_item
-from gpu_shopper.store.costs import EVERYBODY, DayRow
+from gpu_shopper.store.cost_days import EVERYBODY, DayRow
 from tests.simulation.instants import ms_of
 from tests.simulation.machine import Machine
 from tests.simulation.scheduler import SECOND, Violation
@@ -46,6 +47,8 @@ def check_ledger(deployment: Deployment, seen: Seen) -> None:
     rows = tuple(from_item(HourRow, booked[sk]) for sk in sorted(booked) if sk.startswith("HOUR#"))
     if rows != wanted:
         raise Violation(f"N-70 the rows of {session.id} are {rows}, not {wanted}")
+    if "growing" in booked.get("BOOKED", {}) or _is_listed(items, session):
+        raise Violation(f"N-70 {session.id} has ended and goes on costing")
     for whose in (session.consumer_id, EVERYBODY):
         days = {
             day.day: day.shares
@@ -56,6 +59,10 @@ def check_ledger(deployment: Deployment, seen: Seen) -> None:
         }
         if days != day_shares(wanted):
             raise Violation(f"N-70 the days of {session.id} for {whose} are {days}")
+
+
+def _is_listed(items: Mapping[str, Mapping[str, object]], session: Session) -> bool:
+    return f"{session.consumer_id}#{session.id}" in items.get("GROWING", {})
 
 
 def check_strays(deployment: Deployment, seen: Seen) -> None:

@@ -24,7 +24,7 @@ from tests.simulation.agents import AgentWatch
 from tests.simulation.audits import Audits
 from tests.simulation.buckets import MemoryBucket
 from tests.simulation.budgets import Accounts
-from tests.simulation.executions import HANDED_OVER_MS, Done, Execution, Failure
+from tests.simulation.executions import HANDED_OVER_MS, MACHINES, Done, Execution, Failure
 from tests.simulation.functions import FUNCTIONS, HEARTBEATS, timeout_ms
 from tests.simulation.ports import Ports
 from tests.simulation.provider import KeyAttachingProvider, SimulatedProvider
@@ -167,7 +167,7 @@ class Deployment:
                 self.watch.lost("start of an execution")
                 return
             data = {"session_id": session_id, "attempt": attempt}
-            self._begin(Execution(machine, name, data, *self._of_execution()))
+            self._begin(self._execution(machine, name, data))
 
         self.ports.call(f"start {name}", effect, 5, 10)
 
@@ -197,8 +197,18 @@ class Deployment:
 
         return cast(ApiTry, self.ports.call(f"GET {target.host}:{target.port}", effect, 50, 300))
 
-    def _of_execution(self) -> tuple[Any, ...]:
-        return self.ports.scheduler, self.ports.faults, self.invoke, self._ended
+    def _execution(self, machine: Machine, name: str, data: dict[str, Any]) -> Execution:
+        return Execution(
+            machine=MACHINES[machine],
+            name=name,
+            data=data,
+            scheduler=self.ports.scheduler,
+            faults=self.ports.faults,
+            invoke=self.invoke,
+            on_end=self._ended,
+            round_begins=self._round_begins,
+            round_ends=self._round_ended,
+        )
 
     def _begin(self, execution: Execution) -> None:
         self.executions[execution.name] = execution
@@ -210,6 +220,14 @@ class Deployment:
         if status != "SUCCEEDED":
             self.watch.lost("execution")
         self.ports.tell(lambda: f"execution {execution.name} {status}")
+
+    def _round_begins(self, begun: Execution) -> None:
+        self.running[begun] = None
+
+    def _round_ended(self, ended: Execution, status: str) -> None:
+        """One that is lost is not counted: so is, then, the execution that waits for it."""
+        del self.running[ended]
+        self.ports.tell(lambda: f"round of {ended.name} {status}")
 
     def restart(self) -> None:
         """Every execution and every run of a function dies at once."""

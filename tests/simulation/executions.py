@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+from gpu_shopper.core.instants import to_text
 from gpu_shopper.usecases.deps import Machine, StepResult
 from tests.simulation.faults import RandomFaults
 from tests.simulation.scheduler import SECOND, Scheduler
 from tests.template.cfn import ROOT, properties
 
-_MACHINES = {Machine.PROVISION: "ProvisionMachine", Machine.TEARDOWN: "TeardownMachine"}
+MACHINES = {Machine.PROVISION: "ProvisionMachine", Machine.TEARDOWN: "TeardownMachine"}
+"""By logical id."""
+
 HANDED_OVER_MS = 30
 """From one state to the next, and to the function of a task."""
+
+_ROUND = "arn:aws:states:::aws-sdk:sfn:startSyncExecution"
+_RETRY_EVERYTHING = "States.ALL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,35 +38,57 @@ type Invoke = Callable[[str, dict[str, Any], Done], None]
 
 
 @cache
-def definition(machine: Machine) -> dict[str, Any]:
-    """The state machine as it is deployed."""
-    text = (ROOT / properties(_MACHINES[machine])["DefinitionUri"]).read_text("utf-8")
+def definition(machine: str) -> dict[str, Any]:
+    """The state machine with this logical id as it is deployed."""
+    text = (ROOT / properties(machine)["DefinitionUri"]).read_text("utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
 
 @cache
-def _function_of(machine: Machine, placeholder: str) -> str:
-    substitutions = properties(_MACHINES[machine])["DefinitionSubstitutions"]
-    return str(substitutions[placeholder.removeprefix("${").removesuffix("}")]["Fn::GetAtt"][0])
+def is_express(machine: str) -> bool:
+    """Whether its executions are paid by time and end when theirs is over."""
+    return bool(properties(machine)["Type"] == "EXPRESS")
 
 
-@dataclass(eq=False)
+@cache
+def _stands_for(machine: str, placeholder: str) -> str:
+    """The logical id of the function, or of the state machine, behind a placeholder."""
+    substitutions = properties(machine)["DefinitionSubstitutions"]
+    given = substitutions[placeholder.removeprefix("${").removesuffix("}")]
+    return str(given["Ref"] if "Ref" in given else given["Fn::GetAtt"][0])
+
+
+@dataclass(eq=False, kw_only=True)
 class Execution:
-    """One execution. It knows nothing of sessions beyond what its input says."""
+    """One execution. It knows nothing of sessions beyond what its input says.
 
-    machine: Machine
+    `machine` is a logical id. A round is an execution that this one begins, and waits for.
+    """
+
+    machine: str
     name: str
     data: dict[str, Any]
     scheduler: Scheduler
     faults: RandomFaults
     invoke: Invoke
     on_end: Callable[[Execution, str], None]
+    round_begins: Callable[[Execution], None]
+    round_ends: Callable[[Execution, str], None]
     status: str = "RUNNING"
+    context: dict[str, Any] = field(default_factory=dict)
     retried: dict[int, int] = field(default_factory=dict)
 
     def begin(self) -> None:
         """Enter the first state in a moment."""
+        self.context = {
+            "Name": self.name,
+            "Input": self.data,
+            "StartTime": to_text(self.scheduler.now()),
+        }
+        if is_express(self.machine):
+            ends_ms = self.scheduler.now_ms + definition(self.machine)["TimeoutSeconds"] * SECOND
+            self.scheduler.at(ends_ms, lambda: self._end("TIMED_OUT"), is_routine=True)
         self._soon(definition(self.machine)["StartAt"])
 
     def kill(self) -> None:
@@ -84,6 +112,7 @@ class Execution:
                 wait_s = int(_at_path(self.data, state["SecondsPath"]))
                 self._soon(state["Next"], wait_s * SECOND)
             case "Succeed":
+                self.data = _at_path(self.data, state.get("OutputPath", "$"))
                 self._end("SUCCEEDED")
             case "Fail":
                 self._end("FAILED")
@@ -97,24 +126,55 @@ class Execution:
 
     def _chosen(self, state: dict[str, Any]) -> str:
         for choice in state["Choices"]:
-            if _at_path(self.data, choice["Variable"]) == choice["StringEquals"]:
+            if self._holds(choice):
                 return str(choice["Next"])
         return str(state["Default"])
+
+    def _holds(self, rule: dict[str, Any]) -> bool:
+        if "Not" in rule:
+            return not self._holds(rule["Not"])
+        return bool(_at_path(self.data, rule["Variable"]) == rule["StringEquals"])
 
     def _run_task(self, name: str, state: dict[str, Any]) -> None:
         if self.status != "RUNNING":
             return
-        odds = self.faults.odds
-        if self.faults.happens(odds.execution_killed):
+        if self.faults.happens(self.faults.odds.execution_killed):
             self.kill()
             return
+        if state["Resource"] == _ROUND:
+            self._play_round(state)
+            return
         parameters = state["Parameters"]
-        function = _function_of(self.machine, parameters["FunctionName"])
-        payload = _filled(parameters["Payload"], self.data)
+        function = _stands_for(self.machine, parameters["FunctionName"])
+        payload = self._filled(parameters["Payload"])
         self.invoke(function, payload, lambda told: self._told(name, state, told))
-        if self.faults.happens(odds.redelivered):
+        if self.faults.happens(self.faults.odds.redelivered):
             again_ms = self.faults.between(0, 70 * SECOND)
             self.scheduler.after(again_ms, lambda: self.invoke(function, payload, _ignored))
+
+    def _play_round(self, state: dict[str, Any]) -> None:
+        """Begin another execution, and hear of its end: an answer, whichever way it ends."""
+        asked = self._filled(state["Parameters"])
+        begun = replace(
+            self,
+            machine=_stands_for(self.machine, asked["StateMachineArn"]),
+            name=asked["Name"],
+            data=json.loads(asked["Input"]),
+            on_end=lambda ended, status: self._heard(state, ended, status),
+            context={},
+            retried={},
+        )
+        self.round_begins(begun)
+        begun.begin()
+
+    def _heard(self, state: dict[str, Any], ended: Execution, status: str) -> None:
+        """What AWS answers of an EXPRESS execution; one that was stopped has failed."""
+        answer = {"Status": "FAILED" if status == "KILLED" else status}
+        if status == "SUCCEEDED":
+            answer["Output"] = json.dumps(ended.data)
+        self.round_ends(ended, status)
+        if self.status == "RUNNING":
+            self._keep(state, answer)
 
     def _told(self, name: str, state: dict[str, Any], told: StepResult | Failure) -> None:
         if self.status != "RUNNING":
@@ -123,13 +183,15 @@ class Execution:
             self._retry(name, state, told)
             return
         answer = {"Payload": {"outcome": told.outcome, "wait_s": told.wait_s}}
-        assert state["ResultPath"] == "$.last"
-        self.data = self.data | {"last": _filled(state["ResultSelector"], answer)}
+        self._keep(state, _selected(state["ResultSelector"], answer))
+
+    def _keep(self, state: dict[str, Any], result: dict[str, Any]) -> None:
+        self.data = self.data | {state["ResultPath"].removeprefix("$."): result}
         self._soon(state["Next"])
 
     def _retry(self, name: str, state: dict[str, Any], failure: Failure) -> None:
         for number, retrier in enumerate(state.get("Retry", [])):
-            if not {failure.error, "States.ALL"} & set(retrier["ErrorEquals"]):
+            if not {failure.error, _RETRY_EVERYTHING} & set(retrier["ErrorEquals"]):
                 continue
             tries = self.retried.get(number, 0)
             if tries >= retrier["MaxAttempts"]:
@@ -143,21 +205,31 @@ class Execution:
             return
         self._end("FAILED")
 
+    def _filled(self, template: dict[str, Any]) -> dict[str, Any]:
+        """`template` with every `name.$` replaced by what its path names."""
+        return {
+            name.removesuffix(".$"): self._value(text) if name.endswith(".$") else text
+            for name, text in template.items()
+        }
+
+    def _value(self, path: str) -> Any:
+        if path.startswith("States.JsonToString("):
+            return json.dumps(self._value(path[len("States.JsonToString(") : -1]))
+        if path.startswith("$$.Execution."):
+            return _at_path(self.context, "$." + path.removeprefix("$$.Execution."))
+        return _at_path(self.data, path)
+
 
 def _ignored(_told: StepResult | Failure) -> None:
     return None
 
 
-def _filled(template: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-    """`template` with every `name.$` replaced by what its path names."""
-    return {
-        name.removesuffix(".$"): _at_path(data, value) if name.endswith(".$") else value
-        for name, value in template.items()
-    }
+def _selected(template: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    return {name.removesuffix(".$"): _at_path(data, path) for name, path in template.items()}
 
 
 def _at_path(data: Any, path: str) -> Any:
-    assert path.startswith("$."), path
-    for name in path[2:].split("."):
+    assert path.startswith("$"), path
+    for name in path.split(".")[1:]:
         data = data[name]
     return data

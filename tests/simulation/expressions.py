@@ -66,6 +66,8 @@ def _applied(word: str, found: Any, given: list[Any]) -> bool:
         return found is _MISSING
     if word == "begins_with":
         return isinstance(found, str) and found.startswith(given[0])
+    if word == "BETWEEN":
+        return _compared(">=", found, given[0]) and _compared("<=", found, given[1])
     if word in _COMPARED:
         return _compared(word, found, given[0])
     raise NotImplementedError(f"condition {word}: teach tests/simulation/expressions.py")

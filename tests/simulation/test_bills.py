@@ -7,7 +7,8 @@ from collections import Counter
 from gpu_shopper.core.costs import Share
 from gpu_shopper.core.labels import owned
 from gpu_shopper.store.codec import from_item
-from gpu_shopper.store.costs import Booked, DayRow
+from gpu_shopper.store.cost_days import DayRow
+from gpu_shopper.store.costs import Booked
 from tests.simulation.odds import Odds
 from tests.simulation.plan import drawn
 from tests.simulation.simulation import Simulation

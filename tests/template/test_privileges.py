@@ -374,7 +374,7 @@ def test_a_timer_may_invoke_the_function_that_ends_its_session_and_nothing_else(
 @pytest.mark.parametrize(
     ("machine", "functions"),
     [
-        ("ProvisionMachine", {"ProvisionStepFunction", "VerifySshFunction"}),
+        ("ProvisionRound", {"ProvisionStepFunction", "VerifySshFunction"}),
         ("TeardownMachine", {"TeardownStepFunction"}),
     ],
 )
@@ -382,6 +382,12 @@ def test_a_machine_may_invoke_its_own_functions_only(machine: str, functions: se
     (statement,) = _statements(f"{machine}Role")
     assert statement["Action"] == "lambda:InvokeFunction"
     assert {_named(each) for each in _list(statement["Resource"])} == functions
+
+
+def test_the_provision_machine_may_play_its_rounds_and_nothing_else() -> None:
+    (statement,) = _statements("ProvisionMachineRole")
+    assert statement["Action"] == "states:StartSyncExecution"
+    assert _named(statement["Resource"]) == "ProvisionRound"
 
 
 def test_whoever_may_write_sessions_may_tell_so_in_the_audit_and_change_nothing_there() -> None:

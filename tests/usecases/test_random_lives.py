@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 
 from gpu_shopper.core.audit import OPERATIONS
+from gpu_shopper.core.cost_periods import Days
 from gpu_shopper.core.session import Session
 from gpu_shopper.store import costs
+from gpu_shopper.usecases.costs import costs_in
 from tests.usecases.lives import Lives, everything, in_the_table, told
 from tests.world import World
 
@@ -57,6 +60,7 @@ def test_after_random_lives_every_metric_equals_the_tables_and_the_audit(
         if step % 15 == 0:
             counted = told(market, "SessionsActive")
             assert {key: n for key, n in counted.items() if n} == in_the_table(market)
+            _compare_days(market)
         if step % 50 == 49:
             _compare_events(market)
     lives.calm_down()
@@ -66,6 +70,7 @@ def test_after_random_lives_every_metric_equals_the_tables_and_the_audit(
     _compare_sessions(market, everything(market))
     _compare_calls(market)
     _compare_costs(market)
+    _compare_days(market)
 
 
 def _compare_events(world: World) -> None:
@@ -122,10 +127,21 @@ def _compare_calls(world: World) -> None:
 
 def _compare_costs(world: World) -> None:
     """Micro-dollars; machines that no session paid for have no row."""
-    booked = sum(
+    booked = _booked(world)
+    assert booked > 0
+    assert round(total(world, "CostAccrued") * 1_000_000) == booked
+
+
+def _compare_days(world: World) -> None:
+    """Also of sessions that go on."""
+    today = world.clock.at.date()
+    days = Days(today - timedelta(days=3), today)
+    assert costs_in(world.deps, None, days).microusd == _booked(world)
+
+
+def _booked(world: World) -> int:
+    return sum(
         row.microusd
         for one in everything(world)
         for row in costs.account(world.deps.costs, one.id).rows.values()
     )
-    assert booked > 0
-    assert round(total(world, "CostAccrued") * 1_000_000) == booked

@@ -48,6 +48,19 @@ class HourRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Growing:
+    """The last billed hour of a session that goes on costing, and the day of it up to then."""
+
+    hour: HourRow
+    day_shares: tuple[Share, ...]
+
+    @property
+    def day(self) -> date:
+        """The UTC day."""
+        return self.hour.hour.date()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stray:
     """A machine with a session's label that is none of its attempts': an orphan, and its bill.
 
@@ -147,6 +160,16 @@ def day_shares(rows: Iterable[HourRow]) -> dict[date, tuple[Share, ...]]:
     for row in rows:
         by_day[row.hour.date()] += row.shares
     return {day: added_up(shares) for day, shares in by_day.items()}
+
+
+def growing(rows: Iterable[HourRow]) -> Growing | None:
+    """What grows while the session of these rows goes on; None while nothing was billed."""
+    by_hour = {row.hour: row for row in rows}
+    if not by_hour:
+        return None
+    last = by_hour[max(by_hour)]
+    shares = day_shares(by_hour.values())[last.hour.date()]
+    return Growing(hour=last, day_shares=shares)
 
 
 def added_up(shares: Iterable[Share]) -> tuple[Share, ...]:

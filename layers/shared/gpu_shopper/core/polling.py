@@ -87,6 +87,16 @@ def ssh_hold_s(launched_at: datetime, delay_s: int, now: datetime) -> int:
     return max(0, math.ceil((launched_at + timedelta(seconds=delay_s) - now).total_seconds()))
 
 
+def round_is_over(began_at: datetime, now: datetime, wait_s: int, settings: Settings) -> bool:
+    """Whether a step that begins after `wait_s` would begin too late for its round.
+
+    A round is an EXPRESS execution, which AWS ends after 300 s wherever it is.
+    """
+    return now + timedelta(seconds=wait_s) >= began_at + timedelta(
+        seconds=settings.provision_round_s
+    )
+
+
 def teardown_wait_s(rounds: int, settings: Settings) -> int:
     """Seconds between terminate and proof in round `rounds` (1, 2 …): 5 per round, at most 50."""
     return min(settings.teardown_wait_step_s * max(1, rounds), settings.teardown_wait_cap_s)

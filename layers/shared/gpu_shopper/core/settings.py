@@ -109,6 +109,7 @@ class Settings:
     ssh_deadline_slowish_image_min: int = 12  # the same for images of TGI, Ollama, Triton and such
     ssh_deadline_slow_image_min: int = 15  # the same for images of vLLM, NeMo and Megatron
     first_look_s: int = 1  # from a launch to the first look: a new machine shows nothing before
+    provision_round_s: int = 150  # age of a round of provisioning from which the next takes over
     ssh_poll_first_s: int = 5  # pause before the second look; grows by half each time
     ssh_poll_cap_s: int = 15  # longest pause between looks
     ssh_connect_timeout_s: int = 10  # for the TCP connection

@@ -6,17 +6,21 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools import Logger
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from gpu_shopper.usecases.deps import OrphanAct, OrphanWish, StepResult
 
 
 class StepEvent(BaseModel):
-    """What a state machine sends with each task; more fields may come with later versions."""
+    """What a state machine sends with each task; more fields may come with later versions.
+
+    `round_began_at` is when the execution began, if it is a round of provisioning.
+    """
 
     step: str
     session_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{36}$")]
     attempt: Annotated[int, Field(ge=1, le=99)]
+    round_began_at: AwareDatetime | None = None
 
 
 class HardStopEvent(BaseModel):
@@ -63,5 +67,6 @@ class RefreshEvent(ProviderEvent):
 def told(logger: Logger, asked: StepEvent, result: StepResult) -> dict[str, Any]:
     """What a step's state machine gets; one log line says the same."""
     answer = {"outcome": result.outcome, "wait_s": result.wait_s}
-    logger.info("step", extra={**asked.model_dump(), **answer})
+    asked_for = asked.model_dump(exclude={"round_began_at"})
+    logger.info("step", extra={**asked_for, **answer})
     return answer

@@ -1,11 +1,12 @@
 """The ledger: what each session has cost, by the hour, and by the day for those who ask.
 
-pk SESSION#<id>                        sk BOOKED            how far the session is booked
-pk SESSION#<id>                        sk HOUR#<instant>    what it cost in one UTC hour
-pk SESSION#<id>                        sk STRAY#<provider>#<instance id>   an orphan with its label
-pk DAYS#<consumer>#<month> | DAYS#*#…  sk <day>#<id>        what it cost in one UTC day
+pk SESSION#<id>  sk BOOKED                           how far it is booked; the last hour and day
+pk SESSION#<id>  sk HOUR#<instant>                   what it cost in one UTC hour
+pk SESSION#<id>  sk STRAY#<provider>#<instance id>   an orphan with its label
 
-All that one booking changes is one write. Rows are kept for good.
+Days have rows of their own (`cost_days`). All that one booking changes is one write. While a
+session goes on costing, its last hour and day change each time: they are with BOOKED, and get
+their rows when the next begin, or at the end. Rows are kept for good.
 """
 
 from __future__ import annotations
@@ -18,19 +19,20 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
-from gpu_shopper.core.cost_periods import Days, months_of
-from gpu_shopper.core.costs import HourRow, Share, Stray, day_shares
+from gpu_shopper.core.cost_periods import Days
+from gpu_shopper.core.costs import Growing, HourRow, Share, Stray, day_shares
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.session import Session
 from gpu_shopper.errors import Conflict
+from gpu_shopper.store import cost_days
 from gpu_shopper.store.codec import Item, from_item, to_item
+from gpu_shopper.store.cost_days import DayRow
 from gpu_shopper.store.paging import pages
 from gpu_shopper.store.transactions import Action, Cancelled, Delete, Put, write_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-EVERYBODY = "*"
 BATCH = 100
 _BOOKED = "BOOKED"
 _STRAY = "STRAY#"
@@ -42,8 +44,8 @@ class Booked:
     """How far a session is booked: up to `through`, as its version `session_version` tells it.
 
     `writes` counts the writes of this item; `microusd` and `seconds` are the sums of the rows,
-    `has_strays` says that an orphan goes on costing. `reserved_microusd` is the session's part of
-    what its consumer's account has committed.
+    `has_strays` says that an orphan goes on costing, `growing` has what is not in rows yet.
+    `reserved_microusd` is the session's part of what its consumer's account has committed.
     """
 
     session_id: str
@@ -55,18 +57,31 @@ class Booked:
     seconds: int
     has_strays: bool = False
     reserved_microusd: int = 0
+    growing: Growing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """What is booked of one session; `booked` is None before the first booking.
 
-    `strays` are its orphans, which are billed to it.
+    `hours` have rows of their own; one that grows may have an old one. `strays` are its orphans,
+    which are billed to it.
     """
 
     booked: Booked | None = None
-    rows: Mapping[datetime, HourRow] = field(default_factory=dict)
+    hours: Mapping[datetime, HourRow] = field(default_factory=dict)
     strays: tuple[Stray, ...] = ()
+
+    @property
+    def growing(self) -> Growing | None:
+        """The last hour and day, while they have no rows."""
+        return self.booked.growing if self.booked else None
+
+    @property
+    def rows(self) -> dict[datetime, HourRow]:
+        """What the session has cost, by hour."""
+        last = self.growing
+        return {**self.hours, last.hour.hour: last.hour} if last else dict(self.hours)
 
     @property
     def is_open(self) -> bool:
@@ -74,19 +89,9 @@ class Account:
         return any(stray.until is None for stray in self.strays)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayRow:
-    """What one session has cost in one UTC day."""
-
-    day: date
-    session_id: str
-    consumer_id: str
-    shares: tuple[Share, ...]
-
-
 def account(table: Table, session_id: str) -> Account:
     """What is booked of the session, strongly consistent."""
-    booked, rows, strays = None, {}, []
+    booked, hours, strays = None, {}, []
     for item in _items(table, Key("pk").eq(_session_pk(session_id))):
         if item["sk"] == _BOOKED:
             booked = from_item(Booked, item)
@@ -94,8 +99,8 @@ def account(table: Table, session_id: str) -> Account:
             strays.append(from_item(Stray, item))
         else:
             row = from_item(HourRow, item)
-            rows[row.hour] = row
-    return Account(booked=booked, rows=rows, strays=tuple(strays))
+            hours[row.hour] = row
+    return Account(booked=booked, hours=hours, strays=tuple(strays))
 
 
 def booked(table: Table, session_ids: Iterable[str]) -> dict[str, Booked]:
@@ -177,46 +182,61 @@ def end_stray(table: Table, session_id: str, provider: str, instance_id: str, at
 
 
 def days(table: Table, whose: str, first: date, last: date) -> Iterator[DayRow]:
-    """What the sessions of consumer `whose`, or of EVERYBODY, cost on these days, both included."""
-    for month in months_of(Days(first, last)):
-        span = Key("sk").between(f"{first.isoformat()}#", f"{last.isoformat()}#~")
-        for item in _items(table, Key("pk").eq(_days_pk(whose, month)) & span):
-            yield from_item(DayRow, item)
+    """What the sessions of consumer `whose`, or of EVERYBODY, cost on these days, both included.
+
+    All that was booked before the call, and each day of a session as it was at some instant of it:
+    what has no row when the bookings are read has one when rows are, or is with its booking.
+    """
+    growing = _growing_days(table, whose, Days(first, last))
+    for row in cost_days.rows(table, whose, Days(first, last)):
+        yield growing.pop((row.day, row.session_id), row)
+    yield from growing.values()
+
+
+def _growing_days(table: Table, whose: str, days: Days) -> dict[tuple[date, str], DayRow]:
+    """Days that are with a booking, by day and session, as the rows that they would be."""
+    told = booked(table, cost_days.listed(table, whose)).values()
+    return {
+        (one.growing.day, one.session_id): _day_row(one, one.growing.day, one.growing.day_shares)
+        for one in told
+        if one.growing and days.first <= one.growing.day <= days.last
+    }
 
 
 def _hours(before: Account, after: Account) -> list[Action]:
+    """Each hour that is otherwise than its row, but for the one that grows."""
     pk = _session_pk(after.booked.session_id) if after.booked else ""
-    gone = [hour for hour in before.rows if hour not in after.rows]
+    grows = after.growing.hour.hour if after.growing else None
+    rows = after.rows
+    gone = [hour for hour in before.hours if hour not in rows]
     return [
         *(
             Put({"pk": pk, "sk": _hour_sk(hour)} | to_item(row))
-            for hour, row in after.rows.items()
-            if row != before.rows.get(hour)
+            for hour, row in rows.items()
+            if hour != grows and row != before.hours.get(hour)
         ),
         *(Delete({"pk": pk, "sk": _hour_sk(hour)}) for hour in gone),
     ]
 
 
 def _days(before: Account, after: Account, told: Booked) -> list[Action]:
-    """Each day that is otherwise now, for the consumer and for everybody."""
+    """Each day that is otherwise than its row, but for the one that grows."""
     old, new = day_shares(before.rows.values()), day_shares(after.rows.values())
+    grew = before.growing.day if before.growing else None
+    grows = after.growing.day if after.growing else None
     actions: list[Action] = []
     for day in sorted(old | new):
-        if old.get(day) == new.get(day):
-            continue
-        for whose in (told.consumer_id, EVERYBODY):
-            key = {"pk": _days_pk(whose, day), "sk": f"{day.isoformat()}#{told.session_id}"}
-            if day not in new:
-                actions.append(Delete(key))
-                continue
-            row = DayRow(
-                day=day,
-                session_id=told.session_id,
-                consumer_id=told.consumer_id,
-                shares=new[day],
-            )
-            actions.append(Put(key | to_item(row)))
+        if day != grows and (day == grew or old.get(day) != new.get(day)):
+            actions += cost_days.writing(_day_row(told, day, new.get(day, ())))
+    if grows and not grew:
+        actions.append(cost_days.listing(told.consumer_id, told.session_id))
+    if grew and not grows:
+        actions.append(cost_days.unlisting(told.consumer_id, told.session_id))
     return actions
+
+
+def _day_row(told: Booked, day: date, shares: tuple[Share, ...]) -> DayRow:
+    return DayRow(day=day, session_id=told.session_id, consumer_id=told.consumer_id, shares=shares)
 
 
 def _booked_item(told: Booked) -> Item:
@@ -233,10 +253,6 @@ def _session_pk(session_id: str) -> str:
 
 def _hour_sk(hour: datetime) -> str:
     return f"HOUR#{to_text(hour)}"
-
-
-def _days_pk(whose: str, day: date) -> str:
-    return f"DAYS#{whose}#{day:%Y-%m}"
 
 
 def _items(table: Table, condition: Any) -> Iterator[Item]:

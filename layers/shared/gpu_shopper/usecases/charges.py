@@ -27,6 +27,7 @@ from gpu_shopper.store import charges as store
 from gpu_shopper.store import costs
 from gpu_shopper.store import sessions as session_store
 from gpu_shopper.store.charges import DayTotal
+from gpu_shopper.store.cost_days import EVERYBODY
 from gpu_shopper.usecases.deps import Deps, Fact
 
 TRIES = 3
@@ -79,7 +80,7 @@ type Booked = Mapping[date, Mapping[str, tuple[str, int]]]
 def _booked(deps: Deps, provider: str, days: Days) -> Booked:
     """By day and session: the consumer, and micro-dollars at this provider."""
     found: defaultdict[date, dict[str, tuple[str, int]]] = defaultdict(dict)
-    for row in costs.days(deps.costs, costs.EVERYBODY, days.first, days.last):
+    for row in costs.days(deps.costs, EVERYBODY, days.first, days.last):
         own = [share.microusd for share in row.shares if share.provider == provider]
         if own:
             found[row.day][row.session_id] = (row.consumer_id, sum(own))

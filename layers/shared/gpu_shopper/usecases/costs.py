@@ -12,6 +12,7 @@ from gpu_shopper.core.costs import session_cost, session_seconds
 from gpu_shopper.core.session import Session
 from gpu_shopper.store import costs, operations
 from gpu_shopper.store import sessions as store
+from gpu_shopper.store.cost_days import EVERYBODY
 from gpu_shopper.usecases.deps import Deps
 from gpu_shopper.usecases.ledger import SWEEP
 
@@ -71,7 +72,7 @@ def _about_to_be_booked(session: Session, booked: costs.Booked) -> SessionCost:
 
 def costs_in(deps: Deps, consumer_id: str | None, days: Days) -> Totals:
     """What the sessions of one consumer, or of all, cost on these days."""
-    whose = consumer_id or costs.EVERYBODY
+    whose = consumer_id or EVERYBODY
     rows = costs.days(deps.costs, whose, days.first, days.last)
     return added((row.session_id, row.shares) for row in rows)
 

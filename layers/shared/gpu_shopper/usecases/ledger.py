@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gpu_shopper.core.budgets import month_name, reservation
-from gpu_shopper.core.costs import HourRow, hour_rows
+from gpu_shopper.core.costs import HourRow, growing, hour_rows
 from gpu_shopper.core.money import to_usd
 from gpu_shopper.core.session import Session
 from gpu_shopper.errors import Conflict
@@ -84,18 +84,20 @@ def _accrue(deps: Deps, session: Session, through: datetime) -> None:
 
 def _book(deps: Deps, before: Account, session: Session, through: datetime) -> bool:
     """One write of the ledger; True when rows are left for another. Raises Conflict."""
-    if _is_newer(before.booked, session, through):
+    if _is_newer(before, session, through):
         return False
     wanted = {row.hour: row for row in hour_rows(session, through, before.strays)}
     some = _some_changed(before.rows, wanted)
     rows = _with(before.rows, wanted, some)
     whole = rows == wanted
+    goes_on = session.is_live or before.is_open
     booked = replace(
         _booked(before.booked, rows, session, through, whole=whole),
         has_strays=before.is_open,
         reserved_microusd=reservation(session, through, deps.settings),
+        growing=growing(rows.values()) if goes_on else None,
     )
-    after = Account(booked=booked, rows=rows)
+    after = Account(booked=booked, hours=rows)
     costs.book(deps.costs, before, after, _moves(deps, before, after, through))
     for provider, grown in _growth(before.rows.values(), rows.values()).items():
         deps.note(_told(session, provider, grown))
@@ -120,10 +122,16 @@ def _in_month(account: Account, month: str) -> int:
     return sum(row.microusd for row in rows if month_name(row.hour) == month)
 
 
-def _is_newer(booked: Booked | None, session: Session, through: datetime) -> bool:
-    """Whether the ledger tells a later version of the session, or this one for longer."""
+def _is_newer(before: Account, session: Session, through: datetime) -> bool:
+    """Whether the ledger tells a later version of the session, or this one for longer.
+
+    Of one that has ended, the end of its last orphan is news, however late the run that brings it.
+    """
+    booked = before.booked
     if booked is None:
         return False
+    if booked.has_strays and not before.is_open and not session.is_live:
+        return booked.session_version > session.version
     return (booked.session_version, booked.through) >= (session.version, through)
 
 
