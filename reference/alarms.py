@@ -18,6 +18,7 @@ BELOW = "LessThanThreshold"
 
 # Metric math does not exist in the local emulator; alarms that add are made on AWS only.
 ON_AWS = "AddsMetrics"
+_COSTS = {"Sweep": "costs"}
 _API_FAILURES = ("500", "502", "503", "504")
 _PROVIDER_DOWN = ("auth", "rate_limited", "unavailable", "timeout", "bad_reply", "other")
 
@@ -203,6 +204,12 @@ def alarms() -> Iterator[Alarm]:
         statistic="Maximum",
     )
     yield _sweep("LifecycleMissing", "Nobody ends what has expired.", None, {"Sweep": "lifecycle"})
+    # A quarter of an hour is three runs.
+    yield replace(
+        _sweep("CostsMissing", "Nothing is booked: no budget stops anything.", None, _COSTS),
+        topic=WARNING,
+        period_s=900,
+    )
     yield _alarm(
         "ProviderAuthFailed",
         "A provider refuses our key: nothing there can be ended.",

@@ -13,6 +13,7 @@ from reference.widgets import PERIOD_S, Row, Widget, aws, each, percentiles, who
 
 COLUMNS = 24
 WIDGET_HEIGHT = 6
+HOUR_S = 3_600
 HERE = "${AWS::Region}"
 
 
@@ -38,8 +39,8 @@ def _money() -> Iterator[Widget]:
     yield Widget(
         "Orphans and ghosts", tuple(whole(one) for one in (*orphans, "ReconciliationMismatches"))
     )
-    spent = each("CostAccrued", "Provider")
-    yield Widget("Dollars spent", (spent,), stacked=True)
+    spent = each("CostAccrued", "Provider", period_s=HOUR_S)
+    yield Widget("Dollars spent, by hour", (spent,), stacked=True)
     ends = ("DestroyFailures", "HardMaxEnforced", "HardStops")
     late = whole("ExpiredRunning", "Maximum")
     yield Widget("Ends that fail or come late", (*(whole(one) for one in ends), late))

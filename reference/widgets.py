@@ -31,14 +31,20 @@ class Row:
     widgets: tuple[Widget, ...]
 
 
-def each(metric: str, *dimensions: str, stat: str = "Sum", label: str = "") -> Line:
+def each(
+    metric: str,
+    *dimensions: str,
+    stat: str = "Sum",
+    label: str = "",
+    period_s: int = PERIOD_S,
+) -> Line:
     """A line for every value that these dimensions of a metric ever had."""
     words = ",".join((NAMESPACE, DEPLOYMENT, *dimensions))
     wanted = f'{{{words}}} MetricName="{metric}" {DEPLOYMENT}="{DEPLOYED}"'
     shown = label or " ".join(f"${{PROP('Dim.{one}')}}" for one in dimensions)
     return [
         {
-            "expression": f"SEARCH('{wanted}', '{stat}', {PERIOD_S})",
+            "expression": f"SEARCH('{wanted}', '{stat}', {period_s})",
             "label": shown.replace("${", "${!"),
         }
     ]

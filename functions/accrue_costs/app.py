@@ -10,7 +10,14 @@ from gpu_shopper.edge.wiring import deps
 from gpu_shopper.usecases.ledger import accrue_costs
 
 
+class NotBooked(Exception):
+    """Some sessions could not be booked; all others were, and the next run tries these again."""
+
+
 @logged
 def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """One run."""
-    return asdict(accrue_costs(deps()))
+    """One run. Raises NotBooked, so that it lies among the dead letters and somebody is told."""
+    accrued = accrue_costs(deps())
+    if accrued.failed:
+        raise NotBooked(f"sessions not booked: {', '.join(accrued.failed)}")
+    return asdict(accrued)

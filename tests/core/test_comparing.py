@@ -20,8 +20,8 @@ from gpu_shopper.core.comparing import (
     by_charges,
     by_price,
     machines_of,
+    news,
     total,
-    with_known,
 )
 from gpu_shopper.core.costs import Stray, day_shares, hour_rows
 from gpu_shopper.core.labels import Label
@@ -158,7 +158,8 @@ def test_neither_order_nor_repetition_changes_what_is_compared(
     shuffled = random.sample(charges, len(charges))
     again = by_charges(sheet(), shuffled, DEPLOYMENT, NOON)
     assert again == first
-    assert with_known(first, with_known(first, again)) == first
+    assert news([], again) == first
+    assert news(first, again) == []
     assert total(random.sample(first, len(first))) == total(first)
 
 
@@ -168,18 +169,46 @@ def test_what_was_known_stays_known_when_charges_cannot_be_read_later(
 ) -> None:
     known = by_charges(sheet(), charges, DEPLOYMENT, NOON)
     later_on = by_charges(sheet(booked=500_000), None, DEPLOYMENT, later(60))
-    kept = {row.session_id: row for row in with_known(known, later_on)}
-    for row in known:
-        if row.charged_microusd is not None or row.session_id in kept:
-            assert kept[row.session_id].charged_microusd == row.charged_microusd
-    assert kept[SESSION_ID].booked_microusd == 500_000
+    (row,) = news(known, later_on)
+    (old,) = [one for one in known if one.session_id == SESSION_ID]
+    if old.charged_microusd is None:
+        assert (row.charged_microusd, row.compared_at) == (None, later(60))
+    else:
+        assert row == replace(old, booked_microusd=500_000)
+    assert row.booked_microusd == 500_000
 
 
-def test_a_later_entry_replaces_what_was_known() -> None:
-    known = by_charges(sheet(), [a_charge()], DEPLOYMENT, NOON)
-    more = by_charges(sheet(), [a_charge(amount_microusd=7)], DEPLOYMENT, later(60))
-    (row,) = with_known(known, more)
-    assert row.charged_microusd == 7
+@pytest.mark.parametrize(
+    ("stands", "found", "charged"),
+    [
+        ((0, 100), (60, 120), 120),
+        ((60, 120), (0, 100), None),
+        ((60, 120), (0, None), None),
+        ((0, None), (60, 120), 120),
+        ((60, None), (0, 100), 100),
+        ((60, None), (0, None), None),
+    ],
+)
+def test_of_two_readings_the_later_one_stands_whoever_writes_last(
+    stands: tuple[float, int | None], found: tuple[float, int | None], charged: int | None
+) -> None:
+    """None: nothing is written, for what stands there says more."""
+    old = replace(a_row(1, stands[1]), compared_at=later(stands[0]), version=3)
+    row = replace(a_row(1, found[1]), compared_at=later(found[0]))
+    over = news([old], [row])
+    assert [one.charged_microusd for one in over] == ([] if charged is None else [charged])
+    assert [one.version for one in over] == [3] * len(over)
+
+
+def test_a_run_that_reads_nothing_brings_only_what_is_booked() -> None:
+    """The charge stays as old as it is: a run in between that has read it knows better."""
+    known = replace(a_row(1, 100), version=3)
+    unread = replace(a_row(2, None), compared_at=later(60))
+    (row,) = news([known], [unread])
+    assert row == replace(known, booked_microusd=2)
+    assert news([row], [unread]) == []
+    (better,) = news([row], [replace(a_row(1, 110), compared_at=later(30))])
+    assert better.charged_microusd == 110
 
 
 @given(st.integers(0, 200_000_000), st.integers(1, 200_000_000), st.integers(1, 20_000_000))
@@ -296,6 +325,12 @@ def a_row(booked: int, charged: int | None, rounding: int = 0, proof: int = 0) -
 def test_the_drift_is_the_difference_beyond_rounding(rows: list[Compared], bp: int | None) -> None:
     """1 % is 100; what is unknown neither adds to it nor hides it."""
     assert total(rows).drift_bp == bp
+
+
+def test_what_is_charged_and_was_never_booked_is_counted_apart() -> None:
+    rows = [a_row(0, 5_001, 5_000), a_row(0, 5_000, 5_000), a_row(0, None), a_row(1, 9_999)]
+    assert total(rows).unbooked == 1
+    assert (total(rows) + total(rows)).unbooked == 2
 
 
 def test_what_is_booked_of_the_unknown_is_told_apart() -> None:

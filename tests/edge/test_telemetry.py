@@ -120,6 +120,25 @@ def test_metrics_of_the_same_dimensions_are_told_together_and_without_blanks() -
     assert " " not in line
 
 
+@pytest.mark.parametrize(
+    ("named", "counted"),
+    [
+        ("RTX 4090", "RTX 4090"),
+        ("RTX 4090™", "RTX 4090?"),
+        ("显卡\x00", "???"),
+        ("", "unknown"),
+        (" \t", "?"),
+        (": :", "unknown"),
+        ("x" * 1_025, "x" * 1_024),
+    ],
+)
+def test_a_word_of_a_provider_is_counted_as_cloudwatch_takes_it(named: str, counted: str) -> None:
+    """ASCII, not empty, no colon first, 1,024 characters: else the metric is dropped unseen."""
+    words = {"GpuType": named, "FailureType": "ssh_timeout"}
+    _, (emf,) = told(Fact("", provider="vastai", metrics={"OfferFailures": 1}, dimensions=words))
+    assert (emf["GpuType"], emf["OfferFailures"]) == (counted, 1)
+
+
 def test_a_metric_that_is_not_in_the_table_is_refused() -> None:
     with pytest.raises(KeyError):
         told(Fact("x", metrics={"ProviderCall": 1}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -106,6 +107,12 @@ def test_every_filter_narrows_and_all_must_fit(world: World, audit: Client) -> N
     assert told(asked(audit, session_id=session_id, consumer_id="bob")) == []
 
 
+def test_the_past_of_a_provider_that_was_switched_off_is_found(world: World, audit: Client) -> None:
+    whole_life(world)
+    world.deps = replace(world.deps, enabled_providers=("tensordock",))
+    assert told(asked(audit, provider="vastai", order="asc")) == LIFE
+
+
 def test_the_end_is_not_part_of_the_span_and_the_start_is(world: World, audit: Client) -> None:
     began = world.clock.at
     session_id = running(world)
@@ -155,6 +162,13 @@ def test_a_filter_that_cannot_be_is_refused_by_name(audit: Client, field: str, v
 def test_start_must_come_before_end(audit: Client) -> None:
     at = "2026-02-07T12:00:00Z"
     assert asked(audit, start=at, end=at).fields == ["end"]
+
+
+def test_a_start_that_lies_ahead_is_refused_by_its_own_name(world: World, audit: Client) -> None:
+    """1.1: `end` was never given. A minute is left for clocks that differ."""
+    now = world.clock.at
+    assert asked(audit, start=to_text(now + timedelta(seconds=59))).status == 200
+    assert asked(audit, start=to_text(now + timedelta(seconds=60))).fields == ["start"]
 
 
 def test_an_event_tells_who_asked_from_where_and_by_which_request(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gpu_shopper.core.instants import to_text
 from tests.functions.calls import CONSUMER, OPERATOR, OTHER, Client, Reply
 from tests.functions.rentals import post
 from tests.world import World
@@ -85,6 +86,7 @@ def test_budgets_are_listed_in_pages(operator: Client) -> None:
         ({"monthly_limit_usd": 0}, "monthly_limit_usd"),
         ({"monthly_limit_usd": -1}, "monthly_limit_usd"),
         ({"monthly_limit_usd": 1_000_001}, "monthly_limit_usd"),
+        ({"monthly_limit_usd": 0.00000099}, "monthly_limit_usd"),
         ({"monthly_limit_usd": "5"}, "monthly_limit_usd"),
         ({"monthly_limit_usd": None}, "monthly_limit_usd"),
         ({"enforce": "yes"}, "enforce"),
@@ -98,6 +100,35 @@ def test_a_budget_that_makes_no_sense_is_refused(
     reply = put(operator, **fields)
     assert (reply.status, reply.fields) == (400, [field])
     assert operator("GET", f"{PATH}/alice").status == 404
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"),
+    [
+        (0, "monthly_limit_usd must be greater than 0"),
+        (0.0000001, "monthly_limit_usd must be at least 0.000001"),
+        (1_000_000.01, "monthly_limit_usd must be at most 1000000"),
+    ],
+)
+def test_bounds_are_told_in_decimal_notation(operator: Client, usd: float, text: str) -> None:
+    """1.1; a limit that is rounded to nothing would be spent at once."""
+    assert put(operator, monthly_limit_usd=usd).json["error"] == text
+
+
+def test_a_budget_that_is_set_again_keeps_the_instant_at_which_it_was_made(
+    wired: World, operator: Client
+) -> None:
+    """1.6: `created_at` stays, `updated_at` goes on; after a deletion it is made anew."""
+    made = put(operator).json
+    assert made["created_at"] == made["updated_at"]
+    wired.clock.tick(60)
+    again = put(operator, monthly_limit_usd=6, webhook_url=URL).json
+    assert again["created_at"] == made["created_at"]
+    assert again["updated_at"] == to_text(wired.clock.at) > made["updated_at"]
+    wired.clock.tick(60)
+    operator("DELETE", f"{PATH}/alice")
+    anew = put(operator)
+    assert (anew.status, anew.json["created_at"]) == (201, to_text(wired.clock.at))
 
 
 @pytest.mark.parametrize(

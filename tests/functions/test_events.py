@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from functions.accrue_costs.app import NotBooked
 from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.edge.http import Frame
+from gpu_shopper.store import costs
 from tests.builders import SESSION_ID, an_instance
 from tests.events import cases, logical_id, sample
 from tests.fakes import FakeProbe
@@ -148,10 +150,17 @@ def test_the_samples_make_use_and_revoke_a_key(play: Play) -> None:
         play("authorizer/key")
 
 
-def test_the_samples_book_what_a_session_costs_and_show_it(play: Play, world: World) -> None:
+def test_the_samples_book_what_a_session_costs_and_show_it(
+    play: Play, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that could not book a session fails, and the next one books it."""
     for case in ("sessions_api/create", "provision_step/launch"):
         play(case)
     world.clock.tick(900)
+    with monkeypatch.context() as broken:
+        broken.setattr(costs, "book", lambda *_: 1 / 0)
+        with pytest.raises(NotBooked, match=SESSION_ID):
+            play("accrue_costs/run")
     assert play("accrue_costs/run") == {"sessions": 1, "failed": ()}
     assert body(play("costs_api/session"))["total_cost"] == 0.1
     assert body(play("costs_api/period"))["total_cost"] == 0.1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,8 @@ from gpu_shopper.edge.wiring import new_id
 from tests.events import sample
 from tests.functions.calls import RUN
 from tests.template.cfn import ROOT, properties
+
+EVENTS = (ROOT / "docs" / "events.md").read_text("utf-8")
 
 
 @dataclass
@@ -114,8 +117,31 @@ def test_the_address_of_a_caller_stays_in_the_audit(bus: FakeClient) -> None:
     assert "198.51.100.9" not in bus.entries[0]["Detail"]
 
 
-@pytest.mark.parametrize("rule", ["AlertsRule", "NoticesRule"])
-def test_a_rule_waits_for_events_that_there_are(rule: str) -> None:
+@pytest.mark.parametrize(
+    ("rule", "topic", "page"), [("AlertsRule", "alerts", 0), ("NoticesRule", "notices", 1)]
+)
+def test_people_are_told_of_exactly_what_the_page_says(rule: str, topic: str, page: int) -> None:
+    """N-45: budget_alert among them; each event goes to one topic, and what it does not take is
+    kept."""
     pattern = properties(rule)["EventPattern"]
     assert pattern["source"] == ["gpu-shopper"]
     assert set(pattern["detail-type"]) <= set(OPERATIONS)
+    people = EVENTS.split("## To people")[1].split("The parameters")[0]
+    told = people.split(";")[page]
+    assert f"topic `{topic}`" in told
+    assert re.findall(r"`(\w+_\w+)`", told) == pattern["detail-type"]
+    (target,) = properties(rule)["Targets"]
+    assert target["Arn"] == {"Ref": f"{topic.capitalize()}Topic"}
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["EventDeadLetters", "Arn"]}}
+
+
+def test_the_bus_may_publish_to_the_topics_without_a_condition() -> None:
+    """EventBridge fills none in for a topic: one that stood there would refuse everything."""
+    statements = properties("TopicsPolicy")["PolicyDocument"]["Statement"]
+    rules, alarms = (one for one in statements if one["Effect"] == "Allow")
+    assert rules["Principal"] == {"Service": "events.amazonaws.com"}
+    assert "Condition" not in rules
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert "aws:SourceAccount" in alarms["Condition"]["StringEquals"]
+    topics = [{"Ref": "AlertsTopic"}, {"Ref": "NoticesTopic"}]
+    assert rules["Resource"] == alarms["Resource"] == topics

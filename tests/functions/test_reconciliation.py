@@ -10,6 +10,7 @@ import pytest
 from gpu_shopper.core.comparing import Basis, Compared, total
 from gpu_shopper.store import charges as store
 from gpu_shopper.store.charges import DayTotal
+from gpu_shopper.usecases import charges
 from tests.builders import later
 from tests.functions.calls import CONSUMER, OPERATOR, Client, Reply
 from tests.world import World
@@ -90,6 +91,7 @@ def test_totals_are_those_of_the_whole_period_whatever_the_page_shows(
         "charged_usd": 1.035,
         "difference_usd": 0.035,
         "drift_percent": 3.0,
+        "unbooked_session_days": 0,
         "unknown_session_days": 1,
         "unknown_booked_usd": 1.0,
     }
@@ -122,6 +124,17 @@ def test_pages_lead_to_every_row_once(known: World, costs: Client) -> None:
             break
         assert ask(costs, cursor=cursor, provider="vastai").status == 400
     assert found == [(row.day.isoformat(), row.provider) for row in ROWS]
+
+
+def test_a_page_looks_at_so_many_rows_and_may_be_short(
+    known: World, costs: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-58: a year of rows is more than one request can read; all of them are found in the end."""
+    monkeypatch.setattr(charges, "ROWS_PER_PAGE", 2)
+    first = ask(costs, session_id=BOBS).json
+    assert (first["count"], "next_cursor" in first) == (0, True)
+    second = ask(costs, session_id=BOBS, cursor=first["next_cursor"]).json
+    assert [row["session_id"] for row in second["reconciliation"]] == [BOBS]
 
 
 def test_one_session_alone_can_be_asked_for(known: World, costs: Client) -> None:

@@ -62,6 +62,7 @@ def test_with_the_callers_own_key_there_is_no_private_key(sessions: Client) -> N
         ({"consumer_id": "a b"}, "consumer_id must match"),
         ({"consumer_id": "x" * 129}, "consumer_id must match"),
         ({"max_price": 0}, "max_price must be greater than 0"),
+        ({"max_price": 0.0000009}, "max_price must be at least 0.000001"),
         ({"max_price": "1"}, "max_price must be a number"),
         ({"auto_retry": "yes"}, "auto_retry must be true or false"),
         ({"max_retries": -1}, "max_retries must be at least 0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,6 +46,16 @@ def test_a_bad_list_parameter_is_refused_by_name(
     assert (reply.status, reply.fields) == (400, [field])
     if field == "status":
         assert "pending, provisioning, running, stopping, stopped, failed" in reply.json["error"]
+
+
+def test_sessions_at_a_provider_that_was_switched_off_are_found(
+    sessions: Client, wired: World
+) -> None:
+    """M-100: their machines may still run."""
+    post(sessions)
+    wired.deps = replace(wired.deps, enabled_providers=("tensordock",))
+    listed = sessions("GET", PATH, query={"provider": "vastai"})
+    assert (listed.status, listed.json["count"]) == (200, 1)
 
 
 def test_pages_hold_every_session_once(sessions: Client, wired: World) -> None:

@@ -92,6 +92,20 @@ def test_what_cannot_be_is_refused_by_name(webhooks: Client, field: str, value: 
     assert refused.fields[0].startswith(field)
 
 
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"events": []}, "events must have at least 1 entry"),
+        ({"events": ["session.running"] * 21}, "events must have at most 20 entries"),
+        ({"url": "https://a.example:x/"}, "url must have a host, and a port up to 65535 if any"),
+        ({"url": "https://[::1/"}, "url must have a host, and a port up to 65535 if any"),
+    ],
+)
+def test_a_refusal_says_what_would_do(webhooks: Client, fields: dict[str, Any], text: str) -> None:
+    """1.1: in our words, and with the bound."""
+    assert post(webhooks, **fields).json["error"] == text
+
+
 def test_pages_of_webhooks_hold_each_once(webhooks: Client) -> None:
     """N-58, M-72."""
     ids = {post(webhooks).json["webhook"]["id"] for _ in range(5)}

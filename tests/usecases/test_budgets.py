@@ -1,23 +1,22 @@
-"""Budgets: reserved with the session, moved by bookings, told once, and enforced."""
+"""Budgets: reserved with the session, moved by bookings, and enforced."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 
 import pytest
 
-from gpu_shopper.core.budgets import Budget
 from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.errors import BudgetExceeded, BudgetNotFound, Conflict
 from gpu_shopper.store import budgets as store
 from gpu_shopper.store import costs
+from gpu_shopper.store.transactions import Cancelled, write_all
 from gpu_shopper.usecases import budgets, extending
 from gpu_shopper.usecases.expire import expire_sessions
-from gpu_shopper.usecases.hooks import Hooks
 from gpu_shopper.usecases.ledger import accrue_costs
-from gpu_shopper.usecases.setting_budgets import Wanted, delete_budget, set_budget
+from gpu_shopper.usecases.setting_budgets import delete_budget
 from tests.builders import an_offer
+from tests.usecases.budgeting import account, limit, no_hooks
 from tests.usecases.story import running, stop, torn_down
 from tests.world import ALICE, OPERATOR, World
 
@@ -38,19 +37,6 @@ def offers(world: World, count: int) -> None:
             for number in range(1, count + 1)
         ]
     )
-
-
-def no_hooks() -> Hooks:
-    raise AssertionError("a budget without a receiver needs no webhooks")
-
-
-def limit(world: World, usd: float, *, enforce: bool = True, consumer: str = "alice") -> None:
-    wanted = Wanted(limit_microusd=round(usd * 1_000_000), enforce=enforce)
-    set_budget(world.deps, no_hooks, OPERATOR, consumer, wanted)
-
-
-def account(world: World, consumer: str = "alice") -> Budget:
-    return store.read(world.deps.costs, consumer, f"{world.clock.at:%Y-%m}")
 
 
 def rent(world: World, number: int, hours: int = 2) -> str:
@@ -146,93 +132,6 @@ def test_an_extension_needs_room_too_and_reserves_it(world: World) -> None:
     assert account(world).committed_microusd == pytest.approx(1_200_000, abs=1_000)
 
 
-def alerts(world: World) -> list[object]:
-    told = [fact for fact in world.facts if fact.operation == "budget_alert"]
-    assert [fact.metrics for fact in told] == [{"BudgetAlerts": 1}] * len(told)
-    return [fact.details["alert_type"] for fact in told]
-
-
-def test_alerts_come_once_a_month_each(world: World) -> None:
-    """N-45, M-64: at 80 % and at 100 %, under many jobs."""
-    limit(world, 0.25, enforce=False)
-    running(world)
-    world.clock.tick(1_750)
-    accrue_costs(world.deps)
-    assert alerts(world) == []
-    world.clock.tick(60)
-    with ThreadPoolExecutor(10) as pool:
-        list(pool.map(lambda _: accrue_costs(world.deps), range(10)))
-    assert alerts(world) == ["warning"]
-    world.clock.tick(600)
-    accrue_costs(world.deps)
-    accrue_costs(world.deps)
-    assert alerts(world) == ["warning", "exceeded"]
-    (told,) = [fact for fact in world.facts if fact.details.get("alert_type") == "exceeded"]
-    assert told.consumer_id == "alice"
-    assert set(told.details) == {
-        "monthly_limit_usd",
-        "spent_usd",
-        "reserved_usd",
-        "percentage",
-        "alert_type",
-        "month",
-    }
-
-
-def test_what_a_session_spends_at_its_end_is_told_by_the_next_run(world: World) -> None:
-    """N-45: also when nothing is rented any more."""
-    limit(world, 0.1, enforce=False)
-    session_id = running(world)
-    world.clock.tick(900)
-    stop(world, session_id)
-    torn_down(world, session_id)
-    accrue_costs(world.deps)
-    assert alerts(world) == ["warning", "exceeded"]
-
-
-def test_jumping_past_both_sends_both(world: World) -> None:
-    """N-45: from nothing to beyond 100 %."""
-    running(world)
-    world.clock.tick(3_600)
-    accrue_costs(world.deps)
-    limit(world, 0.1, enforce=False)
-    assert alerts(world) == ["warning", "exceeded"]
-
-
-def test_a_raised_limit_clears_the_alerts_that_it_has_not_reached(world: World) -> None:
-    """1.6: and a limit that is lowered, or set again, clears nothing."""
-    running(world)
-    world.clock.tick(3_600)
-    accrue_costs(world.deps)
-    limit(world, 0.1, enforce=False)
-    limit(world, 0.45, enforce=False)
-    now = account(world)
-    assert (now.warning_sent_at is None, now.exceeded_sent_at is None) == (False, True)
-    limit(world, 1, enforce=False)
-    assert account(world).warning_sent_at is None
-    limit(world, 0.1, enforce=False)
-    assert alerts(world) == ["warning", "exceeded"] * 2
-
-
-def test_a_new_month_begins_with_nothing_spent(world: World) -> None:
-    """N-43: a change of month resets spend and alerts; what is reserved stays."""
-    world.clock.at = datetime.fromisoformat("2026-02-28T23:30:00Z")
-    world.publish()
-    limit(world, 0.1, enforce=False)
-    running(world)
-    world.clock.at = datetime.fromisoformat("2026-02-28T23:59:59Z")
-    accrue_costs(world.deps)
-    assert alerts(world) == ["warning", "exceeded"]
-    world.clock.tick(1_801)
-    assert account(world).spent_microusd == 0
-    accrue_costs(world.deps)
-    march = account(world)
-    assert march.month == "2026-03"
-    assert march.spent_microusd == pytest.approx(200_000, abs=1_000)
-    assert march.reserved_microusd == pytest.approx(400_000, abs=1_000)
-    assert alerts(world) == ["warning", "exceeded"] * 2
-
-
 def test_a_spent_budget_ends_that_consumers_running_sessions_and_no_others(world: World) -> None:
     """N-47: at the next sweep, with reason budget_exceeded."""
     world.vast.offers.append(an_offer(id="vastai-1002", provider_id="1002", machine_id="78"))
@@ -293,6 +192,18 @@ def test_a_budget_that_changes_while_it_is_read_is_read_again(world: World) -> N
     limit(world, 5)
     with pytest.raises(Conflict):
         store.put(world.deps.costs, before, 1, enforce=True, at=world.clock.at)
+
+
+def test_what_was_derived_in_one_month_is_not_written_into_the_next(world: World) -> None:
+    """N-43: February's spending, booked late, would count against March."""
+    before = store.opened(world.deps.costs, "alice", "2026-02")
+    late = store.moving(world.deps.costs, before, 500_000, 500_000, checked=False)
+    write_all(world.deps.costs, [late])
+    march = store.opened(world.deps.costs, "alice", "2026-03")
+    with pytest.raises(Cancelled):
+        write_all(world.deps.costs, [late])
+    assert store.read(world.deps.costs, "alice", "2026-03") == march
+    assert (march.spent_microusd, march.committed_microusd) == (0, 0)
 
 
 def test_a_session_of_an_earlier_version_is_taken_over_by_its_first_booking(world: World) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -129,6 +131,19 @@ def test_less_charged_than_booked_is_explained_by_the_proof_of_the_end(
     assert [drift for _, drift, _ in drifts(world)] == [0.0, 2.0]
 
 
+@pytest.mark.parametrize(("microusd", "percent"), [(5_000, 0.0), (5_001, 100.0)])
+def test_a_machine_that_was_never_booked_rings_whatever_the_others_cost(
+    world: World, vast: Charging, microusd: int, percent: float
+) -> None:
+    """The first session is charged less by as much; half a cent of an entry is rounding."""
+    ended(world, length_s=36_000)
+    unknown = charge(2, amount=microusd)
+    unknown = replace(unknown, label=str(Label(DEPLOYMENT, SESSION_ID, 1)))
+    vast.bill = [charge(amount=4_000_000 - microusd, length_s=36_000), unknown]
+    compare_charges(world.deps, "vastai", DAY)
+    assert [drift for _, drift, _ in drifts(world)] == [percent]
+
+
 def test_a_day_may_be_compared_again_and_again(world: World, vast: Charging) -> None:
     session_id = ended(world)
     vast.bill = [charge()]
@@ -148,12 +163,14 @@ def test_a_correction_of_the_provider_is_taken_over(world: World, vast: Charging
 
 
 @pytest.mark.parametrize("error", [BadProviderReply("half a page"), ProviderAuth("no right")])
-def test_charges_that_cannot_be_read_are_unknown(
+def test_charges_that_cannot_be_read_are_unknown_and_the_run_fails(
     world: World, vast: Charging, error: ProviderError
 ) -> None:
+    """A comparison that learns nothing would never ring: a failed run lies in the dead letters."""
     session_id = ended(world)
     vast.errors["charges"] = [error]
-    assert compare_charges(world.deps, "vastai", DAY).unknown == 1
+    with pytest.raises(type(error)):
+        compare_charges(world.deps, "vastai", DAY)
     assert compared(world) == {session_id: (400_000, None)}
     assert drifts(world) == [("2026-02-07", None, 1.0)]
     (unread,) = [fact for fact in world.facts if fact.operation == "charges_unread"]
@@ -167,43 +184,97 @@ def test_what_was_known_stays_known_when_the_next_run_can_read_nothing(
     vast.bill = [charge()]
     compare_charges(world.deps, "vastai", DAY)
     vast.errors["charges"] = [BadProviderReply("half a page")]
-    assert compare_charges(world.deps, "vastai", DAY).unknown == 0
+    with pytest.raises(BadProviderReply):
+        compare_charges(world.deps, "vastai", DAY)
+    assert totals_by_provider(world.deps, Days(DAY, DAY))["vastai"].unknown == 0
     assert compared(world) == {session_id: (400_000, 400_000)}
 
 
-def test_a_run_that_could_read_nothing_does_not_undo_one_that_overtook_it(
-    world: World, vast: Charging
-) -> None:
-    """N-29: the other one has read and written while this one was asking."""
-    session_id = ended(world)
-    vast.bill = [charge()]
-    compare_charges(world.deps, "vastai", DAY)
-    (row,) = store.of_day(world.deps.costs, "vastai", DAY)
-    store.put(world.deps.costs, replace(row, charged_microusd=None))
-    assert compared(world) == {session_id: (400_000, 400_000)}
+def meanwhile(patch: pytest.MonkeyPatch, of: Any, name: str, act: Callable[[], Any]) -> None:
+    """`act` happens once, after the next answer of the function `name` of the store or provider."""
+    original, done = getattr(of, name), list[bool]()
 
-
-def test_a_row_that_says_nothing_new_is_not_written_over_a_newer_one(
-    world: World, vast: Charging, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """N-29: another run corrects what this one has read, and could not read anew."""
-    unbooked = replace(charge(amount=100_000), label=str(Label(DEPLOYMENT, SESSION_ID, 1)))
-    vast.bill = [unbooked]
-    compare_charges(world.deps, "vastai", DAY)
-    read, overtaken = store.of_day, list[bool]()
-
-    def overtaking(*asked: Any) -> list[Compared]:
-        found = read(*asked)
-        if not overtaken:
-            overtaken.append(True)
-            vast.bill = [replace(unbooked, amount_microusd=120_000)]
-            compare_charges(world.deps, "vastai", DAY)
+    def overtaken(*asked: Any) -> Any:
+        found = original(*asked)
+        if not done:
+            done.append(True)
+            act()
         return found
 
-    monkeypatch.setattr(store, "of_day", overtaking)
-    vast.errors["charges"] = [BadProviderReply("half a page"), None]
+    patch.setattr(of, name, overtaken)
+
+
+@pytest.mark.parametrize("first", [100_000, None])
+@pytest.mark.parametrize(
+    ("own", "others", "stands"),
+    [(None, 120_000, 120_000), (110_000, 120_000, 120_000), (110_000, None, 110_000)],
+)
+def test_a_run_that_was_overtaken_undoes_nothing(
+    world: World,
+    vast: Charging,
+    monkeypatch: pytest.MonkeyPatch,
+    first: int | None,
+    own: int | None,
+    others: int | None,
+    stands: int,
+) -> None:
+    """N-29: both have read the same row, and the one that asked first writes last; None: unread."""
+    unbooked = replace(charge(), label=str(Label(DEPLOYMENT, SESSION_ID, 1)))
+    session_id = ended(world)
+
+    def run(amount: int | None) -> None:
+        world.clock.tick(60)
+        vast.bill = [replace(unbooked, amount_microusd=amount or 0)]
+        vast.errors["charges"] = [] if amount else [BadProviderReply("half a page")]
+        with suppress(BadProviderReply):
+            compare_charges(world.deps, "vastai", DAY)
+
+    run(first)
+    meanwhile(monkeypatch, store, "of_day", lambda: run(others))
+    run(own)
+    assert compared(world) == {session_id: (400_000, stands)}
+    assert totals_by_provider(world.deps, Days(DAY, DAY))["vastai"].charged_microusd == stands
+
+
+def test_who_has_asked_first_knows_less_however_long_the_answer_took(
+    world: World, vast: Charging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-29: another run asks, and writes, between a provider's answer and what follows from it."""
+    session_id = ended(world)
+    vast.bill = [charge(amount=100_000)]
+
+    def corrected() -> None:
+        world.clock.tick(60)
+        vast.bill = [charge()]
+        compare_charges(world.deps, "vastai", DAY)
+        world.clock.tick(60)
+
+    meanwhile(monkeypatch, vast, "charges", corrected)
     compare_charges(world.deps, "vastai", DAY)
-    assert list(compared(world).values()) == [(0, 120_000)]
+    assert compared(world) == {session_id: (400_000, 400_000)}
+
+
+def test_a_total_is_never_older_than_the_rows_that_it_adds_up(
+    world: World, vast: Charging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-29: between reading the rows and writing their total, another run corrects one."""
+    ended(world)
+    vast.bill = [charge()]
+
+    def corrected() -> None:
+        world.clock.tick(60)
+        vast.bill = [charge(amount=999_999)]
+        compare_charges(world.deps, "vastai", DAY)
+
+    def before_the_total() -> None:
+        meanwhile(monkeypatch, store, "of_day", corrected)
+
+    meanwhile(monkeypatch, store, "total_version", before_the_total)
+    compare_charges(world.deps, "vastai", DAY)
+    assert [row.charged_microusd for row in store.of_day(world.deps.costs, "vastai", DAY)] == [
+        999_999
+    ]
+    assert totals_by_provider(world.deps, Days(DAY, DAY))["vastai"].charged_microusd == 999_999
 
 
 def test_only_the_providers_own_part_is_compared(world: World, vast: Charging) -> None:

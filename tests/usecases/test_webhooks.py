@@ -10,11 +10,9 @@ import pytest
 
 from gpu_shopper.core.api_keys import Caller, Role
 from gpu_shopper.core.webhooks import CONSUMER_EVENTS, DEPLOYMENT_EVENTS, Letter, Outcome, Webhook
-from gpu_shopper.errors import TooManyRequests, ValidationFailed, WebhookNotFound
+from gpu_shopper.errors import Conflict, TooManyRequests, ValidationFailed, WebhookNotFound
 from gpu_shopper.store import webhooks as store
 from gpu_shopper.usecases import deliveries, webhooks
-from gpu_shopper.usecases.expire import expire_sessions
-from gpu_shopper.usecases.extending import extend
 from gpu_shopper.usecases.webhooks import NewWebhook
 from tests.hooks import Mail, mail_of
 from tests.usecases.story import running
@@ -201,6 +199,39 @@ def test_twenty_messages_given_up_in_a_row_disable_a_webhook(mail: Mail, world: 
     assert world.operations().count("webhook_disabled") == 1
 
 
+def test_letters_given_up_at_once_disable_a_webhook_once(mail: Mail, world: World) -> None:
+    """N-75: and what was delivered meanwhile stays known."""
+    hook = made(mail)
+    store.note_result(mail.hooks.table, hook.id, world.clock.at, delivered=True)
+    assert [store.disable(mail.hooks.table, hook, why, []) for why in ("gone", "failing")] == [
+        True,
+        False,
+    ]
+    now = webhooks.get(mail.hooks, ALICE, hook.id)
+    assert (now.enabled, now.disabled_reason) == (False, "gone")
+    assert now.last_success_at == world.clock.at
+
+
+def test_webhooks_made_at_once_do_not_pass_the_limit_together(
+    mail: Mail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-74: both have counted four; whoever writes last is told to try again."""
+    for _ in range(4):
+        made(mail)
+    count = store._owner
+
+    def overtaken(*asked: Any) -> Any:
+        monkeypatch.setattr(store, "_owner", count)
+        counted = count(*asked)
+        made(mail)
+        return counted
+
+    monkeypatch.setattr(store, "_owner", overtaken)
+    with pytest.raises(Conflict):
+        made(mail)
+    assert len(webhooks.list_hooks(mail.hooks, lambda _: True, None, 50)[0]) == 5
+
+
 def test_the_sixth_webhook_of_a_consumer_is_refused(mail: Mail) -> None:
     """N-74."""
     five = [made(mail) for _ in range(5)]
@@ -251,30 +282,3 @@ def test_a_webhook_is_tested_six_times_a_minute_at_most(mail: Mail, world: World
     assert mail.letters.sent == []
     newest = store.last_deliveries(mail.hooks.table, hook.id)[0]
     assert (newest.event, newest.outcome) == ("webhook.test", Outcome.FAILED)
-
-
-def expiries_told(world: World) -> int:
-    return world.operations().count("session_expiring")
-
-
-def test_an_expiry_is_told_once_half_an_hour_before_and_again_after_an_extension(
-    world: World,
-) -> None:
-    """N-76."""
-    session_id = running(world)
-    left_s = (world.session(session_id).expires_at - world.clock.at).total_seconds()
-    world.clock.tick(left_s - 30 * 60 - 1)
-    for _ in range(3):
-        expire_sessions(world.deps)
-    assert expiries_told(world) == 0
-    world.clock.tick(1)
-    for _ in range(3):
-        expire_sessions(world.deps)
-    assert expiries_told(world) == 1
-    extend(world.deps, ALICE, session_id, 1)
-    expire_sessions(world.deps)
-    assert expiries_told(world) == 1
-    world.clock.tick(3600)
-    for _ in range(3):
-        expire_sessions(world.deps)
-    assert expiries_told(world) == 2

@@ -55,7 +55,8 @@ class Compared:
 
     `charged_microusd` None is unknown. `rounding_microusd` is the difference that rounding alone
     explains. `proof_microusd` is what we book besides, because we bill until a machine's end is
-    proven, and its provider until the end.
+    proven, and its provider until the end. `compared_at` is when the provider was asked for the
+    charge; `version` counts the writes of the row that this one was made from.
     """
 
     day: date
@@ -68,6 +69,7 @@ class Compared:
     proof_microusd: int
     basis: Basis
     compared_at: datetime
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,7 @@ class Total:
     """All of one provider's sessions of a day, or of several.
 
     All amounts are of those whose charge is known; what is booked of the `unknown` others is
-    apart.
+    apart. `unbooked` are those that are charged, beyond rounding, while nothing is booked of them.
     """
 
     sessions: int = 0
@@ -85,6 +87,7 @@ class Total:
     proof_microusd: int = 0
     unknown: int = 0
     unknown_booked_microusd: int = 0
+    unbooked: int = 0
 
     @property
     def drift_bp(self) -> int | None:
@@ -110,6 +113,7 @@ class Total:
             proof_microusd=self.proof_microusd + other.proof_microusd,
             unknown=self.unknown + other.unknown,
             unknown_booked_microusd=self.unknown_booked_microusd + other.unknown_booked_microusd,
+            unbooked=self.unbooked + other.unbooked,
         )
 
 
@@ -229,23 +233,26 @@ def _row(
     )
 
 
-def with_known(before: Iterable[Compared], after: Iterable[Compared]) -> list[Compared]:
-    """`after`, where what was known before and is not any more stays known."""
-    old = {row.session_id: row for row in before if row.charged_microusd is not None}
-    new = {row.session_id: row for row in after}
-    kept = {key: row for key, row in old.items() if key not in new}
-    return [*kept.values(), *(_still_known(row, old.get(key)) for key, row in new.items())]
+def news(before: Iterable[Compared], found: Iterable[Compared]) -> list[Compared]:
+    """What has to be written of `found` over the rows that were read `before`.
+
+    Of two readings the later one stands, and a charge that is known is never unknown again.
+    """
+    old = {row.session_id: row for row in before}
+    over = [_over(old.get(row.session_id), row) for row in found]
+    return [row for row in over if row != old.get(row.session_id)]
 
 
-def _still_known(row: Compared, old: Compared | None) -> Compared:
-    if old is None or row.charged_microusd is not None:
+def _over(old: Compared | None, row: Compared) -> Compared:
+    """What stands after `row` comes to `old`: `old` itself when it says as much."""
+    if old is None:
         return row
-    return replace(
-        row,
-        charged_microusd=old.charged_microusd,
-        rounding_microusd=old.rounding_microusd,
-        proof_microusd=old.proof_microusd,
-    )
+    is_known, was_known = row.charged_microusd is not None, old.charged_microusd is not None
+    if row.compared_at < old.compared_at and (was_known or not is_known):
+        return old
+    if was_known and not is_known:
+        return replace(old, booked_microusd=row.booked_microusd)
+    return replace(row, version=old.version)
 
 
 def total(rows: Iterable[Compared]) -> Total:
@@ -265,4 +272,5 @@ def _alone(row: Compared) -> Total:
         charged_microusd=row.charged_microusd,
         rounding_microusd=row.rounding_microusd,
         proof_microusd=row.proof_microusd,
+        unbooked=int(not row.booked_microusd and row.charged_microusd > row.rounding_microusd),
     )

@@ -181,7 +181,8 @@ _ALL = (
         "ChargesDrift",
         _P,
         "A day is compared with the provider's charges: the difference beyond rounding and "
-        "the proof of ends, in percent of what is booked.",
+        "the proof of ends, in percent of what is booked; 100 when a session is charged of which "
+        "nothing is booked.",
         unit=Unit.PERCENT,
         kind=Kind.GAUGE,
     ),

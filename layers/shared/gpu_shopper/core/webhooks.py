@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.states import Event, State
@@ -176,7 +176,7 @@ def target_of(url: str, *, public_only: bool) -> Target:
     """
     if len(url) > MAX_URL_CHARS or not url.isascii() or not url.isprintable() or " " in url:
         raise ValueError(f"must be at most {MAX_URL_CHARS} characters of printable ASCII")
-    parts = urlsplit(url)
+    parts, port = _split(url)
     if parts.scheme != "https" and (public_only or parts.scheme != "http"):
         raise ValueError("must begin with https://")
     if parts.username is not None or parts.password is not None or "@" in parts.netloc:
@@ -185,7 +185,15 @@ def target_of(url: str, *, public_only: bool) -> Target:
         raise ValueError("must not contain a fragment")
     if not parts.hostname:
         raise ValueError("must name a host")
-    return _target(parts.hostname, _port(parts.port, parts.scheme, public_only), parts)
+    return _target(parts.hostname, _port(port, parts.scheme, public_only), parts)
+
+
+def _split(url: str) -> tuple[SplitResult, int | None]:
+    try:
+        parts = urlsplit(url)
+        return parts, parts.port
+    except ValueError as exc:
+        raise ValueError("must have a host, and a port up to 65535 if any") from exc
 
 
 def _port(given: int | None, scheme: str, public_only: bool) -> int:
@@ -195,7 +203,7 @@ def _port(given: int | None, scheme: str, public_only: bool) -> int:
     return port
 
 
-def _target(host: str, port: int, parts: Any) -> Target:
+def _target(host: str, port: int, parts: SplitResult) -> Target:
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(is_tls=parts.scheme == "https", host=host, port=port, path=path)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from gpu_shopper.core.api_keys import Caller
 from gpu_shopper.core.audit import AuditFilter
 from gpu_shopper.core.instants import from_text, to_text
+from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.edge import cursors
 from gpu_shopper.edge.answers.audit import EventBody, EventsBody
 from gpu_shopper.edge.bodies import AuditQuery
@@ -37,7 +38,7 @@ def listed_events(deps: Deps, caller: Caller, query: AuditQuery) -> EventsBody:
         now,
         None,
     )
-    wanted = _filter(query, begun, deps.enabled_providers)
+    wanted = _filter(query, begun)
     found, last = audit.page(deps.audit, wanted, after, query.limit)
     position = json.dumps([to_text(begun), last]) if last else None
     return EventsBody(
@@ -54,7 +55,7 @@ def _position(text: str | None) -> tuple[datetime, str] | None:
     return from_text(begun), after
 
 
-def _filter(query: AuditQuery, now: datetime, enabled: tuple[str, ...]) -> AuditFilter:
+def _filter(query: AuditQuery, now: datetime) -> AuditFilter:
     start, end = _span(query, now)
     by_session = query.session_id is not None
     return AuditFilter(
@@ -62,7 +63,7 @@ def _filter(query: AuditQuery, now: datetime, enabled: tuple[str, ...]) -> Audit
         end=end,
         session_id=query.session_id,
         consumer_id=query.consumer_id,
-        provider=checked_provider(query.provider, enabled) if query.provider else None,
+        provider=checked_provider(query.provider, tuple(FACTS)) if query.provider else None,
         operation=query.operation,
         newest_first=not by_session if query.order is None else query.order == "desc",
     )
@@ -75,7 +76,8 @@ def _span(query: AuditQuery, now: datetime) -> tuple[datetime | None, datetime]:
     if start is None and not _narrowed(query):
         start = max(end if query.end else now, FIRST) - USUAL_SPAN
     if start is not None and start >= end:
-        raise ValidationFailed([("end", "end must be after start")])
+        wrong = ("end", "end must be after start")
+        raise ValidationFailed([wrong if query.end else ("start", "start must not lie ahead")])
     if start and not _narrowed(query) and end - start > LONGEST_SPAN + CLOCKS_DIFFER:
         text = "start must be at most 31 days before end, unless something else is named"
         raise ValidationFailed([("start", text)])

@@ -28,6 +28,7 @@ from gpu_shopper.core.webhooks import MAX_URL_CHARS
 
 MAX_LISTED = 200
 SSH_PORT = 22
+LEAST_USD = 0.000001
 MOST_COUNTED = 10**12
 """Seconds and MB beyond this are no measurement."""
 
@@ -58,6 +59,13 @@ def _true_or_false(value: Any) -> Any:
 def _printable(value: str) -> str:
     if not value.isprintable():
         raise ValueError("must not contain control characters")
+    return value
+
+
+def _some_money(value: float) -> float:
+    """Less would be no money at all, once it is counted in micro-dollars."""
+    if value < LEAST_USD:
+        raise ValueError(f"must be at least {LEAST_USD:f}")
     return value
 
 
@@ -116,7 +124,9 @@ DateText = Annotated[str, AfterValidator(_date)]
 ConsumerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
 TemplateHash = Annotated[str, StringConstraints(pattern=rf"^{HASH_ID}$")]
 Limit = Annotated[QueryInt, Field(ge=1, le=MAX_LISTED)]
-PriceUsd = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+PriceUsd = Annotated[
+    float, Field(gt=0, le=1_000_000, allow_inf_nan=False), AfterValidator(_some_money)
+]
 WebhookUrl = Annotated[str, StringConstraints(min_length=1, max_length=MAX_URL_CHARS)]
 WorkloadType = Literal[
     "llm",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from gpu_shopper.edge.problems import reflected
@@ -15,12 +16,13 @@ _PLACES = frozenset({"body", "query", "header", "path"})
 _TEXTS: Mapping[str, Callable[[str, Detail], str]] = {
     "missing": lambda name, _: f"{name} is required",
     "extra_forbidden": lambda name, _: f"{name} is not known here",
-    "greater_than_equal": lambda name, ctx: f"{name} must be at least {ctx['ge']:g}",
-    "less_than_equal": lambda name, ctx: f"{name} must be at most {ctx['le']:g}",
-    "greater_than": lambda name, ctx: f"{name} must be greater than {ctx['gt']:g}",
+    "greater_than_equal": lambda name, ctx: f"{name} must be at least {_number(ctx['ge'])}",
+    "less_than_equal": lambda name, ctx: f"{name} must be at most {_number(ctx['le'])}",
+    "greater_than": lambda name, ctx: f"{name} must be greater than {_number(ctx['gt'])}",
     "literal_error": lambda name, ctx: f"{name} must be one of {_words(ctx['expected'])}",
     "string_too_long": lambda name, ctx: f"{name} must be at most {ctx['max_length']} characters",
     "too_long": lambda name, ctx: f"{name} {_at_most(ctx)}",
+    "too_short": lambda name, ctx: f"{name} must have at least {_entries(ctx['min_length'])}",
     "string_too_short": lambda name, ctx: f"{name} must be at least {ctx['min_length']} characters",
     "string_pattern_mismatch": lambda name, ctx: f"{name} must match {ctx['pattern']}",
     "value_error": lambda name, ctx: f"{name} {ctx['error']}",
@@ -69,8 +71,17 @@ def _text(name: str, one: Detail) -> str:
 def _at_most(ctx: Detail) -> str:
     """Of a list its entries count, of everything else its characters."""
     if ctx.get("field_type") == "List":
-        return f"must have at most {ctx['max_length']} entries"
+        return f"must have at most {_entries(ctx['max_length'])}"
     return f"must be at most {ctx['max_length']} characters"
+
+
+def _entries(number: int) -> str:
+    return f"{number} entry" if number == 1 else f"{number} entries"
+
+
+def _number(bound: float) -> str:
+    """In decimal notation, however large or small."""
+    return f"{Decimal(str(bound)).normalize():f}"
 
 
 def _words(expected: str) -> str:

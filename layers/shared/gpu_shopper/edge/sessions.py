@@ -132,7 +132,7 @@ def listed_for(deps: Deps, caller: Caller, query: SessionsQuery) -> SessionsBody
         raise Forbidden("this key sees its own consumer's sessions only")
     whose = query.consumer_id if caller.role is Role.OPERATOR else caller.consumer_id
     states = _states(query.status)
-    provider = checked_provider(query.provider, deps.enabled_providers) if query.provider else None
+    provider = checked_provider(query.provider, tuple(FACTS)) if query.provider else None
 
     def wanted(session: Session) -> bool:
         return session.state in states and provider in (None, session.attempt.provider)

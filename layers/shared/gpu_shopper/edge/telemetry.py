@@ -7,6 +7,7 @@ that we name would never match: the one line of JSON is written here.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
@@ -17,6 +18,9 @@ from aws_lambda_powertools import Logger
 from gpu_shopper.core.metrics import DEPLOYMENT, METRICS, NAMESPACE
 from gpu_shopper.edge.logs import run_keys, write_always
 from gpu_shopper.usecases.deps import Fact
+
+_NOT_TAKEN = re.compile(r"[^ -~]")
+_MAX_VALUE_CHARS = 1_024
 
 
 class Telemetry:
@@ -85,4 +89,10 @@ def _ids(fact: Fact) -> dict[str, object]:
 def _given(fact: Fact) -> dict[str, str]:
     """What the fact says of dimensions; its provider and reason are those of its metrics."""
     known = {"Provider": fact.provider, "Reason": fact.reason}
-    return {name: value for name, value in known.items() if value} | dict(fact.dimensions)
+    given = {name: value for name, value in known.items() if value} | dict(fact.dimensions)
+    return {name: _taken(value) for name, value in given.items()}
+
+
+def _taken(value: str) -> str:
+    """`value` as CloudWatch takes it; with another one it would drop the metric without a word."""
+    return _NOT_TAKEN.sub("?", value).strip().lstrip(": ")[:_MAX_VALUE_CHARS] or "unknown"

@@ -156,14 +156,17 @@ def put(
 
 
 def delete(table: Table, before: Budget, also: Iterable[Action] = ()) -> None:
-    """Remove the limit, and write `also`; the account stays. Raises: BudgetNotFound, Conflict."""
+    """Remove the limit, and write `also`; the account stays, and what was told of this month.
+
+    Raises: BudgetNotFound, Conflict.
+    """
     if before.limit_microusd is None:
         raise BudgetNotFound("budget not found")
     change = Update(
         key=_key(before.consumer_id),
         expression=(
-            "REMOVE limit_microusd, enforce, created_at, updated_at,"
-            " warning_sent_at, exceeded_sent_at, webhook_id, webhook_url ADD revision :one"
+            "REMOVE limit_microusd, enforce, created_at, updated_at, webhook_id, webhook_url"
+            " ADD revision :one"
         ),
         names={},
         values={":one": 1},
@@ -187,9 +190,12 @@ def _together(table: Table, actions: list[Action]) -> None:
 def mark_sent(
     table: Table, budget: Budget, alert: AlertType, at: datetime, also: Iterable[Action] = ()
 ) -> bool:
-    """Take this month's alert for oneself, and write `also` with it: True exactly once."""
+    """Take this month's alert for oneself, and write `also` with it: True exactly once.
+
+    False also when the limit is no longer that of `budget`: who has changed it looks anew.
+    """
     sent = f"{alert.value}_sent_at"
-    first = Attr(sent).not_exists() & Attr("month").eq(budget.month)
+    first = Attr(sent).not_exists() & Attr("month").eq(budget.month) & _unchanged(budget)
     mark = Update(
         key=_key(budget.consumer_id),
         expression=f"SET {sent} = :at",

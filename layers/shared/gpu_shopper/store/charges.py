@@ -3,14 +3,14 @@
 pk CHARGES#<month>   sk <day>#<provider>#<session id>   one session at one provider on one UTC day
 pk CHARGED#<month>   sk <day>#<provider>                all of that provider's sessions together
 
-Written again with each comparison of the same day; kept for good, as the ledger is.
+Written again with each comparison of the same day, over what was read and nothing else; kept for
+good, as the ledger is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,28 +27,44 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayTotal:
-    """What one comparison of a provider's day came to."""
+    """What one comparison of a provider's day came to.
+
+    `version` counts the writes of the total that this one takes the place of.
+    """
 
     day: date
     provider: str
     total: Total
     compared_at: datetime
+    version: int = 0
 
 
-def put(table: Table, row: Compared) -> None:
-    """Write the row, unless it would replace a known charge by an unknown one."""
-    item = {"pk": _rows_pk(row.day), "sk": position_of(row)} | to_item(row)
-    if row.charged_microusd is not None:
-        table.put_item(Item=item)
-        return
-    with suppress(table.meta.client.exceptions.ConditionalCheckFailedException):
-        table.put_item(Item=item, ConditionExpression=Attr("charged_microusd").not_exists())
+def put(table: Table, row: Compared) -> bool:
+    """Write the row over the version that it was made from; False when that is there no more."""
+    return _put(table, {"pk": _rows_pk(row.day), "sk": position_of(row)}, row)
 
 
-def put_total(table: Table, told: DayTotal) -> None:
-    """Write the total of a provider's day."""
-    sk = f"{told.day.isoformat()}#{told.provider}"
-    table.put_item(Item={"pk": f"CHARGED#{told.day:%Y-%m}", "sk": sk} | to_item(told))
+def put_total(table: Table, told: DayTotal) -> bool:
+    """Write the total of a provider's day over the version that was read; False as `put`."""
+    return _put(table, _total_key(told.day, told.provider), told)
+
+
+def _put(table: Table, key: Item, value: Compared | DayTotal) -> bool:
+    never = Attr("version").not_exists()
+    as_read = Attr("version").eq(value.version) if value.version else never
+    item = key | to_item(replace(value, version=value.version + 1))
+    try:
+        table.put_item(Item=item, ConditionExpression=as_read)
+    except table.meta.client.exceptions.ConditionalCheckFailedException:
+        return False
+    return True
+
+
+def total_version(table: Table, provider: str, day: date) -> int:
+    """How often the total of the provider's day was written."""
+    key = _total_key(day, provider)
+    own = Key("pk").eq(key["pk"]) & Key("sk").eq(key["sk"])
+    return next((from_item(DayTotal, one).version for one in _items(table, own)), 0)
 
 
 def position_of(row: Compared) -> str:
@@ -79,6 +95,10 @@ def totals(table: Table, days: Days) -> Iterator[DayTotal]:
         span = Key("sk").between(f"{days.first.isoformat()}#", f"{days.last.isoformat()}#~")
         for item in _items(table, Key("pk").eq(f"CHARGED#{month:%Y-%m}") & span):
             yield from_item(DayTotal, item)
+
+
+def _total_key(day: date, provider: str) -> Item:
+    return {"pk": f"CHARGED#{day:%Y-%m}", "sk": f"{day.isoformat()}#{provider}"}
 
 
 def _rows_pk(day: date) -> str:

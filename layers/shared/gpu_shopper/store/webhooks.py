@@ -10,7 +10,6 @@ pk HOOK#<id>      sk TESTS#<minute>           how often it was tested in this mi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.webhooks import Delivery, Webhook
 from gpu_shopper.errors import Conflict, ValidationFailed, WebhookNotFound
 from gpu_shopper.store.codec import Item, from_item, to_item
-from gpu_shopper.store.transactions import Cancelled, Delete, Put, write_all
+from gpu_shopper.store.transactions import Cancelled, Delete, Put, Update, write_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -182,10 +181,15 @@ def count_failure(table: Table, hook_id: str) -> Webhook | None:
 
 def disable(table: Table, hook: Webhook, reason: str, beside: Iterable[Put]) -> bool:
     """Switch a webhook off, with `beside`; True exactly once."""
-    off = to_item(replace(hook, enabled=False, disabled_reason=reason))
-    still_on = Attr("enabled").eq(True)
+    off = Update(
+        key=_key(hook.id),
+        expression="SET enabled = :off, disabled_reason = :reason",
+        names={},
+        values={":off": False, ":reason": reason},
+        condition=Attr("enabled").eq(True),
+    )
     try:
-        write_all(table, [Put(_key(hook.id) | off, still_on), *beside])
+        write_all(table, [off, *beside])
     except Cancelled:
         return False
     return True

@@ -59,6 +59,7 @@ class ProviderTotalBody(Shown):
     charged_usd: float | None
     difference_usd: float | None
     drift_percent: float | None
+    unbooked_session_days: int
     unknown_session_days: int
     unknown_booked_usd: float
 
@@ -72,6 +73,7 @@ class ProviderTotalBody(Shown):
             charged_usd=None if bp is None else to_usd(told.charged_microusd),
             difference_usd=None if bp is None else to_usd(apart),
             drift_percent=None if bp is None else bp / 100,
+            unbooked_session_days=told.unbooked,
             unknown_session_days=told.unknown,
             unknown_booked_usd=to_usd(told.unknown_booked_microusd),
         )
