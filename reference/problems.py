@@ -8,6 +8,7 @@ from typing import Any
 from gpu_shopper import errors
 from gpu_shopper.edge.problems import STATUS
 from gpu_shopper.errors import ShopperError
+from gpu_shopper.errors.provider import ProviderError
 
 type Schema = dict[str, Any]
 
@@ -141,7 +142,7 @@ def words_by_status() -> dict[int, list[str]]:
 
 def _kinds(base: type[ShopperError]) -> Iterator[type[ShopperError]]:
     for kind in base.__subclasses__():
-        if kind is not errors.ProviderError:
+        if kind is not ProviderError:
             yield kind
             yield from _kinds(kind)
 

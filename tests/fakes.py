@@ -19,7 +19,7 @@ from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.polling import ApiTry, SshResult, SshTry
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.templates import Template
-from gpu_shopper.errors import OfferGone, ProviderError
+from gpu_shopper.errors.provider import OfferGone, ProviderError
 from gpu_shopper.usecases.deps import Machine
 from tests.builders import ADDRESS, a_template, an_offer
 

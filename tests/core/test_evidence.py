@@ -9,7 +9,7 @@ import pytest
 from gpu_shopper.core import evidence
 from gpu_shopper.core.evidence import Absence, Listing, Lookup, Proof
 from gpu_shopper.core.instances import Instance
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     BadProviderReply,
     LaunchRejected,
     LaunchUncertain,

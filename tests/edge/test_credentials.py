@@ -12,7 +12,8 @@ from moto import mock_aws
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.edge import wiring
-from gpu_shopper.errors import MissingSetting, ProviderAuth
+from gpu_shopper.errors import MissingSetting
+from gpu_shopper.errors.provider import ProviderAuth
 from gpu_shopper.providers import registry
 from gpu_shopper.providers.access import Access
 from tests.builders import DEPLOYMENT

@@ -16,13 +16,8 @@ from gpu_shopper.edge.problems import (
     reflected,
     status_of,
 )
-from gpu_shopper.errors import (
-    RateLimited,
-    RentedDespiteError,
-    ShopperError,
-    TooSoon,
-    ValidationFailed,
-)
+from gpu_shopper.errors import ShopperError, ValidationFailed
+from gpu_shopper.errors.provider import RateLimited, RentedDespiteError, TooSoon
 
 
 def tree(kind: type[ShopperError] = ShopperError) -> Iterator[type[ShopperError]]:

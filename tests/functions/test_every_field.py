@@ -17,7 +17,7 @@ from gpu_shopper.core.deadlines import attempt_deadline
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import State
 from gpu_shopper.edge.bodies import CreateSessionBody
-from gpu_shopper.errors import OfferGone
+from gpu_shopper.errors.provider import OfferGone
 from gpu_shopper.usecases import sessions as use_case
 from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import launch

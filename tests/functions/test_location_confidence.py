@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gpu_shopper.errors import NoCapacity
+from gpu_shopper.errors.provider import NoCapacity
 from gpu_shopper.usecases.provision import launch
 from tests.functions.calls import Client
 from tests.functions.rentals import post

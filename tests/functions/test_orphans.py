@@ -8,7 +8,7 @@ import pytest
 
 from gpu_shopper.core.labels import Label
 from gpu_shopper.core.states import State
-from gpu_shopper.errors import LaunchUncertain, ProviderUnavailable
+from gpu_shopper.errors.provider import LaunchUncertain, ProviderUnavailable
 from gpu_shopper.usecases.provision import launch
 from gpu_shopper.usecases.reconcile import reconcile
 from tests.builders import DEPLOYMENT, SESSION_ID, an_instance

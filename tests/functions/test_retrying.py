@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gpu_shopper.core.states import State
-from gpu_shopper.errors import NoCapacity
+from gpu_shopper.errors.provider import NoCapacity
 from gpu_shopper.usecases.provision import launch
 from tests.builders import an_offer
 from tests.functions.calls import Client

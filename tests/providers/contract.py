@@ -18,7 +18,7 @@ from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.pacing import Turn
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     LaunchUncertain,
     NoCapacity,
     OfferGone,

@@ -15,7 +15,7 @@ import requests
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.pacing import Pace
 from gpu_shopper.core.settings import Settings
-from gpu_shopper.errors import ProviderError
+from gpu_shopper.errors.provider import ProviderError
 from gpu_shopper.providers.access import Access
 from gpu_shopper.providers.http import HttpClient, Reply
 from gpu_shopper.providers.port import Provider

@@ -14,7 +14,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPResponse
 
 from gpu_shopper.core.pacing import Turn
-from gpu_shopper.errors import ProviderError
+from gpu_shopper.errors.provider import ProviderError
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,12 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NameResolutionError
 
 from gpu_shopper.core.pacing import Turn
-from gpu_shopper.errors import BadProviderReply, ProviderError, ProviderUnavailable, TooSoon
+from gpu_shopper.errors.provider import (
+    BadProviderReply,
+    ProviderError,
+    ProviderUnavailable,
+    TooSoon,
+)
 from gpu_shopper.providers.http import BODY_BYTES, Call, HttpClient, Reply, Unanswered
 from tests.providers.stub import Answer, Network, Turns
 from tests.providers.wire_server import Script, answer, serving

@@ -11,7 +11,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from gpu_shopper.core.settings import Settings
-from gpu_shopper.errors import ProviderError, ProviderUnavailable
+from gpu_shopper.errors.provider import ProviderError, ProviderUnavailable
 from gpu_shopper.providers import registry
 from gpu_shopper.providers.access import Access
 from gpu_shopper.providers.http import HttpClient

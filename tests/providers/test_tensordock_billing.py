@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gpu_shopper.core.settings import Settings
-from gpu_shopper.errors import BadProviderReply, ProviderAuth, ProviderError, RateLimited
+from gpu_shopper.errors.provider import BadProviderReply, ProviderAuth, ProviderError, RateLimited
 from gpu_shopper.providers import tensordock
 from gpu_shopper.providers.access import Access
 from gpu_shopper.providers.port import TellsBalance

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gpu_shopper.core.instances import Health, HostPort, Instance, SshAddress
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     BadProviderReply,
     ProviderAuth,
     ProviderError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     LaunchRejected,
     LaunchUncertain,
     NoCapacity,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gpu_shopper.core.instances import Health
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     BadProviderReply,
     ProviderAuth,
     ProviderError,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gpu_shopper.core.offer_ids import normalised, tensordock_id, tensordock_location
-from gpu_shopper.errors import BadProviderReply, ProviderError
+from gpu_shopper.errors.provider import BadProviderReply, ProviderError
 from gpu_shopper.providers.tensordock.offers import offers_of
 from tests.providers.stub import Answer, Network
 from tests.providers.tensordock_shapes import (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gpu_shopper.core.instances import LaunchRequest
-from gpu_shopper.errors import LaunchRejected
+from gpu_shopper.errors.provider import LaunchRejected
 from tests.providers.contract import LABEL, PUBLIC_KEY
 from tests.providers.stub import Network
 from tests.providers.tensordock_shapes import (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from gpu_shopper.core.instances import Health, LaunchRequest
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     LaunchRejected,
     LaunchUncertain,
     NoCapacity,

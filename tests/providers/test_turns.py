@@ -11,7 +11,7 @@ import pytest
 from gpu_shopper.core.pacing import Turn
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
-from gpu_shopper.errors import ProviderError
+from gpu_shopper.errors.provider import ProviderError
 from gpu_shopper.providers.port import AttachesKeys, Provider
 from gpu_shopper.providers.vastai import VastAi
 from tests.builders import NOON

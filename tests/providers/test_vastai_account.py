@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from gpu_shopper.core.pacing import Turn
-from gpu_shopper.errors import BadProviderReply, ProviderAuth, ProviderError, ProviderUnavailable
+from gpu_shopper.errors.provider import (
+    BadProviderReply,
+    ProviderAuth,
+    ProviderError,
+    ProviderUnavailable,
+)
 from tests.providers.stub import Answer, Network, Sent, StoppedClock, Turns
 from tests.providers.vastai_shapes import (
     HTML_502,

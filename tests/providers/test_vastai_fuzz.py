@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gpu_shopper.core.instances import Instance, Launched
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.templates import Template
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     LaunchRejected,
     LaunchUncertain,
     NoCapacity,

@@ -6,7 +6,7 @@ import pytest
 
 from gpu_shopper.core.instances import Health, HostPort
 from gpu_shopper.core.pacing import Turn
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     BadProviderReply,
     ProviderAuth,
     ProviderError,

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from gpu_shopper.core.instances import HostKey
-from gpu_shopper.errors import (
+from gpu_shopper.errors import ShopperError
+from gpu_shopper.errors.provider import (
     LaunchRejected,
     LaunchUncertain,
     NoCapacity,
@@ -18,7 +19,6 @@ from gpu_shopper.errors import (
     ProviderUnavailable,
     RateLimited,
     RentedDespiteError,
-    ShopperError,
 )
 from gpu_shopper.providers.host_keys import install
 from gpu_shopper.ssh.keys import new_pair

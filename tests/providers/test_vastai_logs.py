@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from gpu_shopper.errors import BadProviderReply, ProviderAuth, ProviderError, ProviderUnavailable
+from gpu_shopper.errors.provider import (
+    BadProviderReply,
+    ProviderAuth,
+    ProviderError,
+    ProviderUnavailable,
+)
 from gpu_shopper.providers.http import BODY_BYTES
 from gpu_shopper.providers.redaction import LOG_CHARS, log_text
 from tests.providers.stub import Answer, Network, StoppedClock

@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 
 from gpu_shopper.core.offers import Offer
-from gpu_shopper.errors import BadProviderReply, ProviderAuth, ProviderError, ProviderUnavailable
+from gpu_shopper.errors.provider import (
+    BadProviderReply,
+    ProviderAuth,
+    ProviderError,
+    ProviderUnavailable,
+)
 from tests.providers.stub import Answer, Network, Sent, StoppedClock
 from tests.providers.vastai_shapes import BAD_KEY, HTML_502, TIMED_OUT, error, offer_row, vast
 

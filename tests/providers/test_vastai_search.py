@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gpu_shopper.errors import BadProviderReply
+from gpu_shopper.errors.provider import BadProviderReply
 from gpu_shopper.providers.http import Reply
 from gpu_shopper.providers.vastai import search
 from gpu_shopper.providers.vastai.search import Row, row_of, rows_of

@@ -8,7 +8,7 @@ import pytest
 
 from gpu_shopper.core.compatibility import PROPERTIES
 from gpu_shopper.core.instances import LaunchRequest
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     BadProviderReply,
     LaunchUncertain,
     NoCapacity,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gpu_shopper.core.templates import Template
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     BadProviderReply,
     ProviderAuth,
     ProviderError,

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain
 
 from gpu_shopper.core.polling import SshResult
-from gpu_shopper.errors import LaunchUncertain, NoCapacity
+from gpu_shopper.errors.provider import LaunchUncertain, NoCapacity
 from tests.simulation.faults import RandomFaults
 from tests.simulation.machine import Nature
 from tests.simulation.odds import Odds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from random import Random
 
-from gpu_shopper.errors import LaunchUncertain, ProviderError
+from gpu_shopper.errors.provider import LaunchUncertain, ProviderError
 from tests.simulation.odds import Odds
 from tests.simulation.plan import Plan
 from tests.simulation.provider import DOUBTS, FAILURES, LAUNCH_MS, READ_TIMEOUT_MS, REFUSALS, Fault

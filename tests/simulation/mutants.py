@@ -15,7 +15,7 @@ from functions.verify_ssh.app import STEPS as VERIFY_STEPS
 from gpu_shopper.core import deadlines, evidence, reconciling
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import EndReason, Event
-from gpu_shopper.errors import LaunchUncertain
+from gpu_shopper.errors.provider import LaunchUncertain
 from gpu_shopper.store import budgets, costs, operations
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases import (

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from gpu_shopper.core.instances import Instance, Launched, LaunchRequest
 from gpu_shopper.core.offers import Offer
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     BadProviderReply,
     LaunchRejected,
     LaunchUncertain,

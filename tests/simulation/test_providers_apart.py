@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
-from gpu_shopper.errors import ProviderUnavailable, RateLimited
+from gpu_shopper.errors.provider import ProviderUnavailable, RateLimited
 from gpu_shopper.usecases.deps import Deps
 from gpu_shopper.usecases.reconcile import reconcile
 from tests.simulation.cloud import Cloud

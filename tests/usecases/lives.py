@@ -14,7 +14,8 @@ from gpu_shopper.core.labels import Label
 from gpu_shopper.core.polling import SshResult
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import TERMINAL
-from gpu_shopper.errors import NoCapacity, ProviderUnavailable, ShopperError
+from gpu_shopper.errors import ShopperError
+from gpu_shopper.errors.provider import NoCapacity, ProviderUnavailable
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases import sessions
 from gpu_shopper.usecases.gauges import publish_gauges

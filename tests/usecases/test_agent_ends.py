@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from gpu_shopper.core.states import EndReason, State
-from gpu_shopper.errors import ProviderUnavailable, Unauthorized
+from gpu_shopper.errors import Unauthorized
+from gpu_shopper.errors.provider import ProviderUnavailable
 from gpu_shopper.store import beats
 from gpu_shopper.usecases import heartbeats
 from gpu_shopper.usecases.expire import expire_sessions

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from gpu_shopper.core.api_keys import digest
-from gpu_shopper.errors import NoCapacity, Unauthorized, ValidationFailed
+from gpu_shopper.errors import Unauthorized, ValidationFailed
+from gpu_shopper.errors.provider import NoCapacity
 from gpu_shopper.usecases import heartbeats
 from gpu_shopper.usecases.agents import reported
 from gpu_shopper.usecases.provision import launch

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gpu_shopper.errors import ProviderAuth, ProviderUnavailable
+from gpu_shopper.errors.provider import ProviderAuth, ProviderUnavailable
 from gpu_shopper.usecases.balances import watch_balance
 from gpu_shopper.usecases.reconcile import reconcile
 from gpu_shopper.usecases.refresh import refresh_inventory

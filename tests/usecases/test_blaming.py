@@ -6,7 +6,8 @@ import pytest
 
 from gpu_shopper.core.inventory import Filters, Sort
 from gpu_shopper.core.states import EndReason, State
-from gpu_shopper.errors import NoCapacity, OfferNotFound, OfferSuppressed, ProviderAuth
+from gpu_shopper.errors import OfferNotFound, OfferSuppressed
+from gpu_shopper.errors.provider import NoCapacity, ProviderAuth
 from gpu_shopper.usecases.blaming import blame
 from gpu_shopper.usecases.inventory import get_offer, list_offers
 from gpu_shopper.usecases.provision import launch

@@ -15,7 +15,7 @@ from gpu_shopper.core.comparing import Basis, Compared
 from gpu_shopper.core.cost_periods import Days
 from gpu_shopper.core.labels import Label
 from gpu_shopper.core.states import State
-from gpu_shopper.errors import BadProviderReply, ProviderAuth, ProviderError
+from gpu_shopper.errors.provider import BadProviderReply, ProviderAuth, ProviderError
 from gpu_shopper.store import charges as store
 from gpu_shopper.store import sessions as session_store
 from gpu_shopper.usecases.charges import compare_charges, list_compared, totals_by_provider

@@ -10,7 +10,8 @@ import pytest
 from gpu_shopper.core.instances import Health, SshAddress
 from gpu_shopper.core.session import Outcome, StoragePolicy
 from gpu_shopper.core.states import EndReason, State
-from gpu_shopper.errors import IllegalTransition, ProviderUnavailable
+from gpu_shopper.errors import IllegalTransition
+from gpu_shopper.errors.provider import ProviderUnavailable
 from gpu_shopper.usecases import extending, sessions
 from gpu_shopper.usecases.expire import expire_sessions
 from gpu_shopper.usecases.reconcile import reconcile

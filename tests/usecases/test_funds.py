@@ -6,7 +6,7 @@ import pytest
 
 from gpu_shopper.core.balances import Balance
 from gpu_shopper.core.states import EndReason, State
-from gpu_shopper.errors import ProviderAuth, ProviderError, ProviderUnavailable
+from gpu_shopper.errors.provider import ProviderAuth, ProviderError, ProviderUnavailable
 from gpu_shopper.store import operations
 from gpu_shopper.usecases.balances import watch_balance
 from gpu_shopper.usecases.provision import launch

@@ -6,7 +6,8 @@ import pytest
 
 from gpu_shopper.core.session import Outcome
 from gpu_shopper.core.states import EndReason, State
-from gpu_shopper.errors import BadProviderReply, Conflict, ProviderUnavailable
+from gpu_shopper.errors import Conflict
+from gpu_shopper.errors.provider import BadProviderReply, ProviderUnavailable
 from gpu_shopper.usecases.reconcile import reconcile
 from tests.usecases.story import running
 from tests.world import World

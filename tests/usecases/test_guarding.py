@@ -10,7 +10,7 @@ import pytest
 from gpu_shopper.core.breaker import counts
 from gpu_shopper.core.charges import Charge
 from gpu_shopper.core.states import EndReason
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     BadProviderReply,
     CircuitOpen,
     LaunchUncertain,

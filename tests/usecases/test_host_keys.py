@@ -10,7 +10,7 @@ from gpu_shopper.core.instances import HostKey
 from gpu_shopper.core.polling import SshResult, SshTry
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import EndReason, State
-from gpu_shopper.errors import RateLimited
+from gpu_shopper.errors.provider import RateLimited
 from gpu_shopper.providers.host_keys import install
 from gpu_shopper.ssh.keys import new_pair
 from gpu_shopper.usecases.look import look

@@ -10,7 +10,7 @@ import pytest
 from gpu_shopper.core.api_keys import Caller
 from gpu_shopper.core.inventory import Filters, Sort
 from gpu_shopper.core.states import State
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     CircuitOpen,
     LaunchRejected,
     LaunchUncertain,

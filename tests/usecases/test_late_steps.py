@@ -11,7 +11,7 @@ from gpu_shopper.core.instances import Instance
 from gpu_shopper.core.polling import SshResult
 from gpu_shopper.core.session import Attempt, Session
 from gpu_shopper.core.states import EndReason, State
-from gpu_shopper.errors import NoCapacity
+from gpu_shopper.errors.provider import NoCapacity
 from gpu_shopper.usecases.attempts import fail_attempt, refuse
 from gpu_shopper.usecases.expire import expire_sessions
 from gpu_shopper.usecases.look import look

@@ -10,7 +10,7 @@ from gpu_shopper.core.instances import Instance
 from gpu_shopper.core.inventory import Shown
 from gpu_shopper.core.session import LaunchState, Outcome, Session
 from gpu_shopper.core.states import EndReason, State
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     LaunchUncertain,
     NoCapacity,
     OfferGone,

@@ -11,9 +11,7 @@ import pytest
 from gpu_shopper.core.instances import Health, SshAddress
 from gpu_shopper.core.polling import SshResult, SshTry
 from gpu_shopper.core.states import EndReason, State
-from gpu_shopper.errors import (
-    ProviderUnavailable,
-)
+from gpu_shopper.errors.provider import ProviderUnavailable
 from gpu_shopper.usecases.expire import expire_sessions
 from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import launch

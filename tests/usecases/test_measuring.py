@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from gpu_shopper.core.instances import Health
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     BadProviderReply,
     CircuitOpen,
     LaunchRejected,

@@ -9,9 +9,7 @@ import pytest
 from gpu_shopper.core.failures import Failure, FailureType, Suppression
 from gpu_shopper.core.instances import Instance, LaunchRequest
 from gpu_shopper.core.session import RetryScope
-from gpu_shopper.errors import (
-    NoCapacity,
-)
+from gpu_shopper.errors.provider import NoCapacity
 from gpu_shopper.store import failures, inventory
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.provision import launch

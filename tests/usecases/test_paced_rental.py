@@ -15,7 +15,7 @@ from gpu_shopper.core.inventory import Filters, Sort
 from gpu_shopper.core.pacing import Pace
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.states import State
-from gpu_shopper.errors import RateLimited
+from gpu_shopper.errors.provider import RateLimited
 from gpu_shopper.ssh.keys import KeyPair
 from gpu_shopper.usecases.guarding import GuardedProvider
 from gpu_shopper.usecases.inventory import list_offers

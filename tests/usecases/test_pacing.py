@@ -8,7 +8,8 @@ import pytest
 
 from gpu_shopper.core.pacing import Turn
 from gpu_shopper.core.settings import Settings
-from gpu_shopper.errors import StoreUnavailable, TooSoon
+from gpu_shopper.errors import StoreUnavailable
+from gpu_shopper.errors.provider import TooSoon
 from gpu_shopper.usecases.pacing import Pacer
 from tests.world import World, a_world
 

@@ -14,7 +14,8 @@ from gpu_shopper.core.inventory import Filters, ProviderView, Sort
 from gpu_shopper.core.price_book import Book
 from gpu_shopper.core.price_rows import Period, Point, Window
 from gpu_shopper.core.prices import Cell, Series
-from gpu_shopper.errors import BadProviderReply, Conflict
+from gpu_shopper.errors import Conflict
+from gpu_shopper.errors.provider import BadProviderReply
 from gpu_shopper.store import failures, fetches
 from gpu_shopper.store import inventory as inventory_store
 from gpu_shopper.store.price_books import open_book, save_book

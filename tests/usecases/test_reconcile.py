@@ -12,7 +12,7 @@ from gpu_shopper.core.costs import session_cost
 from gpu_shopper.core.instances import Health, Launched, SshAddress
 from gpu_shopper.core.labels import Label
 from gpu_shopper.core.states import EndReason, State
-from gpu_shopper.errors import BadProviderReply, LaunchUncertain, ProviderUnavailable
+from gpu_shopper.errors.provider import BadProviderReply, LaunchUncertain, ProviderUnavailable
 from gpu_shopper.store import orphans
 from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import accepted, launch

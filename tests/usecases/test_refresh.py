@@ -5,14 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gpu_shopper.core.inventory import Filters, Sort
-from gpu_shopper.errors import (
-    BadProviderReply,
-    OfferNotFound,
-    ProviderAuth,
-    ProviderNotUsable,
-    RateLimited,
-    StaleInventory,
-)
+from gpu_shopper.errors import OfferNotFound, ProviderNotUsable, StaleInventory
+from gpu_shopper.errors.provider import BadProviderReply, ProviderAuth, RateLimited
 from gpu_shopper.store import operations
 from gpu_shopper.usecases import health
 from gpu_shopper.usecases.expire import expire_sessions

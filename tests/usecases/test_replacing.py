@@ -12,9 +12,7 @@ from gpu_shopper.core.instances import Health
 from gpu_shopper.core.polling import SshResult
 from gpu_shopper.core.session import Outcome
 from gpu_shopper.core.states import EndReason, State
-from gpu_shopper.errors import (
-    RentedDespiteError,
-)
+from gpu_shopper.errors.provider import RentedDespiteError
 from gpu_shopper.usecases.look import look
 from gpu_shopper.usecases.provision import launch
 from tests.builders import PUBLIC_KEY

@@ -10,7 +10,7 @@ import pytest
 from gpu_shopper.core.costs import session_cost
 from gpu_shopper.core.session import Outcome
 from gpu_shopper.core.states import EndReason, State
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     CircuitOpen,
     LaunchRejected,
     LaunchUncertain,

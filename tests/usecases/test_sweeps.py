@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gpu_shopper.core.states import EndReason, State
-from gpu_shopper.errors import LaunchUncertain, ProviderUnavailable
+from gpu_shopper.errors.provider import LaunchUncertain, ProviderUnavailable
 from gpu_shopper.store import operations
 from gpu_shopper.usecases import extending
 from gpu_shopper.usecases.expire import expire_sessions

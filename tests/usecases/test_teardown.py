@@ -6,10 +6,8 @@ import pytest
 
 from gpu_shopper.core.session import Outcome
 from gpu_shopper.core.states import State
-from gpu_shopper.errors import (
-    IllegalTransition,
-    ProviderUnavailable,
-)
+from gpu_shopper.errors import IllegalTransition
+from gpu_shopper.errors.provider import ProviderUnavailable
 from gpu_shopper.usecases import sessions
 from gpu_shopper.usecases.teardown import ask, prove
 from tests.usecases.story import DONE, running, stop, torn_down

@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from gpu_shopper.errors import (
+from gpu_shopper.errors import ProviderNotUsable, TemplateNotFound
+from gpu_shopper.errors.provider import (
     BadProviderReply,
     ProviderAuth,
-    ProviderNotUsable,
     ProviderUnavailable,
     RateLimited,
-    TemplateNotFound,
 )
 from gpu_shopper.store import operations
 from gpu_shopper.usecases.deps import Deps

@@ -9,7 +9,8 @@ import pytest
 from gpu_shopper.core.polling import SshResult
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.states import EndReason, State
-from gpu_shopper.errors import NoCapacity, ProviderUnavailable, ValidationFailed
+from gpu_shopper.errors import ValidationFailed
+from gpu_shopper.errors.provider import NoCapacity, ProviderUnavailable
 from gpu_shopper.usecases import health
 from gpu_shopper.usecases.deps import StepResult
 from gpu_shopper.usecases.inventory import get_offer

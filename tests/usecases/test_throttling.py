@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_shopper.core.session import LaunchState
 from gpu_shopper.core.states import EndReason, State
-from gpu_shopper.errors import RateLimited, TooSoon
+from gpu_shopper.errors.provider import RateLimited, TooSoon
 from gpu_shopper.usecases.deps import StepResult
 from gpu_shopper.usecases.inventory import get_offer
 from gpu_shopper.usecases.provision import launch

@@ -10,7 +10,7 @@ from gpu_shopper.core.evidence import Absence, Proof
 from gpu_shopper.core.requesting import launch_request
 from gpu_shopper.core.session import LaunchState
 from gpu_shopper.core.states import State
-from gpu_shopper.errors import LaunchUncertain, ProviderError
+from gpu_shopper.errors.provider import LaunchUncertain, ProviderError
 from gpu_shopper.usecases import attempts, provision, verify
 from gpu_shopper.usecases.agents import AgentSetup
 from gpu_shopper.usecases.attempts import is_current

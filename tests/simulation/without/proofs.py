@@ -9,7 +9,7 @@ from typing import Any
 from gpu_shopper.core import evidence
 from gpu_shopper.core.evidence import Absence, Listing, Proof
 from gpu_shopper.core.instances import Health
-from gpu_shopper.errors import ProviderError
+from gpu_shopper.errors.provider import ProviderError
 from gpu_shopper.usecases import look, reconcile, teardown
 from gpu_shopper.usecases.deps import StepResult
 

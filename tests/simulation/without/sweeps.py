@@ -12,7 +12,7 @@ from gpu_shopper.core.evidence import Listing
 from gpu_shopper.core.labels import Label
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import Event, State
-from gpu_shopper.errors import ProviderError
+from gpu_shopper.errors.provider import ProviderError
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases import reconcile
 

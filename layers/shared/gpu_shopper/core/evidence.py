@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from gpu_shopper.core.instances import Instance
 from gpu_shopper.core.settings import Settings
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     CircuitOpen,
     LaunchRejected,
     NoCapacity,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gpu_shopper.errors import ProviderAuth
+from gpu_shopper.errors.provider import ProviderAuth
 from gpu_shopper.usecases.deps import Machine, OrphanOutcome, OrphanTold, OrphanWish
 
 if TYPE_CHECKING:

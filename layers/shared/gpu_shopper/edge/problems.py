@@ -9,6 +9,7 @@ from typing import Any
 from gpu_shopper import errors
 from gpu_shopper.core.money import to_usd
 from gpu_shopper.errors import ShopperError, ValidationFailed
+from gpu_shopper.errors.provider import ProviderError
 
 STATUS: Mapping[type[ShopperError], int] = {
     ShopperError: 500,
@@ -31,7 +32,7 @@ STATUS: Mapping[type[ShopperError], int] = {
     errors.StaleInventory: 503,
     errors.ProviderNotUsable: 503,
     errors.StoreUnavailable: 503,
-    errors.ProviderError: 503,
+    ProviderError: 503,
 }
 INTERNAL_TEXT = "internal error"
 MAX_REFLECTED_BYTES = 128

@@ -6,7 +6,7 @@ import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from gpu_shopper.errors import BadProviderReply
+from gpu_shopper.errors.provider import BadProviderReply
 
 _ID_IN_PATH = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}", re.ASCII)
 _PRIVATE = (".internal", ".local", ".localhost")

@@ -23,7 +23,7 @@ from urllib3.exceptions import TimeoutError as HTTPTimeout
 
 from gpu_shopper.core.normalise import provider_text
 from gpu_shopper.core.pacing import Pace, Turn
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     BadProviderReply,
     ProviderAuth,
     ProviderError,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from gpu_shopper.core.instances import LaunchRequest
 from gpu_shopper.core.normalise import provider_text
-from gpu_shopper.errors import ProviderError
+from gpu_shopper.errors.provider import ProviderError
 
 SECRET_CHARS = 8
 """Shorter values are ordinary words, and taking them out would make errors unreadable."""

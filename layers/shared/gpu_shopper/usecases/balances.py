@@ -9,7 +9,8 @@ from datetime import timedelta
 
 from gpu_shopper.core.balances import Balance, Funds, funds_for, is_low
 from gpu_shopper.core.money import to_usd
-from gpu_shopper.errors import ProviderError, ProviderNotUsable
+from gpu_shopper.errors import ProviderNotUsable
+from gpu_shopper.errors.provider import ProviderError
 from gpu_shopper.providers.port import TellsBalance
 from gpu_shopper.store import operations
 from gpu_shopper.usecases.deps import Deps, Fact

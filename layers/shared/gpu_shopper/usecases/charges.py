@@ -21,7 +21,7 @@ from gpu_shopper.core.comparing import (
 from gpu_shopper.core.cost_periods import Days
 from gpu_shopper.core.labels import owned
 from gpu_shopper.core.money import to_usd
-from gpu_shopper.errors import ProviderError
+from gpu_shopper.errors.provider import ProviderError
 from gpu_shopper.providers.port import Provider, TellsCharges
 from gpu_shopper.store import charges as store
 from gpu_shopper.store import costs

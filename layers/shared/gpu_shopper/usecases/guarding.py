@@ -11,7 +11,7 @@ from gpu_shopper.core.breaker import Breaker, Gate
 from gpu_shopper.core.instances import Instance, Launched, LaunchRequest
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.settings import Settings
-from gpu_shopper.errors import CircuitOpen, ProviderError, TooSoon
+from gpu_shopper.errors.provider import CircuitOpen, ProviderError, TooSoon
 from gpu_shopper.providers.port import (
     AttachesKeys,
     ListsTemplates,

@@ -17,7 +17,8 @@ from gpu_shopper.core.requesting import session_keys
 from gpu_shopper.core.retrying import is_dearer_than_accepted
 from gpu_shopper.core.session import Attempt, LaunchState, Notice, Session, Verification
 from gpu_shopper.core.states import EndReason
-from gpu_shopper.errors import ProviderError, SessionNotFound
+from gpu_shopper.errors import SessionNotFound
+from gpu_shopper.errors.provider import ProviderError
 from gpu_shopper.providers.port import AttachesKeys
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.attempts import fail_attempt, is_current, refuse

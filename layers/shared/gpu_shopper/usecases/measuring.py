@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gpu_shopper.core.breaker import Breaker, level
 from gpu_shopper.core.instances import Health, Instance
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     BadProviderReply,
     NoCapacity,
     OfferGone,

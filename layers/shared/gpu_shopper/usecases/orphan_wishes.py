@@ -8,7 +8,8 @@ from gpu_shopper.core.labels import Label, owned
 from gpu_shopper.core.reconciling import Orphan, compare
 from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import Actor, State
-from gpu_shopper.errors import ProviderError, SessionNotFound
+from gpu_shopper.errors import SessionNotFound
+from gpu_shopper.errors.provider import ProviderError
 from gpu_shopper.store import orphans as store
 from gpu_shopper.store import sessions as session_store
 from gpu_shopper.store.orphans import OrphanStatus

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from gpu_shopper.core.evidence import Listing
 from gpu_shopper.core.labels import Label, owned
 from gpu_shopper.core.reconciling import Findings, Orphan, orphan_limit, owns
-from gpu_shopper.errors import ProviderError, SessionNotFound
+from gpu_shopper.errors import SessionNotFound
+from gpu_shopper.errors.provider import ProviderError
 from gpu_shopper.store import orphans as store
 from gpu_shopper.store import sessions as session_store
 from gpu_shopper.store.orphans import OrphanRecord

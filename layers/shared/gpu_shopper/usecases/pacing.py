@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from gpu_shopper.core.pacing import Turn, patience_s, spaced_ms
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.settings import Settings
-from gpu_shopper.errors import StoreUnavailable, TooSoon
+from gpu_shopper.errors import StoreUnavailable
+from gpu_shopper.errors.provider import TooSoon
 from gpu_shopper.store import turns as store
 from gpu_shopper.store.turns import Line, Place
 

@@ -19,21 +19,23 @@ from gpu_shopper.core.retrying import disk_gb_at, is_dearer_than_accepted, price
 from gpu_shopper.core.session import LaunchState, Notice, Session
 from gpu_shopper.core.states import Actor, EndReason, Event, State
 from gpu_shopper.errors import (
+    OfferNotFound,
+    OfferSuppressed,
+    PriceAboveMax,
+    ProviderNotUsable,
+    SessionNotFound,
+    ShopperError,
+    StaleInventory,
+)
+from gpu_shopper.errors.provider import (
     CircuitOpen,
     LaunchRejected,
     NoCapacity,
     OfferGone,
-    OfferNotFound,
-    OfferSuppressed,
-    PriceAboveMax,
     ProviderAuth,
     ProviderError,
-    ProviderNotUsable,
     RateLimited,
     RentedDespiteError,
-    SessionNotFound,
-    ShopperError,
-    StaleInventory,
     TooSoon,
 )
 from gpu_shopper.store import sessions as store

@@ -19,7 +19,8 @@ from gpu_shopper.core.life import apply, conclude, evolve, evolve_attempt
 from gpu_shopper.core.reconciling import Findings, compare
 from gpu_shopper.core.session import Attempt, Session
 from gpu_shopper.core.states import Actor, EndReason, Event, State
-from gpu_shopper.errors import Conflict, ProviderAuth, ProviderError
+from gpu_shopper.errors import Conflict
+from gpu_shopper.errors.provider import ProviderAuth, ProviderError
 from gpu_shopper.store import operations
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.attempts import told

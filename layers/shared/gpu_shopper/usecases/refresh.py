@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from gpu_shopper.core.inventory import Snapshot, remembered
 from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.templates import Templates, ordered
-from gpu_shopper.errors import Conflict, ProviderAuth, ProviderError, RateLimited
+from gpu_shopper.errors import Conflict
+from gpu_shopper.errors.provider import ProviderAuth, ProviderError, RateLimited
 from gpu_shopper.providers.port import ListsTemplates
 from gpu_shopper.store import fetches, operations
 from gpu_shopper.store import inventory as store

@@ -16,7 +16,8 @@ from gpu_shopper.core.life import conclude, evolve
 from gpu_shopper.core.polling import lookup_wait_s, teardown_wait_s
 from gpu_shopper.core.session import LaunchState, Session
 from gpu_shopper.core.states import Actor, Event, State
-from gpu_shopper.errors import ProviderError, SessionNotFound
+from gpu_shopper.errors import SessionNotFound
+from gpu_shopper.errors.provider import ProviderError
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.attempts import attempt_is_over
 from gpu_shopper.usecases.deps import Deps, StepResult

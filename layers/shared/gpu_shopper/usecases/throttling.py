@@ -10,7 +10,7 @@ from gpu_shopper.core.life import evolve_attempt
 from gpu_shopper.core.polling import throttled_wait_s
 from gpu_shopper.core.session import Attempt, LaunchState, Session
 from gpu_shopper.core.states import EndReason
-from gpu_shopper.errors import RateLimited, TooSoon
+from gpu_shopper.errors.provider import RateLimited, TooSoon
 from gpu_shopper.store import sessions as store
 from gpu_shopper.usecases.attempts import refuse, same_call
 from gpu_shopper.usecases.deps import Deps, StepResult

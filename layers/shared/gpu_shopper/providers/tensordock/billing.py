@@ -10,7 +10,7 @@ from typing import Any
 
 from gpu_shopper.core.normalise import signed_microusd
 from gpu_shopper.core.settings import Settings
-from gpu_shopper.errors import (
+from gpu_shopper.errors.provider import (
     BadProviderReply,
     ProviderAuth,
     ProviderError,

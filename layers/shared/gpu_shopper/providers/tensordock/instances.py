@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_shopper.core.instances import Instance
 from gpu_shopper.core.pacing import Turn
-from gpu_shopper.errors import ProviderUnavailable
+from gpu_shopper.errors.provider import ProviderUnavailable
 from gpu_shopper.providers.addresses import path_id
 from gpu_shopper.providers.http import LISTING_BYTES, Call, HttpClient, Reply, Unanswered
 from gpu_shopper.providers.tensordock.replies import accepted, refusal, says_not_found

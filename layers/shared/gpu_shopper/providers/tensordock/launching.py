@@ -8,7 +8,7 @@ from gpu_shopper.core.instances import Launched, LaunchRequest
 from gpu_shopper.core.offer_ids import tensordock_id, tensordock_location
 from gpu_shopper.core.pacing import Turn
 from gpu_shopper.core.ssh_keys import checked_public_key
-from gpu_shopper.errors import LaunchRejected, LaunchUncertain, ProviderUnavailable
+from gpu_shopper.errors.provider import LaunchRejected, LaunchUncertain, ProviderUnavailable
 from gpu_shopper.providers.http import Call, HttpClient, Reply, Unanswered
 from gpu_shopper.providers.redaction import without_secrets
 from gpu_shopper.providers.tensordock.offers import RAM_GB, VCPUS

@@ -7,7 +7,7 @@ from typing import Any
 
 from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.pacing import Turn
-from gpu_shopper.errors import BadProviderReply
+from gpu_shopper.errors.provider import BadProviderReply
 from gpu_shopper.providers.http import LISTING_BYTES, Call, HttpClient
 from gpu_shopper.providers.tensordock.offers import PROVIDER, Unreadable, offers_of
 from gpu_shopper.providers.tensordock.replies import accepted

@@ -10,7 +10,7 @@ from typing import Any
 from gpu_shopper.core.gpu_names import canonical
 from gpu_shopper.core.instances import Health, HostPort, Instance, SshAddress
 from gpu_shopper.core.normalise import gpu_name_raw, price_microusd, provider_text
-from gpu_shopper.errors import BadProviderReply
+from gpu_shopper.errors.provider import BadProviderReply
 from gpu_shopper.providers.addresses import is_path_id
 from gpu_shopper.providers.tensordock.offers import PROVIDER
 

@@ -12,7 +12,7 @@ from gpu_shopper.core.offers import Offer
 from gpu_shopper.core.pacing import Turn
 from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.templates import Template
-from gpu_shopper.errors import BadProviderReply, ProviderUnavailable
+from gpu_shopper.errors.provider import BadProviderReply, ProviderUnavailable
 from gpu_shopper.providers.access import Access
 from gpu_shopper.providers.http import LISTING_BYTES, Call, HttpClient
 from gpu_shopper.providers.vastai import account, instances, launching, logs, market, templates

@@ -10,7 +10,7 @@ from typing import Any
 
 from gpu_shopper.core.charges import Charge
 from gpu_shopper.core.normalise import number, signed_microusd
-from gpu_shopper.errors import BadProviderReply
+from gpu_shopper.errors.provider import BadProviderReply
 from gpu_shopper.providers.http import LISTING_BYTES, Call, HttpClient
 from gpu_shopper.providers.vastai.paging import Paged, accepted, every_row
 

@@ -6,7 +6,7 @@ import json
 
 from gpu_shopper.core.instances import Instance
 from gpu_shopper.core.pacing import Turn
-from gpu_shopper.errors import BadProviderReply, ProviderUnavailable
+from gpu_shopper.errors.provider import BadProviderReply, ProviderUnavailable
 from gpu_shopper.providers.addresses import path_id
 from gpu_shopper.providers.http import LISTING_BYTES, Call, HttpClient, Unanswered
 from gpu_shopper.providers.vastai.paging import Paged, accepted, every_row

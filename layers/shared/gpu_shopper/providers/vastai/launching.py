@@ -11,12 +11,8 @@ from gpu_shopper.core.instances import Launched, LaunchRequest
 from gpu_shopper.core.normalise import provider_text
 from gpu_shopper.core.pacing import Turn
 from gpu_shopper.core.provider_facts import FACTS
-from gpu_shopper.errors import (
-    LaunchRejected,
-    LaunchUncertain,
-    ProviderUnavailable,
-    ShopperError,
-)
+from gpu_shopper.errors import ShopperError
+from gpu_shopper.errors.provider import LaunchRejected, LaunchUncertain, ProviderUnavailable
 from gpu_shopper.providers.addresses import path_id
 from gpu_shopper.providers.host_keys import install
 from gpu_shopper.providers.http import Call, HttpClient, Reply, Unanswered

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_shopper.errors import BadProviderReply, ProviderUnavailable
+from gpu_shopper.errors.provider import BadProviderReply, ProviderUnavailable
 from gpu_shopper.providers.addresses import path_id
 from gpu_shopper.providers.http import BODY_BYTES, Call, HttpClient, Unanswered
 from gpu_shopper.providers.redaction import log_text

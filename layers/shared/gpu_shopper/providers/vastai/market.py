@@ -16,7 +16,7 @@ from typing import Any
 
 from gpu_shopper.core.normalise import number
 from gpu_shopper.core.offers import Offer
-from gpu_shopper.errors import BadProviderReply
+from gpu_shopper.errors.provider import BadProviderReply
 from gpu_shopper.providers.vastai.offers import DEFAULT_DISK_GB, PROVIDER, Unreadable, offer_of
 from gpu_shopper.providers.vastai.search import Row
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from gpu_shopper.errors import BadProviderReply
+from gpu_shopper.errors.provider import BadProviderReply
 from gpu_shopper.providers.http import Reply
 
 

@@ -14,7 +14,7 @@ from gpu_shopper.core.disk import MAX_DISK_GB
 from gpu_shopper.core.normalise import count, number, provider_text
 from gpu_shopper.core.pacing import Turn
 from gpu_shopper.core.templates import HASH_ID, Template
-from gpu_shopper.errors import BadProviderReply
+from gpu_shopper.errors.provider import BadProviderReply
 from gpu_shopper.providers.http import LISTING_BYTES, Call, HttpClient
 from gpu_shopper.providers.vastai.market import MAX_UNREADABLE_PERCENT
 from gpu_shopper.providers.vastai.replies import error_text
