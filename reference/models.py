@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import models_json_schema
 
-from gpu_shopper.edge.bodies import Query, Shown
+from gpu_shopper.edge.answers.values import Shown
+from gpu_shopper.edge.bodies import Query
 from reference.meanings import FORMATS, WORDS, meaning
 
 type Schema = dict[str, Any]

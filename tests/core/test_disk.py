@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_shopper.core.disk import QUANTIZATIONS, estimate, parameters_bn, weights_gb
-from gpu_shopper.edge.bodies import Quantization
+from gpu_shopper.edge.fields import Quantization
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from gpu_shopper.edge.answers.audit import EventBody
 from gpu_shopper.edge.answers.budgets import ShownBudgetBody
 from gpu_shopper.edge.answers.costs import CostsBody
 from gpu_shopper.edge.answers.reconciliation import ReconciliationBody
-from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.edge.answers.values import Shown
 from reference import openapi, problems
 from tests.template.cfn import ROOT
 

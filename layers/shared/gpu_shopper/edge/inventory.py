@@ -11,7 +11,8 @@ from gpu_shopper.core.settings import Settings
 from gpu_shopper.core.templates import narrowed
 from gpu_shopper.edge.answers.health import FailedOfferBody, FailedTypeBody, OfferHealthBody
 from gpu_shopper.edge.answers.offers import InventoryBody, OfferBody, ProviderBody
-from gpu_shopper.edge.bodies import InventoryQuery, OfferHealthQuery, microusd
+from gpu_shopper.edge.bodies import InventoryQuery, OfferHealthQuery
+from gpu_shopper.edge.fields import microusd
 from gpu_shopper.edge.problems import reflected
 from gpu_shopper.errors import ValidationFailed
 from gpu_shopper.usecases.deps import Deps

@@ -11,7 +11,8 @@ from gpu_shopper.core.session import RetryScope, Session, StoragePolicy
 from gpu_shopper.core.states import State
 from gpu_shopper.edge import cursors
 from gpu_shopper.edge.answers.sessions import CreatedBody, SessionBody, SessionsBody
-from gpu_shopper.edge.bodies import CreateSessionBody, SessionsQuery, microusd
+from gpu_shopper.edge.bodies import CreateSessionBody, SessionsQuery
+from gpu_shopper.edge.fields import microusd
 from gpu_shopper.edge.inventory import checked_provider, offer_id_of
 from gpu_shopper.errors import Forbidden, SessionNotFound, ValidationFailed
 from gpu_shopper.usecases.agents import reported

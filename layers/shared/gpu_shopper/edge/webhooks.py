@@ -17,7 +17,8 @@ from gpu_shopper.core.webhooks import (
 )
 from gpu_shopper.edge import cursors
 from gpu_shopper.edge.answers.webhooks import WebhookBody, WebhooksBody
-from gpu_shopper.edge.bodies import ConsumerId, Limit, Query, RequestBody, Text, WebhookUrl
+from gpu_shopper.edge.bodies import Query, RequestBody
+from gpu_shopper.edge.fields import ConsumerId, Limit, Text, WebhookUrl
 from gpu_shopper.errors import Forbidden, ValidationFailed, WebhookNotFound
 from gpu_shopper.store.codec import from_item, to_item
 from gpu_shopper.usecases import webhooks

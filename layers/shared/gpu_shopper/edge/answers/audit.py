@@ -6,7 +6,7 @@ from typing import Any
 
 from gpu_shopper.core.audit import AuditEvent, Origin
 from gpu_shopper.core.instants import to_text
-from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.edge.answers.values import Shown
 
 
 class ActorBody(Shown):

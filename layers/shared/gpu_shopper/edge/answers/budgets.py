@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from gpu_shopper.core.budgets import Budget
 from gpu_shopper.core.money import to_usd
-from gpu_shopper.edge.answers.values import instant
-from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.edge.answers.values import Shown, instant
 from gpu_shopper.usecases.setting_budgets import SetBudget
 
 

@@ -8,8 +8,7 @@ from typing import Literal
 from gpu_shopper.core.cost_periods import Days, Totals
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.money import to_usd
-from gpu_shopper.edge.answers.values import instant
-from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.edge.answers.values import Shown, instant
 from gpu_shopper.usecases.costs import SessionCost
 
 HOUR_S = 3_600

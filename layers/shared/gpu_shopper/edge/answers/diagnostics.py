@@ -11,8 +11,7 @@ from gpu_shopper.core.entrypoint import api_url
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.session import Attempt, Session
 from gpu_shopper.core.ssh_keys import fingerprint
-from gpu_shopper.edge.answers.values import instant
-from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.edge.answers.values import Shown, instant
 
 NOTE = "values of the last check of the machine, see checked_at; this request asks it nothing"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_shopper.core.failures import DEGRADED_TYPE, OfferHealth
 from gpu_shopper.core.instants import to_text
-from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.edge.answers.values import Shown
 
 
 class FailedOfferBody(Shown):

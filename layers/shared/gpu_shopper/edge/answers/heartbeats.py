@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpu_shopper.edge.answers.values import instant
-from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.edge.answers.values import Shown, instant
 from gpu_shopper.usecases.agents import Reported
 
 

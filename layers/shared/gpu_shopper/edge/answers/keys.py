@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from gpu_shopper.core.api_keys import ApiKey
 from gpu_shopper.core.instants import to_text
-from gpu_shopper.edge.answers.values import instant
-from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.edge.answers.values import Shown, instant
 
 
 class KeyBody(Shown):

@@ -7,8 +7,7 @@ from typing import ClassVar
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.inventory import Shown as ShownOffer
 from gpu_shopper.core.money import to_usd
-from gpu_shopper.edge.answers.values import usd
-from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.edge.answers.values import Shown, usd
 
 
 class OfferBody(Shown):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from gpu_shopper.core.instants import to_text
-from gpu_shopper.edge.answers.values import instant, usd
-from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.edge.answers.values import Shown, instant, usd
 from gpu_shopper.store.orphans import OrphanRecord
 
 

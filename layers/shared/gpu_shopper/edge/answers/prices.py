@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.money import divided, to_usd
 from gpu_shopper.core.price_rows import Point
-from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.edge.answers.values import Shown
 from gpu_shopper.usecases.prices import History
 
 _SHARE_DIGITS = 10_000

@@ -8,7 +8,7 @@ from gpu_shopper.core.comparing import Compared, Total
 from gpu_shopper.core.cost_periods import Days
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.money import to_usd
-from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.edge.answers.values import Shown
 
 
 class ComparedBody(Shown):

@@ -12,8 +12,7 @@ from gpu_shopper.core.money import to_usd
 from gpu_shopper.core.session import Attempt, Session
 from gpu_shopper.core.ssh_keys import fingerprint, known_hosts_line
 from gpu_shopper.edge.answers.heartbeats import told_of
-from gpu_shopper.edge.answers.values import instant, usd
-from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.edge.answers.values import Shown, instant, usd
 from gpu_shopper.usecases.agents import Reported
 from gpu_shopper.usecases.costs import SessionCost
 from gpu_shopper.usecases.sessions import Created

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.edge.answers.values import Shown
 
 
 class HealthBody(Shown):

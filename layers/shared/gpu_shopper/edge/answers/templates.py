@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from gpu_shopper.core.templates import Template
-from gpu_shopper.edge.answers.values import instant
-from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.edge.answers.values import Shown, instant
 
 
 class TemplateBody(Shown):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from gpu_shopper.core.instants import to_text
 from gpu_shopper.core.webhooks import Delivery, Posted, Webhook
-from gpu_shopper.edge.answers.values import instant
-from gpu_shopper.edge.bodies import Shown
+from gpu_shopper.edge.answers.values import Shown, instant
 
 
 class WebhookBody(Shown):
