@@ -12,14 +12,13 @@ from gpu_shopper.core.session import Session
 from gpu_shopper.core.states import TERMINAL
 from gpu_shopper.edge import http
 from gpu_shopper.edge.answers.diagnostics import DiagnosticsBody
-from gpu_shopper.edge.answers.sessions import (
+from gpu_shopper.edge.answers.session_acts import (
     CreatedBody,
     ExtendedBody,
     OverriddenBody,
-    SessionBody,
-    SessionsBody,
     StopBody,
 )
+from gpu_shopper.edge.answers.sessions import SessionBody, SessionsBody
 from gpu_shopper.edge.answers.values import instant
 from gpu_shopper.edge.bodies import (
     CreateSessionBody,

@@ -10,7 +10,8 @@ from gpu_shopper.core.provider_facts import FACTS
 from gpu_shopper.core.session import RetryScope, Session, StoragePolicy
 from gpu_shopper.core.states import State
 from gpu_shopper.edge import cursors
-from gpu_shopper.edge.answers.sessions import CreatedBody, SessionBody, SessionsBody
+from gpu_shopper.edge.answers.session_acts import CreatedBody
+from gpu_shopper.edge.answers.sessions import SessionBody, SessionsBody
 from gpu_shopper.edge.bodies import CreateSessionBody, SessionsQuery
 from gpu_shopper.edge.fields import microusd
 from gpu_shopper.edge.inventory import checked_provider, offer_id_of

@@ -6,7 +6,7 @@ import json
 import uuid
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from gpu_shopper.core.api_keys import Caller, Role
 from gpu_shopper.core.webhooks import (
@@ -18,7 +18,7 @@ from gpu_shopper.core.webhooks import (
 from gpu_shopper.edge import cursors
 from gpu_shopper.edge.answers.webhooks import WebhookBody, WebhooksBody
 from gpu_shopper.edge.bodies import Query, RequestBody
-from gpu_shopper.edge.fields import ConsumerId, Limit, Text, WebhookUrl
+from gpu_shopper.edge.fields import ConsumerId, Cursor, Limit, Text, WebhookUrl
 from gpu_shopper.errors import Forbidden, ValidationFailed, WebhookNotFound
 from gpu_shopper.store.codec import from_item, to_item
 from gpu_shopper.usecases import webhooks
@@ -58,7 +58,7 @@ class WebhooksQuery(Query):
 
     consumer_id: ConsumerId | None = None
     limit: Limit = 50
-    cursor: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+    cursor: Cursor | None = None
 
 
 def hook_id_of(text: str) -> str:

@@ -99,7 +99,7 @@ def deps() -> Deps:
         access=table("ACCESS_TABLE"),
         operations=table("OPERATIONS_TABLE"),
         audit=table("AUDIT_TABLE"),
-        inventory=Storage(table("INVENTORY_TABLE"), _bucket()),
+        inventory=Storage(table("INVENTORY_TABLE"), _BUCKET),
         prices=table("PRICES_TABLE"),
         costs=table("COSTS_TABLE"),
         snapshots=SnapshotCache(),
@@ -224,8 +224,7 @@ class _LazyBucket:
         return getattr(_s3().Bucket(required(os.environ, "SNAPSHOT_BUCKET")), name)
 
 
-def _bucket() -> Any:
-    return _LazyBucket()
+_BUCKET: Any = _LazyBucket()
 
 
 class _LazyMachines:
