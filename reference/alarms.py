@@ -1,64 +1,17 @@
-"""The alarms, as the template has them: what each reads, when it rings, and whom it tells."""
+"""The alarms, as the template has them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
-from gpu_shopper.core.metrics import DEPLOYMENT, NAMESPACE
 from gpu_shopper.core.provider_facts import FACTS
+from reference.ringing import ABOVE, BELOW, CRITICAL, ON_AWS, WARNING, Alarm, Reading
 from reference.stack import MACHINES, TABLES, dead_letters, resources
 
-CRITICAL, WARNING = "AlertsTopic", "NoticesTopic"
-"""The topic is the severity: critical wakes somebody, a warning can wait for the morning."""
-
-AT_LEAST = "GreaterThanOrEqualToThreshold"
-ABOVE = "GreaterThanThreshold"
-BELOW = "LessThanThreshold"
-
-# Metric math does not exist in the local emulator; alarms that add are made on AWS only.
-ON_AWS = "AddsMetrics"
 _COSTS = {"Sweep": "costs"}
 _API_FAILURES = ("500", "502", "503", "504")
 _PROVIDER_DOWN = ("auth", "rate_limited", "unavailable", "timeout", "bad_reply", "other")
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One metric under one exact set of dimensions; values as CloudFormation writes them."""
-
-    name: str
-    dimensions: Mapping[str, str] = field(default_factory=dict)
-    namespace: str = NAMESPACE
-
-    @property
-    def all_dimensions(self) -> dict[str, str]:
-        """Ours are counted for each deployment."""
-        own = {DEPLOYMENT: "!Ref DeploymentId"} if self.namespace == NAMESPACE else {}
-        return own | dict(self.dimensions)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alarm:
-    """One alarm. Several readings are added; `paragraph` is the heading in docs/operations.md."""
-
-    name: str
-    why: str
-    paragraph: str
-    topic: str
-    readings: tuple[Reading, ...]
-    threshold: str
-    comparison: str = AT_LEAST
-    statistic: str = "Sum"
-    period_s: int = 60
-    periods: int = 1
-    missing: str = "notBreaching"
-    condition: str | None = None
-
-    @property
-    def logical_id(self) -> str:
-        """Its name in the template."""
-        return "".join(part[:1].upper() + part[1:] for part in self.name.split("-")) + "Alarm"
 
 
 def _alarm(name: str, why: str, metric: str, topic: str, **more: object) -> Alarm:

@@ -9,35 +9,28 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from aws_lambda_powertools.event_handler.api_gateway import Route
 from pydantic import BaseModel
 
-from functions.costs_api import app as costs_api
-from functions.heartbeat_api import app as heartbeat_api
-from functions.inventory_api import app as inventory_api
-from functions.operator_api import app as operator_api
-from functions.sessions_api import app as sessions_api
-from functions.webhooks_api import app as webhooks_api
 from gpu_shopper import __version__
 from gpu_shopper.edge import repeats
 from reference import models, problems
 from reference.meanings import meaning
+from reference.routes import (
+    AGENTS,
+    APIS,
+    answer_of,
+    body_of,
+    is_public,
+    models_of_routes,
+    queries_of,
+    routes,
+    sample_body_of,
+)
 
 type Schema = dict[str, Any]
-
-APIS = {
-    "inventory": inventory_api,
-    "sessions": sessions_api,
-    "costs": costs_api,
-    "heartbeats": heartbeat_api,
-    "webhooks": webhooks_api,
-    "keys": operator_api,
-}
-AGENTS = "heartbeats"
-EVENTS = Path(__file__).resolve().parents[1] / "events"
 
 ABOUT = """\
 Rents commodity GPUs for applications and proves that every rental ends.
@@ -145,17 +138,9 @@ def document() -> Schema:
                 for name, (kind, text) in _HEADERS.items()
             },
             "responses": problems.responses(),
-            "schemas": {"Error": problems.error_schema(), **models.schemas(_models())},
+            "schemas": {"Error": problems.error_schema(), **models.schemas(models_of_routes())},
         },
     }
-
-
-def routes() -> Iterator[tuple[str, Route]]:
-    """Every route with the name of its group, in the order in which the functions write them."""
-    for tag, api in APIS.items():
-        written = [*api.app._static_routes, *api.app._dynamic_routes]
-        for route in sorted(written, key=lambda one: one.func.__code__.co_firstlineno):
-            yield tag, route
 
 
 def _paths() -> dict[str, Schema]:
@@ -165,14 +150,9 @@ def _paths() -> dict[str, Schema]:
     return paths
 
 
-def _models() -> list[type[BaseModel]]:
-    found = [model for _, route in routes() for model in (_body(route), _answer(route)) if model]
-    return sorted(set(found), key=lambda model: model.__name__)
-
-
 def _operation(tag: str, route: Route) -> Schema:
     name = route.func.__name__
-    public = route.openapi_path in inventory_api.PUBLIC
+    public = is_public(route)
     operation: Schema = {
         "operationId": name,
         "summary": inspect.getdoc(route.func),
@@ -187,7 +167,7 @@ def _operation(tag: str, route: Route) -> Schema:
     }
     if public or tag == AGENTS:
         operation["security"] = [] if public else [{"AgentToken": []}]
-    body = _body(route)
+    body = body_of(route)
     if body is not None:
         operation["requestBody"] = _request_body(route, body)
     return operation
@@ -236,63 +216,27 @@ def _path_parameters(route: Route) -> list[Schema]:
 
 
 def _query_parameters(route: Route) -> list[Schema]:
-    return [parameter for query in queries(route) for parameter in models.parameters(query)]
-
-
-def queries(route: Route) -> list[type[BaseModel]]:
-    """The models of a route's query parameters."""
-    return [_model(one.field_info.annotation) for one in route.dependant.query_params]
-
-
-def _body(route: Route) -> type[BaseModel] | None:
-    found = [_model(one.field_info.annotation) for one in route.dependant.body_params]
-    return found[0] if found else None
-
-
-def _answer(route: Route) -> type[BaseModel]:
-    answer = route.dependant.return_param
-    if answer is None:
-        raise TypeError(f"{route.func.__name__} does not say what it answers")
-    return _model(answer.field_info.annotation)
-
-
-def _model(annotation: Any) -> type[BaseModel]:
-    """The model of an annotation such as `Body` or `Body | None`."""
-    parts = getattr(annotation, "__args__", (annotation,))
-    (model,) = [one for one in parts if issubclass(one, BaseModel)]
-    return cast("type[BaseModel]", model)
+    return [parameter for query in queries_of(route) for parameter in models.parameters(query)]
 
 
 def _request_body(route: Route, body: type[BaseModel]) -> Schema:
     content: Schema = {"schema": _ref(body)}
-    sample = _sample_body(route)
+    sample = sample_body_of(route)
     if sample is not None:
         content["example"] = sample
     required = any(one.required for one in route.dependant.body_params)
     return {"required": required, "content": {"application/json": content}}
 
 
-def _sample_body(route: Route) -> Any:
-    """The body of the sample event for this route."""
-    for file in sorted(EVENTS.glob("*_api/*.json")):
-        event = json.loads(file.read_text("utf-8"))
-        if (
-            event["httpMethod"] == route.method
-            and route.rule.match(event["path"])
-            and event["body"]
-        ):
-            return json.loads(event["body"])
-    return None
-
-
 def _good(route: Route) -> dict[str, Schema]:
     headers = ["X-Request-ID"]
     if route.func.__name__ == "create_session":
         headers.append("Location")
+    model = answer_of(route)
     answer = {
-        "description": inspect.getdoc(_answer(route)),
+        "description": inspect.getdoc(model),
         "headers": {one: {"$ref": f"#/components/headers/{one}"} for one in headers},
-        "content": {"application/json": {"schema": _ref(_answer(route))}},
+        "content": {"application/json": {"schema": _ref(model)}},
     }
     return {str(status): answer for status in _GOOD.get(route.func.__name__, (200,))}
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reference import dashboard
-from reference.alarms import Alarm, Reading, alarms
+from reference.alarms import alarms
+from reference.ringing import Alarm, Reading
 from reference.stack import TEMPLATE
 
 BEGIN = "  # ---- written by `make docs` from reference/alarms.py and dashboard.py: begin\n"

@@ -13,7 +13,8 @@ from gpu_shopper.edge.answers.budgets import ShownBudgetBody
 from gpu_shopper.edge.answers.costs import CostsBody
 from gpu_shopper.edge.answers.reconciliation import ReconciliationBody
 from gpu_shopper.edge.answers.values import Shown
-from reference import openapi, problems
+from reference import problems
+from reference.routes import queries_of, routes
 from tests.template.cfn import ROOT
 
 PAGE = (ROOT / "docs" / "api.md").read_text("utf-8")
@@ -55,7 +56,7 @@ def test_examples_of_money_and_audit_are_answers_as_they_are_made(fields: str) -
 
 def test_the_page_lists_exactly_the_routes() -> None:
     written = set(ROUTE.findall(PAGE))
-    assert written == {(route.method, route.openapi_path) for _, route in openapi.routes()}
+    assert written == {(route.method, route.openapi_path) for _, route in routes()}
 
 
 def test_the_page_explains_every_error_under_its_status() -> None:
@@ -72,8 +73,8 @@ def test_the_page_explains_every_error_under_its_status() -> None:
 def test_the_page_names_every_filter_of_the_inventory() -> None:
     (query,) = [
         query
-        for _, route in openapi.routes()
-        for query in openapi.queries(route)
+        for _, route in routes()
+        for query in queries_of(route)
         if route.openapi_path == "/api/v1/inventory"
     ]
     assert [name for name in query.model_fields if f"`{name}`" not in PAGE] == []

@@ -11,6 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from gpu_shopper.edge.http import METHODS
 from reference import openapi, problems
 from reference.meanings import MEANINGS, PARTS, WORDS
+from reference.routes import queries_of, routes
 from tests.template.cfn import properties
 
 DOCUMENT = openapi.document()
@@ -85,9 +86,9 @@ def test_every_path_of_the_template_is_documented() -> None:
 
 
 def test_the_document_has_each_route_once() -> None:
-    routes = [(route.openapi_path, route.method.lower()) for _, route in openapi.routes()]
-    assert sorted(routes) == sorted((path, method) for path, method, _ in OPERATIONS)
-    assert {method.upper() for _, method in routes} <= set(METHODS)
+    served = [(route.openapi_path, route.method.lower()) for _, route in routes()]
+    assert sorted(served) == sorted((path, method) for path, method, _ in OPERATIONS)
+    assert {method.upper() for _, method in served} <= set(METHODS)
 
 
 @each_operation
@@ -109,8 +110,8 @@ def test_no_meaning_and_no_list_of_words_is_left_over() -> None:
         for field in schema["properties"]
     } | {
         (query.__name__, field)
-        for _, route in openapi.routes()
-        for query in openapi.queries(route)
+        for _, route in routes()
+        for query in queries_of(route)
         for field in query.model_fields
     }
     own = {f"{model}.{field}" for model, field in fields}
