@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.builders import an_offer
+from tests.usecases.charging import NEXT_MORNING, Charging
 from tests.usecases.market import another
 from tests.world import World
 
@@ -18,3 +21,20 @@ def market(world: World) -> World:
     world.clock.tick(1)
     world.publish()
     return world
+
+
+@pytest.fixture
+def empty(world: World) -> World:
+    """A world without any snapshot yet."""
+    table = world.deps.inventory.table
+    table.delete_item(Key={"pk": "PROVIDER#vastai", "sk": "POINTER"})
+    return world
+
+
+@pytest.fixture
+def vast(world: World) -> Charging:
+    """Takes the place of the world's provider, the morning after."""
+    charging = Charging()
+    world.deps = replace(world.deps, provider=lambda _: charging)
+    world.clock.at = NEXT_MORNING
+    return charging

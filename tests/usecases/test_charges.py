@@ -2,103 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
-from typing import Any
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 
-from gpu_shopper.core.charges import Charge
 from gpu_shopper.core.comparing import Basis, Compared
 from gpu_shopper.core.cost_periods import Days
 from gpu_shopper.core.labels import Label
-from gpu_shopper.core.states import State
 from gpu_shopper.errors.provider import BadProviderReply, ProviderAuth, ProviderError
 from gpu_shopper.store import charges as store
-from gpu_shopper.store import sessions as session_store
 from gpu_shopper.usecases.charges import compare_charges, list_compared, totals_by_provider
-from gpu_shopper.usecases.ledger import accrue
-from tests.builders import DEPLOYMENT, SESSION_ID, a_session, an_attempt, later
-from tests.fakes import FakeProvider
+from tests.builders import DEPLOYMENT, SESSION_ID, later
+from tests.usecases.charging import DAY, NEXT_MORNING, Charging, charge, compared, drifts, ended
 from tests.world import World
-
-DAY = date(2026, 2, 7)
-NEXT_MORNING = later(18 * 3_600)
-
-
-@dataclass
-class Charging(FakeProvider):
-    """A provider that tells what it has charged, and remembers for which time it was asked."""
-
-    bill: list[Charge] = field(default_factory=list)
-    spans: list[tuple[datetime, datetime]] = field(default_factory=list)
-
-    def charges(self, start: datetime, end: datetime) -> list[Charge]:
-        self.spans.append((start, end))
-        self._call("charges", "")
-        return self.bill
-
-
-@pytest.fixture
-def vast(world: World) -> Charging:
-    """Takes the place of the world's provider, the morning after."""
-    charging = Charging()
-    world.deps = replace(world.deps, provider=lambda _: charging)
-    world.clock.at = NEXT_MORNING
-    return charging
-
-
-def ended(world: World, length_s: float = 3_600, number: int = 1, provider: str = "vastai") -> str:
-    """A session of $0.40 an hour that began at noon and is booked; its id."""
-    attempt = an_attempt(
-        instance_id=f"500{number}",
-        offer_id=f"{provider}-{number}",
-        provider=provider,
-        ended_at=later(length_s),
-        price_source="provider",
-        label="",
-    )
-    session = a_session(
-        id=f"00000000-0000-4000-8000-00000000000{number}",
-        version=1,
-        state=State.STOPPED,
-        stopped_at=later(length_s),
-        attempts=(attempt,),
-    )
-    session_store.create(world.deps.sessions, session, session.expires_at)
-    assert accrue(world.deps, session, later(length_s))
-    return session.id
-
-
-def charge(number: int = 1, amount: int = 400_000, length_s: float = 3_600) -> Charge:
-    return Charge(
-        instance_id=f"500{number}",
-        label=None,
-        start=later(0),
-        end=later(length_s),
-        amount_microusd=amount,
-    )
-
-
-def compared(world: World, day: date = DAY) -> dict[str, tuple[int, int | None]]:
-    """Booked and charged, by session."""
-    rows = store.rows(world.deps.costs, Days(day, day))
-    return {row.session_id: (row.booked_microusd, row.charged_microusd) for row in rows}
-
-
-def drifts(world: World) -> list[tuple[str, float | None, float]]:
-    """Day, drift in percent and unknown sessions, of each comparison told."""
-    return [
-        (
-            fact.details["day"],
-            fact.metrics.get("ChargesDrift"),
-            fact.metrics["ChargesUnknown"],
-        )
-        for fact in world.facts
-        if fact.operation == "charges_compared"
-    ]
 
 
 def test_the_last_three_whole_days_are_asked_for_at_once(world: World, vast: Charging) -> None:
@@ -188,93 +105,6 @@ def test_what_was_known_stays_known_when_the_next_run_can_read_nothing(
         compare_charges(world.deps, "vastai", DAY)
     assert totals_by_provider(world.deps, Days(DAY, DAY))["vastai"].unknown == 0
     assert compared(world) == {session_id: (400_000, 400_000)}
-
-
-def meanwhile(patch: pytest.MonkeyPatch, of: Any, name: str, act: Callable[[], Any]) -> None:
-    """`act` happens once, after the next answer of the function `name` of the store or provider."""
-    original, done = getattr(of, name), list[bool]()
-
-    def overtaken(*asked: Any) -> Any:
-        found = original(*asked)
-        if not done:
-            done.append(True)
-            act()
-        return found
-
-    patch.setattr(of, name, overtaken)
-
-
-@pytest.mark.parametrize("first", [100_000, None])
-@pytest.mark.parametrize(
-    ("own", "others", "stands"),
-    [(None, 120_000, 120_000), (110_000, 120_000, 120_000), (110_000, None, 110_000)],
-)
-def test_a_run_that_was_overtaken_undoes_nothing(
-    world: World,
-    vast: Charging,
-    monkeypatch: pytest.MonkeyPatch,
-    first: int | None,
-    own: int | None,
-    others: int | None,
-    stands: int,
-) -> None:
-    """N-29: both have read the same row, and the one that asked first writes last; None: unread."""
-    unbooked = replace(charge(), label=str(Label(DEPLOYMENT, SESSION_ID, 1)))
-    session_id = ended(world)
-
-    def run(amount: int | None) -> None:
-        world.clock.tick(60)
-        vast.bill = [replace(unbooked, amount_microusd=amount or 0)]
-        vast.errors["charges"] = [] if amount else [BadProviderReply("half a page")]
-        with suppress(BadProviderReply):
-            compare_charges(world.deps, "vastai", DAY)
-
-    run(first)
-    meanwhile(monkeypatch, store, "of_day", lambda: run(others))
-    run(own)
-    assert compared(world) == {session_id: (400_000, stands)}
-    assert totals_by_provider(world.deps, Days(DAY, DAY))["vastai"].charged_microusd == stands
-
-
-def test_who_has_asked_first_knows_less_however_long_the_answer_took(
-    world: World, vast: Charging, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """N-29: another run asks, and writes, between a provider's answer and what follows from it."""
-    session_id = ended(world)
-    vast.bill = [charge(amount=100_000)]
-
-    def corrected() -> None:
-        world.clock.tick(60)
-        vast.bill = [charge()]
-        compare_charges(world.deps, "vastai", DAY)
-        world.clock.tick(60)
-
-    meanwhile(monkeypatch, vast, "charges", corrected)
-    compare_charges(world.deps, "vastai", DAY)
-    assert compared(world) == {session_id: (400_000, 400_000)}
-
-
-def test_a_total_is_never_older_than_the_rows_that_it_adds_up(
-    world: World, vast: Charging, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """N-29: between reading the rows and writing their total, another run corrects one."""
-    ended(world)
-    vast.bill = [charge()]
-
-    def corrected() -> None:
-        world.clock.tick(60)
-        vast.bill = [charge(amount=999_999)]
-        compare_charges(world.deps, "vastai", DAY)
-
-    def before_the_total() -> None:
-        meanwhile(monkeypatch, store, "of_day", corrected)
-
-    meanwhile(monkeypatch, store, "total_version", before_the_total)
-    compare_charges(world.deps, "vastai", DAY)
-    assert [row.charged_microusd for row in store.of_day(world.deps.costs, "vastai", DAY)] == [
-        999_999
-    ]
-    assert totals_by_provider(world.deps, Days(DAY, DAY))["vastai"].charged_microusd == 999_999
 
 
 def test_only_the_providers_own_part_is_compared(world: World, vast: Charging) -> None:

@@ -1,70 +1,28 @@
-"""History as refreshes write it: complete snapshots once, whatever overlaps, dies or fails."""
+"""History as refreshes write it, and the place of an offer's price in it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 
 from gpu_shopper.core.failures import Suppression
-from gpu_shopper.core.inventory import Filters, ProviderView, Sort
-from gpu_shopper.core.price_book import Book
-from gpu_shopper.core.price_rows import Period, Point, Window
-from gpu_shopper.core.prices import Cell, Series
-from gpu_shopper.errors import Conflict
+from gpu_shopper.core.inventory import Filters, Sort
+from gpu_shopper.core.price_rows import Period, Window
+from gpu_shopper.core.prices import Cell
 from gpu_shopper.errors.provider import BadProviderReply
-from gpu_shopper.store import failures, fetches
+from gpu_shopper.store import failures
 from gpu_shopper.store import inventory as inventory_store
-from gpu_shopper.store.price_books import open_book, save_book
-from gpu_shopper.usecases import price_history, refresh
+from gpu_shopper.usecases import refresh
 from gpu_shopper.usecases.inventory import get_offer, list_offers
 from gpu_shopper.usecases.price_history import count_snapshots
 from gpu_shopper.usecases.prices import Wanted, list_prices
 from gpu_shopper.usecases.refresh import refresh_inventory
 from tests.builders import NOON, an_offer
 from tests.fakes import FakeProvider
+from tests.usecases.histories import DAY_S, HOUR_S, book, points, refreshed
 from tests.world import World
-
-SERIES = Series("RTX 4090", 1)
-HOUR_S, DAY_S = 3_600, 86_400
-
-
-def refreshed(world: World, *prices: int, after_s: float = 60) -> None:
-    """A refresh `after_s` later, with one RTX 4090 on offer at each of these prices."""
-    world.clock.tick(after_s)
-    world.vast.offers = [
-        an_offer(id=f"vastai-{n}", provider_id=str(n), price_microusd_per_hour=price)
-        for n, price in enumerate(prices, 1)
-    ]
-    assert refresh_inventory(world.deps, "vastai").found == len(prices)
-
-
-def book(world: World) -> Book:
-    return open_book(world.deps.inventory.bucket, "vastai").book
-
-
-def points(world: World, period: Period = Period.HOURLY, days: int = 1) -> list[Point]:
-    """The history of the RTX 4090 as a caller would get it now."""
-    window = Window(period=period, days=days, to=world.clock.at)
-    page = list_prices(world.deps, Wanted(providers=("vastai",)), window, None, 50)
-    return [
-        point for history in page.histories if history.series == SERIES for point in history.points
-    ]
-
-
-def failed(world: World) -> list[str | None]:
-    return [fact.reason for fact in world.facts if fact.operation == "price_history_failed"]
-
-
-@pytest.fixture
-def empty(world: World) -> World:
-    """A world without any snapshot yet."""
-    table = world.deps.inventory.table
-    table.delete_item(Key={"pk": "PROVIDER#vastai", "sk": "POINTER"})
-    return world
 
 
 def test_each_complete_refresh_adds_cheapest_median_and_number_of_offers(empty: World) -> None:
@@ -153,79 +111,6 @@ def test_a_snapshot_whose_run_died_before_it_counted_is_counted_by_the_next(
     ]
 
 
-def _meddle(
-    monkeypatch: pytest.MonkeyPatch, name: str, meddle: Callable[..., None], *, times: int = 1
-) -> None:
-    """Before the next `times` calls of `name` in the use case, do something else first."""
-    real, left = getattr(price_history, name), [times]
-
-    def wrapped(*args: Any) -> Any:
-        if left[0]:
-            left[0] -= 1
-            meddle(*args)
-        return real(*args)
-
-    monkeypatch.setattr(price_history, name, wrapped)
-
-
-def test_runs_that_overlap_lose_nothing_and_count_nothing_twice(
-    empty: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """N-72: the next run fetches, publishes and counts while this one is about to write."""
-    _meddle(monkeypatch, "save_book", lambda *_: refreshed(empty, 500_000))
-    refreshed(empty, 300_000)
-    (point,) = points(empty)
-    assert (point.bucket.snapshots, point.cell) == (2, Cell(300_000, 400_000, 2, 1, 2))
-    assert failed(empty) == []
-
-
-def test_the_lease_is_over_before_history_is_written(
-    empty: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """N-72: and the snapshot is already what callers see."""
-    taken = []
-
-    def take(*_: Any) -> None:
-        table = empty.deps.inventory.table
-        taken.append(
-            fetches.take_lease(table, inventory_store.feed_of("vastai"), empty.clock.at, 300)
-        )
-        assert get_offer(empty.deps, "vastai", "vastai-1").offer.price_microusd_per_hour == 300_000
-
-    _meddle(monkeypatch, "save_book", take)
-    refreshed(empty, 300_000)
-    assert taken == [True]
-
-
-def test_history_that_cannot_be_written_stops_no_offers_and_is_told(
-    empty: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """N-72: once per refresh, with a metric; the next refresh counts what is missing."""
-
-    def lose(*_: Any) -> None:
-        raise Conflict("always")
-
-    _meddle(monkeypatch, "save_book", lose, times=3)
-    refreshed(empty, 300_000)
-    assert failed(empty) == ["Conflict"]
-    (fact,) = [fact for fact in empty.facts if fact.operation == "price_history_failed"]
-    assert (fact.provider, dict(fact.metrics)) == ("vastai", {"PriceHistoryFailures": 1.0})
-    refreshed(empty, 500_000)
-    assert failed(empty) == ["Conflict"]
-    (point,) = points(empty)
-    assert point.bucket.snapshots == 2
-
-
-def test_a_book_that_nobody_can_read_leaves_offers_without_a_place(empty: World) -> None:
-    """N-73: nothing is written over it either."""
-    key = "prices/vastai.json.gz"
-    empty.deps.inventory.bucket.put_object(Key=key, Body=b"nonsense")
-    refreshed(empty, 300_000)
-    assert failed(empty) == ["BadGzipFile", "BadGzipFile"]
-    assert get_offer(empty.deps, "vastai", "vastai-1").price_percentile is None
-    assert empty.deps.inventory.bucket.Object(key).get()["Body"].read() == b"nonsense"
-
-
 def test_a_day_that_is_over_becomes_rows_and_tells_the_same(empty: World) -> None:
     """N-72: hours and day alike, before and after."""
     refreshed(empty, 300_000)
@@ -240,68 +125,6 @@ def test_a_day_that_is_over_becomes_rows_and_tells_the_same(empty: World) -> Non
     assert [points(empty), points(empty, Period.DAILY)] == before
     (day,) = before[1]
     assert (day.bucket.snapshots, day.cell) == (3, Cell(300_000, 450_000, 3, 2, 2))
-
-
-def test_a_run_that_dies_while_it_files_a_day_leaves_that_to_the_next(
-    empty: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """N-72: the new day is counted meanwhile, and nothing is there twice."""
-    refreshed(empty, 300_000)
-
-    def die(*_: Any) -> None:
-        raise RuntimeError("killed")
-
-    _meddle(monkeypatch, "add_rows", die)
-    refreshed(empty, 500_000, after_s=DAY_S)
-    assert failed(empty) == ["RuntimeError"]
-    assert len(book(empty).days) == 2
-    between = points(empty, days=2)
-    refreshed(empty, 500_000)
-    assert len(book(empty).days) == 1
-    after = points(empty, days=2)
-    assert [point.cell for point in after] == [
-        Cell(300_000, 300_000, 1, 1, 1),
-        Cell(500_000, 500_000, 2, 1, 2),
-    ]
-    assert between[0] == after[0]
-
-
-def test_a_run_with_an_old_book_cannot_file_a_day_that_has_grown_since(
-    empty: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """N-72: only a day of a stored book is filed."""
-    refreshed(empty, 300_000)
-    view = inventory_store.view(empty.deps.inventory, empty.deps.snapshots, "vastai")
-    late = _refetched(view, NOON + timedelta(days=1))
-    _meddle(monkeypatch, "save_book", lambda *_: refreshed(empty, 100_000, after_s=HOUR_S))
-    count_snapshots(empty.deps, "vastai", [late])
-    empty.clock.at = NOON + timedelta(days=1, minutes=1)
-    day, _ = points(empty, Period.DAILY, days=2)
-    assert (day.bucket.snapshots, day.cell) == (2, Cell(100_000, 200_000, 2, 1, 2))
-
-
-def _refetched(view: ProviderView, at: datetime) -> ProviderView:
-    assert view.snapshot is not None
-    return replace(view, snapshot=replace(view.snapshot, fetched_at=at))
-
-
-def test_whoever_loses_the_race_to_file_a_day_reports_no_failure(
-    empty: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """N-72: the winner finds the day in the book, and files it."""
-    refreshed(empty, 300_000)
-
-    def rewrite(*_: Any) -> None:
-        opened = open_book(empty.deps.inventory.bucket, "vastai")
-        other = replace(opened.book, through=empty.clock.at + timedelta(seconds=1))
-        save_book(empty.deps.inventory.bucket, "vastai", other, opened.version)
-
-    _meddle(monkeypatch, "add_rows", rewrite)
-    refreshed(empty, 500_000, after_s=DAY_S)
-    assert failed(empty) == []
-    assert len(book(empty).days) == 2
-    refreshed(empty, 500_000)
-    assert len(book(empty).days) == 1
 
 
 def test_after_a_silence_of_days_hours_without_a_snapshot_have_no_point(empty: World) -> None:
