@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from gpu_shopper.core.charges import Charge
-from gpu_shopper.core.comparing import Basis, Compared
+from gpu_shopper.core.comparing import Basis, Compared, Total
 from gpu_shopper.core.cost_periods import Days
 from gpu_shopper.core.labels import Label
 from gpu_shopper.core.states import State
 from gpu_shopper.errors import BadProviderReply, ProviderAuth, ProviderError
 from gpu_shopper.store import charges as store
 from gpu_shopper.store import sessions as session_store
+from gpu_shopper.store.charges import DayTotal
 from gpu_shopper.usecases.charges import compare_charges, list_compared, totals_by_provider
 from gpu_shopper.usecases.ledger import accrue
 from tests.builders import DEPLOYMENT, SESSION_ID, a_session, an_attempt, later
@@ -275,6 +276,18 @@ def test_a_total_is_never_older_than_the_rows_that_it_adds_up(
         999_999
     ]
     assert totals_by_provider(world.deps, Days(DAY, DAY))["vastai"].charged_microusd == 999_999
+
+
+def test_a_total_that_was_overtaken_is_added_up_again(
+    world: World, vast: Charging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-29: another run had read the rows before there were any, and writes its total first."""
+    ended(world)
+    vast.bill = [charge()]
+    empty = DayTotal(day=DAY, provider="vastai", total=Total(), compared_at=NEXT_MORNING)
+    meanwhile(monkeypatch, store, "total_version", lambda: store.put_total(world.deps.costs, empty))
+    compare_charges(world.deps, "vastai", DAY)
+    assert totals_by_provider(world.deps, Days(DAY, DAY))["vastai"].charged_microusd == 400_000
 
 
 def test_only_the_providers_own_part_is_compared(world: World, vast: Charging) -> None:
