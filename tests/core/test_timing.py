@@ -26,6 +26,7 @@ from gpu_shopper.core.polling import (
     lookup_wait_s,
     poll_wait_s,
     round_is_over,
+    round_rest_s,
     teardown_wait_s,
     throttled_wait_s,
 )
@@ -62,6 +63,17 @@ def test_a_round_is_over_when_its_next_step_would_begin_too_late(
     age_s: float, wait_s: int, over: bool
 ) -> None:
     assert round_is_over(NOON, later(seconds=age_s), wait_s, SETTINGS) is over
+
+
+@pytest.mark.parametrize(
+    ("age_s", "wait_s", "rest_s"),
+    [(150, 15, 15), (240, 50, 50), (240, 51, 50), (240.5, 50, 49), (290, 15, 0), (400, 15, 0)],
+)
+def test_a_round_that_is_over_waits_no_longer_than_aws_leaves_it(
+    age_s: float, wait_s: int, rest_s: int
+) -> None:
+    """A lookup that took a minute would wait another one, and the round be cut off in it."""
+    assert round_rest_s(NOON, later(seconds=age_s), wait_s) == rest_s
 
 
 def test_the_waits_of_each_loop() -> None:

@@ -15,6 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from functions.accrue_costs.app import NotBooked
+from gpu_shopper.core.polling import SshResult
 from gpu_shopper.core.states import EndReason, State
 from gpu_shopper.edge.http import Frame
 from gpu_shopper.store import costs
@@ -36,7 +37,13 @@ def body(answer: dict[str, Any]) -> Any:
 
 
 @pytest.fixture
-def play(world: World, frame: Frame, monkeypatch: pytest.MonkeyPatch) -> Play:
+def probe() -> FakeProbe:
+    """What logs in to the machine: at once, unless told otherwise."""
+    return FakeProbe()
+
+
+@pytest.fixture
+def play(world: World, frame: Frame, probe: FakeProbe, monkeypatch: pytest.MonkeyPatch) -> Play:
     """Sends a sample to its function; new ids and secrets are those that the samples name."""
 
     def wired(case: str, first_id: str) -> Any:
@@ -48,7 +55,6 @@ def play(world: World, frame: Frame, monkeypatch: pytest.MonkeyPatch) -> Play:
         if name in API:
             monkeypatch.setattr(module, "frame", lambda: frame)
         if name == "verify_ssh":
-            probe = FakeProbe()
             monkeypatch.setattr(module, "try_login", lambda *args, **_: probe(*args))
         return module
 
@@ -88,13 +94,17 @@ def test_the_samples_bring_a_session_to_running(play: Play, world: World) -> Non
     assert body(play("sessions_api/override"))["hard_max_hours"] == 24
 
 
-def test_a_step_of_an_old_round_tells_it_to_rest(play: Play, world: World) -> None:
+def test_a_step_of_an_old_round_tells_it_to_rest(
+    play: Play, world: World, probe: FakeProbe
+) -> None:
     """The machine boots for longer than a round lasts; what began late ends with its words."""
     play("sessions_api/create")
     late = (world.clock.at - timedelta(seconds=150)).isoformat()
     early = (world.clock.at - timedelta(seconds=148)).isoformat()
     assert play("provision_step/launch", round_began_at=early) == {"outcome": "look", "wait_s": 1}
     assert play("provision_step/look", round_began_at=late) == {"outcome": "rest", "wait_s": 0}
+    probe.results = [SshResult.TIMEOUT, SshResult.READY]
+    assert play("verify_ssh/verify", round_began_at=late) == {"outcome": "rest", "wait_s": 5}
     assert play("verify_ssh/verify", round_began_at=late) == {"outcome": "done", "wait_s": 0}
 
 

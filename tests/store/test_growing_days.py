@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from boto3.dynamodb.conditions import Key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpu_shopper.core.costs import HourRow, Share, day_shares, growing
 from gpu_shopper.store import costs
+from gpu_shopper.store.codec import to_item
 from gpu_shopper.store.cost_days import EVERYBODY
 from gpu_shopper.store.costs import Account, Booked
 from gpu_shopper.store.transactions import write_all
@@ -24,6 +26,12 @@ CONSUMERS = ("al", "alice")
 
 EVENING = datetime(2026, 1, 31, 22, tzinfo=UTC)
 """Two hours before a day and a month end."""
+
+ROW = {"pk": "SESSION#of-alice", "sk": "HOUR#"} | to_item(
+    HourRow(
+        hour=EVENING, shares=(Share(provider="vastai", gpu_type="H100", seconds=1, microusd=1),)
+    )
+)
 
 FIRST, LAST = date(2026, 1, 31), date(2026, 2, 1)
 
@@ -94,7 +102,13 @@ class Ledger:
         )
         rows = booking.rows
         last = None if booking.is_last or booking.is_older else growing(rows.values())
-        after = replace(told, writes=told.writes + 1, growing=last)
+        after = replace(
+            told,
+            writes=told.writes + 1,
+            growing=last,
+            microusd=sum(row.microusd for row in rows.values()),
+            seconds=sum(row.seconds for row in rows.values()),
+        )
         costs.book(self.table, before, Account(booked=after, hours=rows))
         assert costs.account(self.table, f"of-{consumer_id}").rows == rows
         others = {key: cost for key, cost in self.truths[-1].items() if key[1] != consumer_id}
@@ -189,3 +203,24 @@ def test_more_sessions_than_one_read_takes_are_told(monkeypatch: Any) -> None:
     ledger = Ledger([Booking(number, ((0, 1),), is_last=False) for number in (0, 1)])
     ledger.book(2)
     assert ledger.ask(EVERYBODY) == {(FIRST, "al"): 1, (FIRST, "alice"): 1}
+
+
+def test_half_of_a_booking_is_read_again(monkeypatch: Any) -> None:
+    """M-39: its missing hour would be spent twice. DynamoDB's queries see single items of it."""
+    ledger = Ledger([Booking(1, hours, is_last=False) for hours in (((0, 3),), ((0, 3), (1, 1)))])
+    ledger.book(2)
+    items = list(costs._items(ledger.table, Key("pk").eq("SESSION#of-alice")))
+    booked = [item for item in items if item["sk"] == "BOOKED"]
+    seen = [booked, [one for one in items if one not in booked], items]
+    monkeypatch.setattr("gpu_shopper.store.costs._items", lambda *_: seen.pop(0))
+    whole = costs.account(ledger.table, "of-alice")
+    assert [row.microusd for row in whole.rows.values()] == [3, 1]
+    assert seen == []
+
+
+def test_an_account_that_never_adds_up_is_told_as_it_is(monkeypatch: Any) -> None:
+    """Its rows are computed anew with the next booking: waiting would end nothing."""
+    seen = [[ROW]] * costs.READS
+    monkeypatch.setattr("gpu_shopper.store.costs._items", lambda *_: seen.pop())
+    assert costs.account(Ledger([]).table, "of-alice").hours.keys() == {EVENING}
+    assert seen == []

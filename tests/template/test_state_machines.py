@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gpu_shopper.core.polling import ROUND_ENDS_S
 from tests.template.cfn import ROOT, parameters, properties
 from tests.template.test_functions import function_timeout_s
 
@@ -217,6 +218,7 @@ def test_a_round_is_over_before_aws_ends_it() -> None:
     longest_s = max(one["TimeoutSeconds"] for one in _states("provision_round", "Task").values())
     assert _machine("provision_round")["TimeoutSeconds"] == EXPRESS_LIMIT_S
     assert parameters()["ProvisionRoundS"]["MaxValue"] + longest_s <= EXPRESS_LIMIT_S
+    assert ROUND_ENDS_S <= EXPRESS_LIMIT_S - 10, "from state to state it takes time, too"
 
 
 def test_a_round_is_waited_for_until_aws_has_ended_it() -> None:

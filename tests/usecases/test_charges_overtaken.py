@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
+from gpu_shopper.core.comparing import Total
 from gpu_shopper.core.cost_periods import Days
 from gpu_shopper.core.labels import Label
 from gpu_shopper.errors.provider import BadProviderReply
 from gpu_shopper.store import charges as store
+from gpu_shopper.store.charges import DayTotal
 from gpu_shopper.usecases.charges import compare_charges, totals_by_provider
 from tests.builders import DEPLOYMENT, SESSION_ID
-from tests.usecases.charging import DAY, Charging, charge, compared, ended
+from tests.usecases.charging import DAY, NEXT_MORNING, Charging, charge, compared, ended
 from tests.world import World
 
 
@@ -104,3 +106,15 @@ def test_a_total_is_never_older_than_the_rows_that_it_adds_up(
         999_999
     ]
     assert totals_by_provider(world.deps, Days(DAY, DAY))["vastai"].charged_microusd == 999_999
+
+
+def test_a_total_that_was_overtaken_is_added_up_again(
+    world: World, vast: Charging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-29: another run had read the rows before there were any, and writes its total first."""
+    ended(world)
+    vast.bill = [charge()]
+    empty = DayTotal(day=DAY, provider="vastai", total=Total(), compared_at=NEXT_MORNING)
+    meanwhile(monkeypatch, store, "total_version", lambda: store.put_total(world.deps.costs, empty))
+    compare_charges(world.deps, "vastai", DAY)
+    assert totals_by_provider(world.deps, Days(DAY, DAY))["vastai"].charged_microusd == 400_000

@@ -14,6 +14,9 @@ from gpu_shopper.core.settings import Settings
 
 POLL_FACTOR = 1.5
 
+ROUND_ENDS_S = 290
+"""Age at which a round of provisioning ends by itself; at 300 s AWS ends it, and it has failed."""
+
 
 class SshResult(StrEnum):
     """What one SSH try came to; told apart by the kind of failure, never by its wording."""
@@ -95,6 +98,12 @@ def round_is_over(began_at: datetime, now: datetime, wait_s: int, settings: Sett
     return now + timedelta(seconds=wait_s) >= began_at + timedelta(
         seconds=settings.provision_round_s
     )
+
+
+def round_rest_s(began_at: datetime, now: datetime, wait_s: int) -> int:
+    """Seconds that a round which is over still waits: `wait_s`, or what is left of it if less."""
+    left = began_at + timedelta(seconds=ROUND_ENDS_S) - now
+    return max(0, min(wait_s, math.floor(left.total_seconds())))
 
 
 def teardown_wait_s(rounds: int, settings: Settings) -> int:
