@@ -67,6 +67,11 @@ class Fault:
     told: int = 1  # 0: of two machines the answer names the second
     wait_ms: int = 0
 
+    @property
+    def names_one(self) -> bool:
+        """Whether the answer of a launch names a machine."""
+        return self.error is None or self.rents
+
 
 class Faults(Protocol):
     """Decides what goes wrong."""
@@ -137,11 +142,12 @@ class SimulatedProvider:
         def effect() -> None:
             self._watch.launching(request)
             if fault.takes_effect:
-                is_told = fault.error is None or fault.rents
+                is_told = fault.names_one and not (fault.twice and fault.told == 0)
                 rented = self._cloud.rent(request, is_told=is_told, is_late=fault.twice)
                 machines.append(rented.id)
             if fault.twice:
-                twin = self._cloud.rent(request, is_told=False, is_late=True)
+                is_told = fault.names_one and fault.told == 0
+                twin = self._cloud.rent(request, is_told=is_told, is_late=True)
                 machines.insert(fault.told, twin.id)
             if fault.effect_later_ms is not None:
                 self._cloud.scheduler.after(fault.effect_later_ms, rent_late)

@@ -102,10 +102,15 @@ def test_an_orphan_makes_the_last_day_grow_again_until_it_is_gone(world: World) 
     assert spent(world, "alice", DAY) == spent(world, None, DAY) == before + 400_000
     assert rows(world, DAY) == before
     world.clock.at = later(3_960)
-    costs.end_stray(world.deps.costs, SESSION_ID, "vastai", "9001", later(3_660))
+    end_stray(world, later(3_660))
     accrue_costs(world.deps)
     assert spent(world, "alice", DAY) == rows(world, DAY) == before + 400_000
     assert cost_days.listed(world.deps.costs, "*") == []
+
+
+def end_stray(world: World, at: datetime) -> None:
+    """The orphan's end is proven, which was never seen again."""
+    costs.end_stray(world.deps.costs, SESSION_ID, "vastai", "9001", at, seen_at=at)
 
 
 def test_an_orphans_end_is_booked_by_a_run_that_began_before_the_last_booking(
@@ -116,7 +121,7 @@ def test_an_orphans_end_is_booked_by_a_run_that_began_before_the_last_booking(
     ended = end(world, session, later(60))
     an_orphan(world, ended)
     accrue(world.deps, ended, later(600))
-    costs.end_stray(world.deps.costs, SESSION_ID, "vastai", "9001", later(660))
+    end_stray(world, later(660))
     accrue(world.deps, ended, later(599))
     assert cost_of(world.deps, ALICE, SESSION_ID).seconds == 60 + 600
     assert cost_of(world.deps, ALICE, SESSION_ID).final
@@ -131,6 +136,6 @@ def test_an_older_version_says_nothing_of_an_orphans_end(world: World) -> None:
     an_orphan(world, ended)
     accrue(world.deps, replace(ended, version=ended.version + 1), later(600))
     told = costs.booked(world.deps.costs, [SESSION_ID])
-    costs.end_stray(world.deps.costs, SESSION_ID, "vastai", "9001", later(660))
+    end_stray(world, later(660))
     accrue(world.deps, ended, later(700))
     assert costs.booked(world.deps.costs, [SESSION_ID]) == told

@@ -176,21 +176,67 @@ def _dies(*_: object) -> None:
     raise RuntimeError("killed")
 
 
-def later_by(world: World, seconds: int) -> datetime:
+def later_by(world: World, seconds: float) -> datetime:
     return world.clock.at + timedelta(seconds=seconds)
 
 
-def test_a_bill_that_was_closed_stays_closed(world: World, ended: str) -> None:
-    """The first proof counts, however often it is told."""
+@pytest.mark.parametrize(("seen_later_s", "until_s"), [(-60, 0), (0, 0), (0.001, 600)])
+def test_a_bill_that_was_closed_stays_closed_until_its_machine_is_seen_again(
+    world: World, ended: str, seen_later_s: float, until_s: int
+) -> None:
+    """The first proof counts, however often it is told; that of a second life is another."""
     come_back(world, ended)
     reconcile(world.deps, "vastai")
     table, at = world.deps.costs, world.clock.at
-    assert costs.end_stray(table, ended, "vastai", "5001", at)
-    world.clock.tick(600)
-    assert costs.end_stray(table, ended, "vastai", "5001", world.clock.at)
+    seen_at, again = later_by(world, seen_later_s), later_by(world, 600)
+    assert costs.end_stray(table, ended, "vastai", "5001", at, seen_at=at)
+    assert costs.end_stray(table, ended, "vastai", "5001", again, seen_at=seen_at)
     (stray,) = costs.account(table, ended).strays
-    assert stray == replace(stray, until=at)
-    assert not costs.end_stray(table, ended, "vastai", "5002", at)
+    assert stray == replace(stray, until=later_by(world, until_s))
+    assert not costs.end_stray(table, ended, "vastai", "5002", at, seen_at=at)
+
+
+def test_a_second_life_is_billed_though_the_bill_could_not_be_opened_again(
+    world: World, ended: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-42: it came back, the ledger failed, and it was gone before the next pass."""
+    come_back(world, ended)
+    reconcile(world.deps, "vastai")
+    world.vast.instances.clear()
+    world.clock.tick(60)
+    reconcile(world.deps, "vastai")
+    first = cost_of(world.deps, ALICE, ended)
+    come_back(world, ended)
+    world.clock.tick(180)
+    with monkeypatch.context() as failing:
+        failing.setattr(costs, "see_stray", _dies)
+        reconcile(world.deps, "vastai")
+    world.vast.instances.clear()
+    world.clock.tick(60)
+    reconcile(world.deps, "vastai")
+    assert cost_of(world.deps, ALICE, ended).seconds == first.seconds + 240
+    assert list(store.unsettled(world.deps.sessions)) == []
+
+
+def test_an_orphans_end_that_cannot_be_booked_now_is_booked_by_the_job(
+    world: World, ended: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-42: nobody else had marked the session, whose bill was opened by the proof of its end."""
+    come_back(world, ended)
+    world.clock.tick(60)
+    with monkeypatch.context() as failing:
+        failing.setattr(costs, "see_stray", _dies)
+        reconcile(world.deps, "vastai")
+    world.vast.instances.clear()
+    world.clock.tick(60)
+    with monkeypatch.context() as failing:
+        failing.setattr(costs, "book", _dies)
+        reconcile(world.deps, "vastai")
+    assert list(store.unsettled(world.deps.sessions)) == [ended]
+    before = cost_of(world.deps, ALICE, ended).seconds
+    accrue_costs(world.deps)
+    assert cost_of(world.deps, ALICE, ended).seconds == before + 120
+    assert list(store.unsettled(world.deps.sessions)) == []
 
 
 def test_a_machine_that_its_session_claims_meanwhile_is_billed_once(world: World) -> None:

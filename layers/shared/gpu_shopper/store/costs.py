@@ -189,18 +189,32 @@ def see_stray(table: Table, session_id: str, stray: Stray) -> None:
         )
 
 
-def end_stray(table: Table, session_id: str, provider: str, instance_id: str, at: datetime) -> bool:
-    """Bill this orphan to `at` and no further; False when no session was billed for it."""
+def end_stray(
+    table: Table,
+    session_id: str,
+    provider: str,
+    instance_id: str,
+    at: datetime,
+    *,
+    seen_at: datetime,
+) -> bool:
+    """Bill this orphan to `at` and no further; False when no session was billed for it.
+
+    An end that is written stays, unless the orphan was last seen, at `seen_at`, after that: it
+    came back, and nobody lived to write that down.
+    """
+    key = _stray_key(session_id, provider, instance_id)
+    was_open = Attr("until").not_exists() | Attr("until").lt(to_text(seen_at))
     try:
         table.update_item(
-            Key=_stray_key(session_id, provider, instance_id),
-            UpdateExpression="SET #until = if_not_exists(#until, :at)",
-            ConditionExpression=Attr("pk").exists(),
+            Key=key,
+            UpdateExpression="SET #until = :at",
+            ConditionExpression=Attr("pk").exists() & was_open,
             ExpressionAttributeNames=_UNTIL,
             ExpressionAttributeValues={":at": to_text(at)},
         )
     except table.meta.client.exceptions.ConditionalCheckFailedException:
-        return False
+        return "Item" in table.get_item(Key=key, ConsistentRead=True)
     return True
 
 

@@ -36,15 +36,26 @@ def close_bill(deps: Deps, record: OrphanRecord) -> None:
     if session is None:
         return
     now = deps.now()
-    if _ended(deps, session, record, now):
-        accrue(deps, session, now)
+    if not _ended(deps, session, record, now):
+        return
+    if not session.is_live:
+        # What cannot be booked now is booked by the next run of the job.
+        store.unsettle(deps.sessions, session)
+    accrue(deps, session, now)
 
 
 def _ended(deps: Deps, session: Session, record: OrphanRecord, at: datetime) -> bool:
     """End the bill; one that whoever had the machine ended did not live to begin is begun first."""
 
     def end() -> bool:
-        return costs.end_stray(deps.costs, session.id, record.provider, record.instance_id, at)
+        return costs.end_stray(
+            deps.costs,
+            session.id,
+            record.provider,
+            record.instance_id,
+            at,
+            seen_at=record.last_seen_at,
+        )
 
     if end():
         return True
