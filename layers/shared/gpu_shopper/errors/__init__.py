@@ -3,11 +3,12 @@
     ShopperError
     ├── RequestError                the caller can do something about it
     │   ├── ValidationFailed        fields are named in `details`
-    │   │   └── HardMaxExceeded
+    │   ├── InvalidJson · MethodNotAllowed · NotAcceptable · PayloadTooLarge
+    │   ├── UnsupportedMediaType
     │   ├── Unauthorized · Forbidden
     │   ├── NotFound ── SessionNotFound · OfferNotFound · TemplateNotFound · KeyNotFound
-    │   │            └─ InstanceNotFound · WebhookNotFound
-    │   ├── InsufficientDisk
+    │   │            └─ InstanceNotFound · WebhookNotFound · BudgetNotFound
+    │   ├── InsufficientDisk · HardMaxExceeded · BudgetExceeded
     │   ├── IllegalTransition · DuplicateSession · PriceAboveMax · OfferSuppressed
     │   ├── IdempotencyMismatch
     │   └── TooManyRequests
