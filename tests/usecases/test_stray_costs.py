@@ -40,6 +40,21 @@ def come_back(world: World, session_id: str) -> None:
     world.vast.ignores_terminate = True
 
 
+def lived_once(world: World, session_id: str) -> int:
+    """Its machine came back and is proven gone again; the seconds that are booked then."""
+    come_back(world, session_id)
+    reconcile(world.deps, "vastai")
+    proven_gone(world)
+    return cost_of(world.deps, ALICE, session_id).seconds
+
+
+def proven_gone(world: World) -> None:
+    """A minute later nothing is left, and a pass sees that."""
+    world.vast.instances.clear()
+    world.clock.tick(60)
+    reconcile(world.deps, "vastai")
+
+
 def test_an_orphan_of_an_ended_session_is_booked_to_it_until_it_is_gone(
     world: World, ended: str
 ) -> None:
@@ -66,19 +81,14 @@ def test_an_orphan_of_an_ended_session_is_booked_to_it_until_it_is_gone(
 
 
 def test_one_that_comes_back_again_goes_on_costing(world: World, ended: str) -> None:
-    come_back(world, ended)
-    reconcile(world.deps, "vastai")
-    world.vast.instances.clear()
-    world.clock.tick(60)
-    reconcile(world.deps, "vastai")
-    first = cost_of(world.deps, ALICE, ended)
+    first_s = lived_once(world, ended)
     come_back(world, ended)
     world.clock.tick(60)
     reconcile(world.deps, "vastai")
     (stray,) = costs.account(world.deps.costs, ended).strays
     assert stray.until is None
     accrue_costs(world.deps)
-    assert cost_of(world.deps, ALICE, ended).seconds == first.seconds + 60
+    assert cost_of(world.deps, ALICE, ended).seconds == first_s + 60
 
 
 def test_a_machine_of_an_unknown_session_is_billed_to_nobody(world: World) -> None:
@@ -200,21 +210,14 @@ def test_a_second_life_is_billed_though_the_bill_could_not_be_opened_again(
     world: World, ended: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """N-42: it came back, the ledger failed, and it was gone before the next pass."""
-    come_back(world, ended)
-    reconcile(world.deps, "vastai")
-    world.vast.instances.clear()
-    world.clock.tick(60)
-    reconcile(world.deps, "vastai")
-    first = cost_of(world.deps, ALICE, ended)
+    first_s = lived_once(world, ended)
     come_back(world, ended)
     world.clock.tick(180)
     with monkeypatch.context() as failing:
         failing.setattr(costs, "see_stray", _dies)
         reconcile(world.deps, "vastai")
-    world.vast.instances.clear()
-    world.clock.tick(60)
-    reconcile(world.deps, "vastai")
-    assert cost_of(world.deps, ALICE, ended).seconds == first.seconds + 240
+    proven_gone(world)
+    assert cost_of(world.deps, ALICE, ended).seconds == first_s + 240
     assert list(store.unsettled(world.deps.sessions)) == []
 
 
